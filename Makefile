@@ -1,0 +1,60 @@
+# `make help` lists the targets. Everything that is needed is installed by them, pinned, below this
+# folder; only Rust, Python 3.11 or newer and Node.js 20 or newer must be there.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+# Tests and Lambdas are built for the same named target, as cargo-lambda does: so they share
+# everything that is compiled.
+export CARGO_BUILD_TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# One profile for all that runs on this machine; see Cargo.toml.
+CARGO_TARGET_DIR ?= $(CURDIR)/target
+LOCAL := $(CARGO_TARGET_DIR)/$(CARGO_BUILD_TARGET)/debug/formation-local
+
+.PHONY: help
+help: ## Lists the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: build ## Starts local AWS, deploys Formation to it and shows a function's life; leaves it up
+	@$(LOCAL) run
+
+.PHONY: down
+down: ## Ends the local AWS of `make run`
+	@if [ -x $(LOCAL) ]; then $(LOCAL) down; else echo "nothing was built, so nothing is up"; fi
+
+.PHONY: test
+test: build ## Runs every test; the end-to-end tests on a local AWS of their own
+	cargo test --locked --workspace
+
+.PHONY: lint
+lint: tools infra/node_modules ## Checks formatting, clippy, docs, the template and the state machine
+	cargo fmt --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	cfn-lint infra/template.yaml
+	infra/node_modules/.bin/asl-validator --json-path statemachine.asl.json
+
+.PHONY: build
+build: tools ## Builds the Lambdas and the tools for local AWS
+	@command -v cargo > /dev/null || { echo "error: cargo is missing: install Rust (https://rustup.rs)"; exit 1; }
+	cargo lambda build --locked --workspace --compiler cargo --lambda-dir target/lambda
+	@# cargo-lambda moves every binary away, this one too.
+	@cargo build --quiet --locked --workspace --bin formation-local
+
+.PHONY: tools
+tools: .venv/installed ## Installs the pinned tools into .venv
+
+.venv/installed: infra/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed (PYTHON=...)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --requirement infra/requirements.txt
+	@touch $@
+
+infra/node_modules: infra/package-lock.json
+	@command -v npm > /dev/null || { echo "error: npm is missing: install Node.js 20 or newer"; exit 1; }
+	npm --prefix infra ci --silent
+	@touch $@

@@ -1,0 +1,129 @@
+//! Errors as `application/problem+json` (RFC 9457).
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use formation_control::Refusal;
+use formation_model::{FieldProblem, OperationId, ProblemCode};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+
+use crate::functions::operation_path;
+
+/// Seconds after which a busy function is worth another try.
+pub(crate) const RETRY_AFTER_SECONDS: u64 = 2;
+
+/// Why a request gets no other answer.
+pub(crate) enum ApiError {
+    /// What the operation or the record said.
+    Refused(Refusal),
+    /// The body is not JSON.
+    MalformedJson(String),
+    /// The body is declared as something else.
+    UnsupportedMediaType,
+    /// A query parameter is unknown or has no such value.
+    InvalidParameter(String),
+    /// The path names a function or operation in a way that none can have.
+    NotFound(ProblemCode),
+    /// No such path.
+    RouteNotFound,
+    /// No such method on this path.
+    MethodNotAllowed,
+    /// API Gateway verified no caller.
+    NoCaller,
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// The body of a problem.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Problem {
+    #[serde(rename = "type")]
+    problem_type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    code: ProblemCode,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldProblem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<OperationId>,
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (code, detail) = match &self {
+            Self::Refused(refusal) => (refusal.code(), refusal.to_string()),
+            Self::MalformedJson(reason) => (ProblemCode::MalformedJson, reason.clone()),
+            Self::UnsupportedMediaType => (
+                ProblemCode::UnsupportedMediaType,
+                "send the body with Content-Type: application/json".to_owned(),
+            ),
+            Self::InvalidParameter(reason) => (ProblemCode::InvalidParameter, reason.clone()),
+            Self::NotFound(code) => (*code, "nothing can have this name".to_owned()),
+            Self::RouteNotFound => {
+                (ProblemCode::RouteNotFound, "the API has no such path; see /v1".to_owned())
+            }
+            Self::MethodNotAllowed => {
+                (ProblemCode::MethodNotAllowed, "the path does not take this method".to_owned())
+            }
+            Self::NoCaller => (ProblemCode::InternalError, String::new()),
+        };
+        // Of a fault of our own the log tells the cause, and the answer where to look for it.
+        let detail = if code == ProblemCode::InternalError {
+            self.log();
+            "the cause is in the log of this request; its id is in the header apigw-requestid"
+                .to_owned()
+        } else {
+            detail
+        };
+        let status = code.status();
+        let mut problem = Problem {
+            problem_type: "about:blank",
+            title: code.title(),
+            status,
+            detail,
+            code,
+            errors: Vec::new(),
+            operation: None,
+        };
+        let mut response = Response::new(Body::empty());
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match self {
+            Self::Refused(Refusal::InvalidFunction(errors)) => problem.errors = errors,
+            Self::Refused(Refusal::OperationInProgress { function, operation }) => {
+                problem.operation = Some(operation);
+                headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
+                if let Ok(path) = HeaderValue::try_from(operation_path(&function, operation)) {
+                    headers.insert("operation-location", path);
+                }
+            }
+            _ if code == ProblemCode::ServiceUnavailable => {
+                headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
+            }
+            _ => {}
+        }
+        *response.status_mut() =
+            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.body_mut() = Body::from(serde_json::to_vec(&problem).unwrap_or_default());
+        response
+    }
+}
+
+impl ApiError {
+    fn log(&self) {
+        match self {
+            Self::Refused(refusal) => {
+                let cause = std::error::Error::source(refusal).map(ToString::to_string);
+                tracing::error!(cause, "{refusal}");
+            }
+            _ => tracing::error!("the request has no verified caller: are the routes authorised?"),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! One classification of the SDK's errors. What an error means for a resource is the resource's
+//! business; what it means for the next try is decided here.
+
+use std::error::Error;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::request_id::RequestId;
+
+/// What an error of AWS means for the next try.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ErrorKind {
+    /// AWS limits the rate of calls.
+    Throttled,
+    /// Transport, deadline, 5xx, or a concurrent change: a quick retry may help. The call may or
+    /// may not have been carried out.
+    Transient,
+    /// The caller has no permission.
+    AccessDenied,
+    /// A quota of the account is used up.
+    QuotaExceeded,
+    /// AWS understood the call and said no.
+    Refused,
+}
+
+/// A call to AWS that failed.
+///
+/// The message is AWS's own, but for those that are known to echo secrets.
+#[derive(Debug, thiserror::Error)]
+#[error("{call}: {message}")]
+pub struct AwsError {
+    /// Service and operation as IAM spells them, for example `iam:CreateRole`.
+    pub call: &'static str,
+    /// What it means for the next try.
+    pub kind: ErrorKind,
+    /// AWS's error code; none if the call got no answer.
+    pub code: Option<String>,
+    /// What AWS said, or why there was no answer.
+    pub message: String,
+    /// AWS's id of the call.
+    pub request_id: Option<String>,
+}
+
+/// Codes that mean "too fast". Source: aws-runtime's `retries/classifiers.rs`, without
+/// `LimitExceededException`, which is a quota for the services that we call.
+const THROTTLED: [&str; 11] = [
+    "BandwidthLimitExceeded",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequests",
+    "TooManyRequestsException",
+];
+
+/// Codes below 500 that a quick retry may cure: concurrent changes of the same thing, and
+/// credentials that were rotated under way.
+const TRANSIENT: [&str; 10] = [
+    "ConcurrentModification",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "OperationAborted",
+    "OperationAbortedException",
+    "PriorRequestNotComplete",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+];
+
+const ACCESS_DENIED: [&str; 4] =
+    ["AccessDenied", "AccessDeniedException", "UnauthorizedException", "UnauthorizedOperation"];
+
+/// `LimitExceeded` is IAM's, `LimitExceededException` CloudWatch Logs', the third Lambda's.
+const QUOTA_EXCEEDED: [&str; 3] =
+    ["CodeStorageExceededException", "LimitExceeded", "LimitExceededException"];
+
+impl AwsError {
+    /// Classifies the error of `call`.
+    pub fn new<E>(call: &'static str, error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let request_id = error.request_id().map(str::to_owned);
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let code = error.code().map(str::to_owned);
+        let kind = match &error {
+            SdkError::ConstructionFailure(_) => ErrorKind::Refused,
+            SdkError::ServiceError(_) => classify(code.as_deref().unwrap_or_default(), status),
+            // No usable answer; the call may have been carried out.
+            _ => ErrorKind::Transient,
+        };
+        let message = match error.message() {
+            Some(message) => without_echoes(message),
+            None if code.is_some() => "AWS gave no reason".to_owned(),
+            None => no_answer(&error).to_owned(),
+        };
+        Self { call, kind, code, message, request_id }
+    }
+
+    /// An answer of AWS that lacks what it always holds.
+    pub fn incomplete(call: &'static str) -> Self {
+        Self {
+            call,
+            kind: ErrorKind::Transient,
+            code: None,
+            message: "AWS's answer is incomplete".to_owned(),
+            request_id: None,
+        }
+    }
+
+    /// Whether AWS answered with this error code.
+    pub fn has_code(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+}
+
+fn classify(code: &str, status: Option<u16>) -> ErrorKind {
+    if THROTTLED.contains(&code) || status == Some(429) {
+        ErrorKind::Throttled
+    } else if TRANSIENT.contains(&code) || status.is_some_and(|status| status >= 500) {
+        ErrorKind::Transient
+    } else if ACCESS_DENIED.contains(&code) {
+        ErrorKind::AccessDenied
+    } else if QUOTA_EXCEEDED.contains(&code) {
+        ErrorKind::QuotaExceeded
+    } else {
+        ErrorKind::Refused
+    }
+}
+
+/// Lambda answers an oversized environment with all of it, after `String measured:`.
+fn without_echoes(message: &str) -> String {
+    match message.split_once("String measured") {
+        Some((told, _)) => told.trim_end().to_owned(),
+        None => message.to_owned(),
+    }
+}
+
+fn no_answer<E>(error: &SdkError<E, HttpResponse>) -> &'static str {
+    match error {
+        SdkError::ConstructionFailure(_) => "the request could not be built",
+        SdkError::TimeoutError(_) => "no answer in time",
+        SdkError::DispatchFailure(_) => "no connection, or it broke",
+        SdkError::ResponseError(_) => "the answer could not be read",
+        _ => "the call failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_decide_before_the_status_does() {
+        for (code, status, kind) in [
+            ("Throttling", 400, ErrorKind::Throttled),
+            ("TooManyRequestsException", 429, ErrorKind::Throttled),
+            ("SlowDown", 503, ErrorKind::Throttled),
+            ("", 429, ErrorKind::Throttled),
+            ("ServiceFailure", 500, ErrorKind::Transient),
+            ("", 502, ErrorKind::Transient),
+            ("OperationAbortedException", 400, ErrorKind::Transient),
+            ("AccessDeniedException", 403, ErrorKind::AccessDenied),
+            ("LimitExceeded", 409, ErrorKind::QuotaExceeded),
+            ("ResourceConflictException", 409, ErrorKind::Refused),
+            ("SomethingNew", 400, ErrorKind::Refused),
+        ] {
+            assert_eq!(classify(code, Some(status)), kind, "{code} {status}");
+        }
+    }
+
+    #[test]
+    fn an_echoed_environment_is_cut_off() {
+        let text = "your environment variables exceeded the 4KB limit. String measured: {\"A\":\"s3cr3t\"}";
+        assert_eq!(without_echoes(text), "your environment variables exceeded the 4KB limit.");
+    }
+}

@@ -1,0 +1,315 @@
+//! Code bundles in the stack's artefact bucket.
+//!
+//! A bundle is tagged `state=pending` when it is stored, `kept` once a commit refers to it and
+//! `expired` once none does; the bucket's lifecycle removes pending and expired ones after 7 days.
+//! So a rollback never finds its code gone, and nothing that was refused stays.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, Tag, Tagging, TaggingDirective};
+use formation_aws::{AwsError, ErrorKind};
+use formation_model::bundle::{self, MAX_UNZIPPED_BYTES};
+use formation_model::names::bundle_key;
+use formation_model::request::S3Object;
+use formation_model::{
+    Bundle, CodeSource, FieldProblem, FieldProblemCode, FunctionName, OperationId,
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::refusal::Refusal;
+
+/// What CopySource needs escaped: everything but what RFC 3986 leaves alone, and the slashes.
+const COPY_SOURCE: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// Objects up to this size are read and checked like an archive in the request; larger ones are
+/// copied within S3, unseen.
+const READ_UP_TO_BYTES: i64 = 16 * 1024 * 1024;
+
+/// Which state a stored bundle is in, for the bucket's lifecycle.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BundleState {
+    /// Stored, and not referred to by any commit yet.
+    Pending,
+    /// A function's record refers to it.
+    Kept,
+    /// No record refers to it any more.
+    Expired,
+}
+
+impl BundleState {
+    const TAG: &str = "state";
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Kept => "kept",
+            Self::Expired => "expired",
+        }
+    }
+
+    fn as_query(self) -> String {
+        format!("{}={}", Self::TAG, self.as_str())
+    }
+}
+
+/// The bundles of a stack.
+#[derive(Clone, Debug)]
+pub struct Bundles {
+    client: Client,
+    bucket: String,
+    account_id: String,
+    code_buckets: Vec<String>,
+}
+
+impl Bundles {
+    /// The bundles in `bucket` of `account_id`. Code may be referred to in `code_buckets` of the
+    /// same account and nowhere else, or callers could deploy code that they may not read.
+    pub fn new(
+        client: Client,
+        bucket: impl Into<String>,
+        account_id: impl Into<String>,
+        code_buckets: Vec<String>,
+    ) -> Self {
+        Self { client, bucket: bucket.into(), account_id: account_id.into(), code_buckets }
+    }
+
+    /// Stores the code of an operation, as pending.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidFunction`] if the code cannot be used, otherwise what S3 answered.
+    pub async fn store(
+        &self,
+        function: &FunctionName,
+        operation: OperationId,
+        source: CodeSource,
+    ) -> Result<Bundle, Refusal> {
+        let key = bundle_key(function, operation);
+        match source {
+            CodeSource::Archive(archive) => self.put(key, archive).await,
+            CodeSource::S3(object) => self.fetch(key, &object).await,
+        }
+    }
+
+    /// Removes a bundle that no operation refers to. Best effort: the lifecycle does it otherwise.
+    pub async fn discard(&self, bundle: &Bundle) {
+        let deleted = self
+            .client
+            .delete_object()
+            .bucket(&self.bucket)
+            .key(&bundle.key)
+            .version_id(&bundle.version)
+            .send()
+            .await;
+        if let Err(error) = deleted {
+            let error = AwsError::new("s3:DeleteObjectVersion", error);
+            tracing::warn!(bundle.key, %error, "a bundle that was not needed stays until it expires");
+        }
+    }
+
+    /// Tags a bundle with its state.
+    ///
+    /// # Errors
+    /// What S3 answered. A bundle that is gone is no error: then there is nothing to expire, and
+    /// a function whose bundle is to be kept has been made from it already.
+    pub async fn mark(&self, bundle: &Bundle, state: BundleState) -> Result<(), Refusal> {
+        let tag = Tag::builder().key(BundleState::TAG).value(state.as_str()).build();
+        let tagging = tag.and_then(|tag| Tagging::builder().tag_set(tag).build());
+        let tagging = tagging.map_err(|error| Refusal::Record(error.to_string()))?;
+        let put = self
+            .client
+            .put_object_tagging()
+            .bucket(&self.bucket)
+            .key(&bundle.key)
+            .version_id(&bundle.version)
+            .tagging(tagging)
+            .send()
+            .await;
+        match put {
+            Ok(_) => Ok(()),
+            Err(error) => match AwsError::new("s3:PutObjectVersionTagging", error) {
+                error if is_missing(&error) => Ok(()),
+                error => Err(error.into()),
+            },
+        }
+    }
+
+    async fn put(&self, key: String, archive: Vec<u8>) -> Result<Bundle, Refusal> {
+        let sha256 = bundle::sha256(&archive);
+        let size_bytes = archive.len() as u64;
+        let stored = self
+            .client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(&key)
+            .tagging(BundleState::Pending.as_query())
+            .checksum_sha256(&sha256)
+            .body(ByteStream::from(archive))
+            .send()
+            .await
+            .map_err(|error| AwsError::new("s3:PutObject", error))?;
+        let version = stored.version_id.ok_or(AwsError::incomplete("s3:PutObject"))?;
+        Ok(Bundle { sha256, size_bytes, key, version })
+    }
+
+    /// Takes over the user's object: its bytes as they are now, whatever becomes of it later.
+    async fn fetch(&self, key: String, object: &S3Object) -> Result<Bundle, Refusal> {
+        if !self.code_buckets.contains(&object.bucket) {
+            let detail = match self.code_buckets.as_slice() {
+                [] => "this stack takes no code from S3: its parameter CodeBuckets is empty".into(),
+                buckets => format!("this stack takes code from {} only", buckets.join(", ")),
+            };
+            return Err(invalid("/code/s3Bucket", FieldProblemCode::NotSupported, detail));
+        }
+        let head = self.head_source(object).await?;
+        let size = head.content_length().unwrap_or_default();
+        if u64::try_from(size).unwrap_or_default() > MAX_UNZIPPED_BYTES {
+            let detail = format!("has {size} bytes; Lambda allows {MAX_UNZIPPED_BYTES} unzipped");
+            return Err(invalid("/code/s3Key", FieldProblemCode::OutOfRange, detail));
+        }
+        if size <= READ_UP_TO_BYTES {
+            let archive = self.read_source(object, &head).await?;
+            if let Err(error) = bundle::check(&archive) {
+                let code = FieldProblemCode::InvalidFormat;
+                return Err(invalid("/code/s3Key", code, error.to_string()));
+            }
+            return self.put(key, archive).await;
+        }
+        self.copy(key, object, &head).await
+    }
+
+    async fn head_source(&self, object: &S3Object) -> Result<HeadObjectOutput, Refusal> {
+        self.client
+            .head_object()
+            .bucket(&object.bucket)
+            .key(&object.key)
+            .set_version_id(object.version.clone())
+            .expected_bucket_owner(&self.account_id)
+            .send()
+            .await
+            .map_err(|error| source_problem("s3:GetObject", error))
+    }
+
+    async fn read_source(
+        &self,
+        object: &S3Object,
+        head: &HeadObjectOutput,
+    ) -> Result<Vec<u8>, Refusal> {
+        let read = self
+            .client
+            .get_object()
+            .bucket(&object.bucket)
+            .key(&object.key)
+            .set_version_id(object.version.clone())
+            .expected_bucket_owner(&self.account_id)
+            // What was measured is what is read.
+            .set_if_match(head.e_tag.clone())
+            .send()
+            .await
+            .map_err(|error| source_problem("s3:GetObject", error))?;
+        let body = read.body.collect().await;
+        Ok(body.map_err(|_| AwsError::incomplete("s3:GetObject"))?.to_vec())
+    }
+
+    /// Copies within S3, which also computes the SHA-256 that Lambda will show.
+    async fn copy(
+        &self,
+        key: String,
+        object: &S3Object,
+        head: &HeadObjectOutput,
+    ) -> Result<Bundle, Refusal> {
+        let copied = self
+            .client
+            .copy_object()
+            .bucket(&self.bucket)
+            .key(&key)
+            .copy_source(copy_source(object))
+            .set_copy_source_if_match(head.e_tag.clone())
+            .expected_source_bucket_owner(&self.account_id)
+            .checksum_algorithm(ChecksumAlgorithm::Sha256)
+            .tagging_directive(TaggingDirective::Replace)
+            .tagging(BundleState::Pending.as_query())
+            .send()
+            .await
+            .map_err(|error| source_problem("s3:CopyObject", error))?;
+        let version = copied.version_id.ok_or(AwsError::incomplete("s3:CopyObject"))?;
+        let stored = self
+            .client
+            .head_object()
+            .bucket(&self.bucket)
+            .key(&key)
+            .version_id(&version)
+            .checksum_mode(ChecksumMode::Enabled)
+            .send()
+            .await
+            .map_err(|error| AwsError::new("s3:GetObject", error))?;
+        let sha256 = stored.checksum_sha256.ok_or(AwsError::incomplete("s3:CopyObject"))?;
+        let size_bytes = u64::try_from(stored.content_length.unwrap_or_default());
+        Ok(Bundle { sha256, size_bytes: size_bytes.unwrap_or_default(), key, version })
+    }
+}
+
+fn copy_source(object: &S3Object) -> String {
+    let path = format!("{}/{}", object.bucket, object.key);
+    let path = utf8_percent_encode(&path, COPY_SOURCE);
+    match &object.version {
+        Some(version) => {
+            format!("{path}?versionId={}", utf8_percent_encode(version, NON_ALPHANUMERIC))
+        }
+        None => path.to_string(),
+    }
+}
+
+/// An object that cannot be read is the user's to mend; a throttled or broken call is not.
+fn source_problem<E>(call: &'static str, error: SdkError<E>) -> Refusal
+where
+    E: aws_sdk_s3::error::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    let error = AwsError::new(call, error);
+    let code = FieldProblemCode::CodeNotAvailable;
+    match (error.kind, status) {
+        (ErrorKind::Throttled | ErrorKind::Transient, _) => error.into(),
+        (_, Some(404)) => {
+            invalid("/code/s3Key", code, "there is no such object, or no such version of it".into())
+        }
+        (_, Some(412)) => {
+            invalid("/code/s3Key", code, "the object was replaced meanwhile; try again".into())
+        }
+        (_, Some(400)) => {
+            invalid("/code/s3ObjectVersion", code, "S3 does not take this version id".into())
+        }
+        // Without s3:ListBucket a missing object reads as forbidden.
+        (_, Some(403)) => invalid(
+            "/code/s3Key",
+            code,
+            "there is no such object, or this stack may not read it".into(),
+        ),
+        _ => error.into(),
+    }
+}
+
+fn is_missing(error: &AwsError) -> bool {
+    ["NoSuchKey", "NoSuchVersion"].into_iter().any(|code| error.has_code(code))
+}
+
+fn invalid(pointer: &str, code: FieldProblemCode, detail: String) -> Refusal {
+    Refusal::InvalidFunction(vec![FieldProblem::new(pointer, code, detail)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copy_sources_keep_slashes_and_escape_the_rest() {
+        let object = S3Object {
+            bucket: "builds".into(),
+            key: "a b/ü?+.zip".into(),
+            version: Some("v.1".into()),
+        };
+        assert_eq!(copy_source(&object), "builds/a%20b/%C3%BC%3F%2B.zip?versionId=v%2E1");
+    }
+}

@@ -1,0 +1,18 @@
+//! What the doors (HTTP, events) and the steps share: records in DynamoDB, bundles in S3, starting
+//! executions, and accepting an operation out of these three.
+//!
+//! Nothing here knows of HTTP or of Lambda, and nobody else spells a key of the table or the
+//! bucket.
+
+pub mod bundles;
+pub mod control;
+pub mod environment;
+pub mod executions;
+pub mod records;
+pub mod refusal;
+
+pub use bundles::Bundles;
+pub use control::{Accepted, Control};
+pub use executions::Executions;
+pub use records::{FunctionRecord, OperationRecord, Outcome, Records};
+pub use refusal::Refusal;

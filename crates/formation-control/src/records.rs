@@ -1,0 +1,646 @@
+//! The records of functions and operations: one DynamoDB table.
+//!
+//! | item | pk | sk |
+//! |---|---|---|
+//! | function | `FUNCTION` | its name |
+//! | operation | `FUNCTION#<name>` | `OPERATION#<ulid>` |
+//!
+//! All functions share a partition on purpose: listing is then ordered, paged and strongly
+//! consistent. Every write is conditional on the operation that makes it, so that a write whose
+//! answer was lost recognises itself when it is repeated.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use formation_aws::AwsError;
+use formation_model::names::{execution_arn, execution_name};
+use formation_model::operation::OperationError;
+use formation_model::step::Announcement;
+use formation_model::{
+    ExecutionInput, FunctionName, FunctionSpec, FunctionStatus, Operation, OperationId,
+    OperationKind, OperationStatus, Part, Rollback,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_dynamo::{from_item, to_attribute_value, to_item};
+use tokio::time::sleep;
+
+use crate::refusal::Refusal;
+
+const FUNCTION_PARTITION: &str = "FUNCTION";
+
+/// How long operations are kept once they have ended without leftovers.
+const OPERATION_RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// How often a transaction is tried while others hold its items.
+const CONFLICT_TRIES: u32 = 10;
+const CONFLICT_PAUSE_MILLISECONDS: u64 = 60;
+
+type Item = HashMap<String, AttributeValue>;
+
+/// A function as it is stored: its last good specification, or the first one while the create is
+/// not committed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FunctionRecord {
+    /// What AWS holds for it, or is being made.
+    pub spec: FunctionSpec,
+    /// Where it is in its life.
+    pub status: FunctionStatus,
+    /// 0 until the create is committed.
+    pub revision: u64,
+    /// The operation that committed this revision, or is to commit the first.
+    pub committed_by: OperationId,
+    /// The current operation, or the last one.
+    pub operation_id: OperationId,
+    /// When the create was accepted.
+    pub created_at: Timestamp,
+    /// When a change was last committed.
+    pub updated_at: Timestamp,
+    /// The verified caller that created it.
+    pub created_by: String,
+}
+
+impl FunctionRecord {
+    /// Its entity tag, as HTTP spells one: changes with every commit and with nothing else.
+    pub fn etag(&self) -> String {
+        etag(self.revision, self.committed_by)
+    }
+
+    /// Whether an operation on it is running.
+    pub fn is_busy(&self) -> bool {
+        match self.status {
+            FunctionStatus::Creating | FunctionStatus::Updating | FunctionStatus::Deleting => true,
+            FunctionStatus::Available | FunctionStatus::Failed => false,
+        }
+    }
+}
+
+/// The entity tag of a revision and the operation that committed it.
+pub fn etag(revision: u64, operation: OperationId) -> String {
+    format!("\"{revision}-{operation}\"")
+}
+
+/// An operation as it is stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationRecord {
+    /// Its id.
+    pub operation_id: OperationId,
+    /// What it does.
+    pub kind: OperationKind,
+    /// The function that it changes.
+    pub function_name: FunctionName,
+    /// Where it is in its life.
+    pub status: OperationStatus,
+    /// The attempt that may act; every other is superseded.
+    pub attempt: u32,
+    /// What the function is to become; none for a delete, and none once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<FunctionSpec>,
+    /// The last good specification, if there is one; none once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<FunctionSpec>,
+    /// The revision that the function has if it succeeds.
+    pub revision: u64,
+    /// What became of its changes if it failed.
+    pub rollback: Rollback,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<OperationError>,
+    /// What it left in AWS.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<Part>,
+    /// When it was accepted.
+    pub started_at: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// The verified caller that asked for it.
+    pub requested_by: String,
+}
+
+impl OperationRecord {
+    /// The input of the execution of its current attempt.
+    pub fn execution_input(&self) -> ExecutionInput {
+        ExecutionInput::new(self.kind, self.function_name.clone(), self.operation_id, self.attempt)
+    }
+
+    /// The name of the execution of its current attempt.
+    pub fn execution_name(&self) -> String {
+        execution_name(&self.function_name, self.kind, self.operation_id, self.attempt)
+    }
+
+    /// The operation as its users see it.
+    pub fn to_operation(&self, state_machine_arn: &str, region: &str) -> Operation {
+        let execution_arn = execution_arn(state_machine_arn, &self.execution_name());
+        let console_url = format!(
+            "https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{execution_arn}"
+        );
+        Operation {
+            operation_id: self.operation_id,
+            kind: self.kind,
+            function_name: self.function_name.clone(),
+            status: self.status,
+            rollback: self.rollback,
+            error: self.error.clone(),
+            leftovers: self.leftovers.clone(),
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+            requested_by: self.requested_by.clone(),
+            execution_arn,
+            console_url,
+        }
+    }
+
+    /// What the event bus is told of an operation that has ended.
+    pub fn to_announcement(&self) -> Announcement {
+        Announcement {
+            operation_id: self.operation_id,
+            function_name: self.function_name.clone(),
+            kind: self.kind,
+            status: self.status,
+            rollback: self.rollback,
+            revision: self.revision,
+            error: self.error.clone(),
+        }
+    }
+}
+
+/// How an operation ended.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The function is as asked.
+    Succeeded,
+    /// It is not.
+    Failed {
+        /// What became of the changes.
+        rollback: Rollback,
+        /// Why it failed.
+        error: OperationError,
+        /// What is left in AWS.
+        leftovers: Vec<Part>,
+    },
+}
+
+/// Whether a claim was decided for or against the operation.
+#[derive(Debug)]
+pub enum Claim {
+    /// The operation holds the function.
+    Won,
+    /// Another operation was first, or the function is not there; its record, if there is one.
+    Lost(Option<Box<FunctionRecord>>),
+}
+
+/// Whether an outcome was committed.
+#[derive(Debug)]
+pub enum Commit {
+    /// It is, by this call or by an earlier one of the same attempt.
+    Done(OperationRecord),
+    /// The operation ended otherwise, or another attempt took over.
+    Superseded,
+}
+
+/// One page of functions, ordered by name.
+#[derive(Debug)]
+pub struct Page {
+    /// The functions. Where a filter applies there may be fewer than asked for, even none.
+    pub functions: Vec<FunctionRecord>,
+    /// Where the next page begins; none on the last.
+    pub next_token: Option<String>,
+}
+
+/// Which functions to list.
+#[derive(Clone, Debug, Default)]
+pub struct ListFilter {
+    /// Only those whose name begins so.
+    pub prefix: String,
+    /// Only those with this status.
+    pub status: Option<FunctionStatus>,
+}
+
+/// A page token binds the place to the filter that it was issued for.
+#[derive(Serialize, Deserialize)]
+struct PageToken {
+    after: FunctionName,
+    prefix: String,
+    status: Option<FunctionStatus>,
+}
+
+/// The table.
+#[derive(Clone, Debug)]
+pub struct Records {
+    client: Client,
+    table: String,
+}
+
+impl Records {
+    /// The records in `table`.
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
+    }
+
+    /// The function of that name, strongly consistent.
+    ///
+    /// # Errors
+    /// What DynamoDB answered, or a record that cannot be read.
+    pub async fn function(&self, name: &FunctionName) -> Result<Option<FunctionRecord>, Refusal> {
+        self.get(function_key(name)).await
+    }
+
+    /// The operation of that id, strongly consistent.
+    ///
+    /// # Errors
+    /// What DynamoDB answered, or a record that cannot be read.
+    pub async fn operation(
+        &self,
+        function: &FunctionName,
+        operation: OperationId,
+    ) -> Result<Option<OperationRecord>, Refusal> {
+        self.get(operation_key(function, operation)).await
+    }
+
+    /// One page of functions with at most `limit` of them, strongly consistent.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidNextToken`], what DynamoDB answered, or a record that cannot be read.
+    pub async fn list(
+        &self,
+        filter: &ListFilter,
+        limit: i32,
+        token: Option<&str>,
+    ) -> Result<Page, Refusal> {
+        let start = token.map(|token| read_token(token, filter)).transpose()?;
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .limit(limit)
+            .set_exclusive_start_key(start.as_ref().map(function_key))
+            .expression_attribute_names("#pk", "pk")
+            .expression_attribute_values(":pk", text(FUNCTION_PARTITION));
+        query = if filter.prefix.is_empty() {
+            query.key_condition_expression("#pk = :pk")
+        } else {
+            query
+                .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
+                .expression_attribute_names("#sk", "sk")
+                .expression_attribute_values(":prefix", text(&filter.prefix))
+        };
+        if let Some(status) = filter.status {
+            query = query
+                .filter_expression("#status = :status")
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":status", text(status.as_str()));
+        }
+        let page = query.send().await.map_err(|error| AwsError::new("dynamodb:Query", error))?;
+        let functions = page.items.unwrap_or_default().into_iter().map(from_item);
+        let last = page.last_evaluated_key.and_then(|key| match key.get("sk") {
+            Some(AttributeValue::S(name)) => name.parse().ok(),
+            _ => None,
+        });
+        Ok(Page {
+            functions: functions.collect::<Result<_, _>>()?,
+            next_token: last.map(|after| write_token(after, filter)).transpose()?,
+        })
+    }
+
+    /// Claims a name that is free for an operation that creates it.
+    ///
+    /// # Errors
+    /// What DynamoDB answered, or a record that cannot be written.
+    pub async fn claim_create(
+        &self,
+        function: &FunctionRecord,
+        operation: &OperationRecord,
+    ) -> Result<Claim, Refusal> {
+        let claim = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(with_key(to_item(function)?, function_key(&operation.function_name))))
+            .condition_expression("attribute_not_exists(#pk)")
+            .expression_attribute_names("#pk", "pk")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        self.claim(TransactWriteItem::builder().put(built(claim.build())?).build(), operation).await
+    }
+
+    /// Claims a function that is there for an operation that changes it; `seen` is what the
+    /// decision to do so was based on.
+    ///
+    /// # Errors
+    /// What DynamoDB answered, or a record that cannot be written.
+    pub async fn claim_change(
+        &self,
+        seen: &FunctionRecord,
+        status: FunctionStatus,
+        operation: &OperationRecord,
+    ) -> Result<Claim, Refusal> {
+        let claim = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(function_key(&operation.function_name)))
+            .update_expression("SET #status = :status, #operation = :operation")
+            // The last operation's id is another after every change of the record.
+            .condition_expression("#operation = :seen AND #status = :settled")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#operation", "operationId")
+            .expression_attribute_values(":status", text(status.as_str()))
+            .expression_attribute_values(":operation", text(&operation.operation_id.to_string()))
+            .expression_attribute_values(":seen", text(&seen.operation_id.to_string()))
+            .expression_attribute_values(":settled", text(seen.status.as_str()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let claim = TransactWriteItem::builder().update(built(claim.build())?).build();
+        self.claim(claim, operation).await
+    }
+
+    /// Writes the claim of the function and the operation as one.
+    async fn claim(
+        &self,
+        function: TransactWriteItem,
+        operation: &OperationRecord,
+    ) -> Result<Claim, Refusal> {
+        let key = operation_key(&operation.function_name, operation.operation_id);
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(with_key(to_item(operation)?, key)));
+        let items = vec![function, TransactWriteItem::builder().put(built(put.build())?).build()];
+        let token = operation.operation_id.to_string();
+        let Some(refused) = self.transact(items, Some(&token)).await? else {
+            return Ok(Claim::Won);
+        };
+        let Some(item) = refused.into_iter().next().flatten() else { return Ok(Claim::Lost(None)) };
+        let found: FunctionRecord = from_item(item)?;
+        if found.operation_id == operation.operation_id {
+            // Our own claim, whose answer was lost.
+            return Ok(Claim::Won);
+        }
+        Ok(Claim::Lost(Some(Box::new(found))))
+    }
+
+    /// Commits the outcome of an attempt: operation and function in one transaction, on condition
+    /// that the operation still runs at this attempt. Committing it again gives the same answer.
+    ///
+    /// # Errors
+    /// What DynamoDB answered, or a record that cannot be read or written.
+    pub async fn commit(
+        &self,
+        operation: &OperationRecord,
+        outcome: &Outcome,
+    ) -> Result<Commit, Refusal> {
+        let now = Timestamp::now();
+        let mut ended = OperationRecord {
+            status: OperationStatus::Succeeded,
+            ended_at: Some(now),
+            target: None,
+            previous: None,
+            ..operation.clone()
+        };
+        let mut expires = true;
+        if let Outcome::Failed { rollback, error, leftovers } = outcome {
+            ended.status = OperationStatus::Failed;
+            ended.rollback = *rollback;
+            ended.error = Some(error.clone());
+            ended.leftovers.clone_from(leftovers);
+            if *rollback == Rollback::Incomplete {
+                // Somebody has to finish it, and needs to know what was asked for.
+                ended.target.clone_from(&operation.target);
+                ended.previous.clone_from(&operation.previous);
+                expires = false;
+            }
+        }
+        let items = vec![
+            self.settle_function(operation, &ended, now)?,
+            self.end_operation(&ended, expires.then_some(now + OPERATION_RETENTION))?,
+        ];
+        if self.transact(items, None).await?.is_none() {
+            return Ok(Commit::Done(ended));
+        }
+        let found = self.operation(&operation.function_name, operation.operation_id).await?;
+        Ok(match found {
+            Some(found) if found.attempt == ended.attempt && found.status == ended.status => {
+                Commit::Done(found)
+            }
+            _ => Commit::Superseded,
+        })
+    }
+
+    /// What becomes of the function's record when `operation` ends as `ended`.
+    fn settle_function(
+        &self,
+        operation: &OperationRecord,
+        ended: &OperationRecord,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem, Refusal> {
+        let succeeded = ended.status == OperationStatus::Succeeded;
+        let undone = ended.rollback == Rollback::Complete;
+        let gone = match operation.kind {
+            OperationKind::Delete => succeeded,
+            OperationKind::Create => undone,
+            OperationKind::Update | OperationKind::Repair => false,
+        };
+        let key = function_key(&operation.function_name);
+        let id = text(&operation.operation_id.to_string());
+        if gone {
+            let delete = Delete::builder()
+                .table_name(&self.table)
+                .set_key(Some(key))
+                .condition_expression("#operation = :operation")
+                .expression_attribute_names("#operation", "operationId")
+                .expression_attribute_values(":operation", id);
+            return Ok(TransactWriteItem::builder().delete(built(delete.build())?).build());
+        }
+        let status = if succeeded || (undone && operation.previous.is_some()) {
+            FunctionStatus::Available
+        } else {
+            FunctionStatus::Failed
+        };
+        let mut update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key))
+            .condition_expression("#operation = :operation")
+            .expression_attribute_names("#operation", "operationId")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":operation", id.clone())
+            .expression_attribute_values(":status", text(status.as_str()));
+        update = match &operation.target {
+            Some(target) if succeeded => update
+                .update_expression(
+                    "SET #status = :status, #spec = :spec, #revision = :revision, \
+                     #committedBy = :operation, #updatedAt = :now",
+                )
+                .expression_attribute_names("#spec", "spec")
+                .expression_attribute_names("#revision", "revision")
+                .expression_attribute_names("#committedBy", "committedBy")
+                .expression_attribute_names("#updatedAt", "updatedAt")
+                .expression_attribute_values(":spec", to_attribute_value(target)?)
+                .expression_attribute_values(":revision", to_attribute_value(ended.revision)?)
+                .expression_attribute_values(":now", to_attribute_value(now)?),
+            _ => update.update_expression("SET #status = :status"),
+        };
+        Ok(TransactWriteItem::builder().update(built(update.build())?).build())
+    }
+
+    fn end_operation(
+        &self,
+        ended: &OperationRecord,
+        expires: Option<Timestamp>,
+    ) -> Result<TransactWriteItem, Refusal> {
+        let key = operation_key(&ended.function_name, ended.operation_id);
+        let mut item = with_key(to_item(ended)?, key);
+        if let Some(expires) = expires {
+            item.insert("expiresAt".to_owned(), to_attribute_value(expires.as_second())?);
+        }
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("#status = :running AND #attempt = :attempt")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#attempt", "attempt")
+            .expression_attribute_values(":running", text(OperationStatus::Running.as_str()))
+            .expression_attribute_values(":attempt", to_attribute_value(ended.attempt)?);
+        Ok(TransactWriteItem::builder().put(built(put.build())?).build())
+    }
+
+    /// Writes `items` as one. Answers nothing if they are written, and what the items were that
+    /// failed their condition, in the order of `items`, if they are not.
+    ///
+    /// Simultaneous transactions may meet TransactionConflict before any condition is looked at:
+    /// that decides nothing, so it is tried again until something does.
+    async fn transact(
+        &self,
+        items: Vec<TransactWriteItem>,
+        token: Option<&str>,
+    ) -> Result<Option<Vec<Option<Item>>>, AwsError> {
+        let mut tries = 0;
+        loop {
+            let sent = self
+                .client
+                .transact_write_items()
+                .set_transact_items(Some(items.clone()))
+                .set_client_request_token(token.map(str::to_owned))
+                .send()
+                .await;
+            let Err(error) = sent else { return Ok(None) };
+            if let Some(refused) = failed_conditions(&error) {
+                return Ok(Some(refused));
+            }
+            tries += 1;
+            if tries == CONFLICT_TRIES || !is_conflict(&error) {
+                return Err(AwsError::new("dynamodb:TransactWriteItems", error));
+            }
+            let most = CONFLICT_PAUSE_MILLISECONDS << tries.min(4);
+            sleep(Duration::from_millis(fastrand::u64(0..most))).await;
+        }
+    }
+
+    async fn get<T: serde::de::DeserializeOwned>(&self, key: Item) -> Result<Option<T>, Refusal> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| AwsError::new("dynamodb:GetItem", error))?;
+        // DynamoDB removes what has expired up to two days late.
+        let now = Timestamp::now().as_second();
+        let expired = |item: &Item| match item.get("expiresAt") {
+            Some(AttributeValue::N(at)) => at.parse().is_ok_and(|at: i64| at <= now),
+            _ => false,
+        };
+        Ok(output.item.filter(|item| !expired(item)).map(from_item).transpose()?)
+    }
+}
+
+fn function_key(name: &FunctionName) -> Item {
+    key(FUNCTION_PARTITION, name.as_str())
+}
+
+fn operation_key(function: &FunctionName, operation: OperationId) -> Item {
+    key(&format!("{FUNCTION_PARTITION}#{function}"), &format!("OPERATION#{operation}"))
+}
+
+fn key(pk: &str, sk: &str) -> Item {
+    Item::from([("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))])
+}
+
+fn with_key(mut item: Item, key: Item) -> Item {
+    item.extend(key);
+    item
+}
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
+
+fn built<T>(result: Result<T, aws_sdk_dynamodb::error::BuildError>) -> Result<T, Refusal> {
+    result.map_err(|error| Refusal::Record(error.to_string()))
+}
+
+/// The items whose conditions failed, if any did. A transaction that met a conflict as well may
+/// not have looked at all conditions, but the first one to fail decides.
+fn failed_conditions(error: &SdkError<TransactWriteItemsError>) -> Option<Vec<Option<Item>>> {
+    let reasons = cancellation_codes(error)?;
+    if !reasons.iter().any(|(code, _)| *code == Some("ConditionalCheckFailed")) {
+        return None;
+    }
+    let item = |(_, item): (_, Option<&Item>)| item.filter(|item| !item.is_empty()).cloned();
+    Some(reasons.into_iter().map(item).collect())
+}
+
+fn is_conflict(error: &SdkError<TransactWriteItemsError>) -> bool {
+    cancellation_codes(error)
+        .is_some_and(|reasons| reasons.iter().any(|(code, _)| *code == Some("TransactionConflict")))
+}
+
+type Reason<'a> = (Option<&'a str>, Option<&'a Item>);
+
+fn cancellation_codes(error: &SdkError<TransactWriteItemsError>) -> Option<Vec<Reason<'_>>> {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+        error.as_service_error()
+    else {
+        return None;
+    };
+    let reasons = cancelled.cancellation_reasons().iter();
+    Some(reasons.map(|reason| (reason.code(), reason.item())).collect())
+}
+
+fn write_token(after: FunctionName, filter: &ListFilter) -> Result<String, Refusal> {
+    let token = PageToken { after, prefix: filter.prefix.clone(), status: filter.status };
+    let json = serde_json::to_vec(&token).map_err(|error| Refusal::Record(error.to_string()))?;
+    Ok(URL_SAFE_NO_PAD.encode(json))
+}
+
+fn read_token(token: &str, filter: &ListFilter) -> Result<FunctionName, Refusal> {
+    let json = URL_SAFE_NO_PAD.decode(token).map_err(|_| Refusal::InvalidNextToken)?;
+    let token: PageToken = serde_json::from_slice(&json).map_err(|_| Refusal::InvalidNextToken)?;
+    if token.prefix == filter.prefix && token.status == filter.status {
+        Ok(token.after)
+    } else {
+        Err(Refusal::InvalidNextToken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_token_leads_back_to_its_place_and_only_with_its_filter() {
+        let filter = ListFilter { prefix: "a".into(), status: Some(FunctionStatus::Available) };
+        let token = write_token("abc".parse().unwrap(), &filter).unwrap();
+        assert_eq!(read_token(&token, &filter).unwrap().as_str(), "abc");
+        for other in [ListFilter::default(), ListFilter { prefix: "b".into(), ..filter.clone() }] {
+            assert!(matches!(read_token(&token, &other), Err(Refusal::InvalidNextToken)));
+        }
+        assert!(matches!(read_token("%", &filter), Err(Refusal::InvalidNextToken)));
+    }
+}

@@ -1,0 +1,77 @@
+//! Why a request is not accepted, whichever door it came through.
+
+use formation_aws::{AwsError, ErrorKind};
+use formation_model::{FieldProblem, FunctionName, OperationId, ProblemCode};
+
+/// Why a request is not accepted. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The function is not valid.
+    #[error("the function has {} problem(s); see errors", .0.len())]
+    InvalidFunction(Vec<FieldProblem>),
+    /// There is no such function.
+    #[error("there is no function {0}")]
+    FunctionNotFound(FunctionName),
+    /// There is no such operation.
+    #[error("the function {function} has no operation {operation}")]
+    OperationNotFound {
+        /// The function.
+        function: FunctionName,
+        /// What was asked for.
+        operation: OperationId,
+    },
+    /// There is a function of that name.
+    #[error("there is a function {0} already; update or delete it, or choose another name")]
+    FunctionExists(FunctionName),
+    /// One operation at a time.
+    #[error(
+        "the operation {operation} on the function {function} is running; try again when it has ended"
+    )]
+    OperationInProgress {
+        /// The function.
+        function: FunctionName,
+        /// The operation that runs.
+        operation: OperationId,
+    },
+    /// The function must not be deleted.
+    #[error("the function {0} has deletionProtection; set it to false first")]
+    DeletionProtected(FunctionName),
+    /// A page token that was not issued for this list.
+    #[error("nextToken was not issued for this list with these filters; begin without it")]
+    InvalidNextToken,
+    /// A call to AWS failed.
+    #[error("a call to AWS failed")]
+    Aws(#[from] AwsError),
+    /// What is stored cannot be read, or cannot be written as it is.
+    #[error("a record cannot be read or written: {0}")]
+    Record(String),
+}
+
+impl Refusal {
+    /// The stable code of the problem.
+    pub fn code(&self) -> ProblemCode {
+        match self {
+            Self::InvalidFunction(_) => ProblemCode::InvalidFunction,
+            Self::FunctionNotFound(_) => ProblemCode::FunctionNotFound,
+            Self::OperationNotFound { .. } => ProblemCode::OperationNotFound,
+            Self::FunctionExists(_) => ProblemCode::FunctionExists,
+            Self::OperationInProgress { .. } => ProblemCode::OperationInProgress,
+            Self::DeletionProtected(_) => ProblemCode::DeletionProtected,
+            Self::InvalidNextToken => ProblemCode::InvalidNextToken,
+            Self::Aws(error) => match error.kind {
+                ErrorKind::Throttled | ErrorKind::Transient => ProblemCode::ServiceUnavailable,
+                ErrorKind::AccessDenied | ErrorKind::QuotaExceeded | ErrorKind::Refused => {
+                    ProblemCode::InternalError
+                }
+            },
+            Self::Record(_) => ProblemCode::InternalError,
+        }
+    }
+}
+
+impl From<serde_dynamo::Error> for Refusal {
+    /// The error's text may hold a value of the record, so only that it happened is kept.
+    fn from(_: serde_dynamo::Error) -> Self {
+        Self::Record("it does not have the form that this release knows".to_owned())
+    }
+}

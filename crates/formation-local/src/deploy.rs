@@ -1,0 +1,199 @@
+//! Deploys `infra/template.yaml` with CloudFormation, as `make deploy` does on AWS, but for a short
+//! list of what local AWS cannot evaluate.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::error::LocalError;
+use crate::project::Project;
+use crate::stack::Stack;
+use crate::{REGION, STACK_NAME};
+
+/// The account of the root user of local AWS, whose access key is `test`.
+const ACCOUNT_ID: &str = "000000000000";
+const ROOT_KEY: &str = "test";
+/// Where CloudFormation finds code and definitions.
+const DEPLOYMENT_BUCKET: &str = "formation-deployment";
+
+/// Deploys the template to the local AWS at `endpoint_url`. `folder` gets the packaged template,
+/// `code_buckets` become the stack's parameter of that name.
+///
+/// # Errors
+/// What is missing, or what CloudFormation refused.
+pub async fn deploy(
+    project: &Project,
+    endpoint_url: &str,
+    folder: &Path,
+    code_buckets: &[&str],
+) -> Result<Stack, LocalError> {
+    let aws = Aws { project, endpoint_url };
+    require_lambdas(project)?;
+
+    aws.run(&["s3", "mb", &format!("s3://{DEPLOYMENT_BUCKET}")]).await?;
+    let packaged = folder.join("packaged.json");
+    let template = project.path("infra/template.yaml");
+    aws.run(&[
+        "cloudformation",
+        "package",
+        "--use-json",
+        "--template-file",
+        &template.display().to_string(),
+        "--s3-bucket",
+        DEPLOYMENT_BUCKET,
+        "--output-template-file",
+        &packaged.display().to_string(),
+    ])
+    .await?;
+
+    let text = std::fs::read(&packaged).map_err(LocalError::file(&packaged))?;
+    let adapted = adapt(serde_json::from_slice(&text)?);
+    std::fs::write(&packaged, adapted.to_string()).map_err(LocalError::file(&packaged))?;
+
+    // Local AWS runs Lambdas as processes of this machine.
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    aws.run(&[
+        "cloudformation",
+        "deploy",
+        "--template-file",
+        &packaged.display().to_string(),
+        "--stack-name",
+        STACK_NAME,
+        "--capabilities",
+        "CAPABILITY_IAM",
+        "CAPABILITY_NAMED_IAM",
+        "CAPABILITY_AUTO_EXPAND",
+        "--parameter-overrides",
+        &format!("Architecture={architecture}"),
+        &format!("DefaultArchitecture={architecture}"),
+        &format!("CodeBuckets={}", code_buckets.join(",")),
+        "TableDeletionProtection=false",
+    ])
+    .await?;
+
+    let described =
+        aws.run(&["cloudformation", "describe-stacks", "--stack-name", STACK_NAME]).await?;
+    let described: Value = serde_json::from_slice(&described)?;
+    let output = |key: &str| {
+        let outputs = described["Stacks"][0]["Outputs"].as_array();
+        let found = outputs.into_iter().flatten().find(|output| output["OutputKey"] == key);
+        let value = found.and_then(|output| output["OutputValue"].as_str());
+        value
+            .map(str::to_owned)
+            .ok_or_else(|| LocalError::Answer(format!("the stack has no output {key}")))
+    };
+    Ok(Stack {
+        endpoint_url: endpoint_url.to_owned(),
+        region: REGION.to_owned(),
+        account_id: ACCOUNT_ID.to_owned(),
+        access_key_id: ROOT_KEY.to_owned(),
+        secret_access_key: ROOT_KEY.to_owned(),
+        api_url: output("ApiUrl")?,
+        state_machine_arn: output("StateMachineArn")?,
+        table_name: output("TableName")?,
+        event_bus_name: output("EventBusName")?,
+        artifact_bucket: output("ArtifactBucket")?,
+        stack_name: STACK_NAME.to_owned(),
+    })
+}
+
+/// Takes out of the packaged template what local AWS cannot evaluate. The template keeps it for
+/// AWS, and a test says so.
+///
+/// - Conditions on `iam:PermissionsBoundary`: local AWS never fills this key, so that an Allow with
+///   it always denies.
+/// - The bucket policy that asks for TLS: local AWS has none.
+pub fn adapt(mut template: Value) -> Value {
+    if let Some(resources) = template["Resources"].as_object_mut() {
+        resources.remove("ArtifactBucketPolicy");
+        resources.values_mut().for_each(remove_boundary_conditions);
+    }
+    template
+}
+
+fn remove_boundary_conditions(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            if let Some(condition) = object.get_mut("Condition").and_then(Value::as_object_mut) {
+                for keys in condition.values_mut().filter_map(Value::as_object_mut) {
+                    keys.remove("iam:PermissionsBoundary");
+                }
+            }
+            object.values_mut().for_each(remove_boundary_conditions);
+        }
+        Value::Array(array) => array.iter_mut().for_each(remove_boundary_conditions),
+        _ => {}
+    }
+}
+
+fn require_lambdas(project: &Project) -> Result<(), LocalError> {
+    let lambdas = project.path("target/lambda");
+    if lambdas.join("formation-api/bootstrap").is_file() {
+        return Ok(());
+    }
+    Err(LocalError::Missing {
+        what: lambdas.display().to_string(),
+        remedy: "run `make build`, which builds the Lambdas",
+    })
+}
+
+/// The AWS CLI, pointed at local AWS and blind to the user's own configuration.
+struct Aws<'a> {
+    project: &'a Project,
+    endpoint_url: &'a str,
+}
+
+impl Aws<'_> {
+    async fn run(&self, arguments: &[&str]) -> Result<Vec<u8>, LocalError> {
+        let program = self.project.tool("aws")?;
+        let output = Command::new(&program)
+            .args(arguments)
+            .env("AWS_ENDPOINT_URL", self.endpoint_url)
+            .env("AWS_ACCESS_KEY_ID", ROOT_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", ROOT_KEY)
+            .env("AWS_DEFAULT_REGION", REGION)
+            .env("AWS_REGION", REGION)
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .env("AWS_PAGER", "")
+            .env_remove("AWS_PROFILE")
+            .env_remove("AWS_SESSION_TOKEN")
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .map_err(LocalError::file(&program))?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        let printed = [output.stdout, output.stderr].concat();
+        Err(LocalError::Command {
+            command: format!("aws {}", arguments.join(" ")),
+            output: String::from_utf8_lossy(&printed).trim().to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_local_aws_cannot_evaluate_is_taken_out() {
+        let template = json!({"Resources": {
+            "ArtifactBucketPolicy": {"Type": "AWS::S3::BucketPolicy"},
+            "Role": {"Policies": [{"Condition": {"StringEquals": {
+                "iam:PermissionsBoundary": {"Ref": "B"}, "aws:RequestTag/formation:stack": "k"
+            }}}]}
+        }});
+        let expected = json!({"Resources": {
+            "Role": {"Policies": [{"Condition": {"StringEquals": {
+                "aws:RequestTag/formation:stack": "k"
+            }}}]}
+        }});
+        assert_eq!(adapt(template), expected);
+    }
+}

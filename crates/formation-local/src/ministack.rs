@@ -1,0 +1,152 @@
+//! MiniStack, the local AWS: <https://pypi.org/project/ministack/>.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use tokio::time::sleep;
+
+use crate::error::LocalError;
+use crate::project::Project;
+
+const START_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How to start local AWS.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+    /// Where the Lambdas on it find AWS: itself, or a proxy before it.
+    pub lambda_endpoint_url: String,
+    /// Its folder: log, process id, code of Lambdas.
+    pub folder: PathBuf,
+    /// By what the waits and retry pauses of state machines are multiplied.
+    pub wait_scale: f64,
+}
+
+/// A local AWS that runs.
+#[derive(Debug)]
+pub struct MiniStack {
+    port: u16,
+    folder: PathBuf,
+}
+
+impl MiniStack {
+    /// Starts local AWS, with IAM enforcement on, and waits until it answers. It outlives this
+    /// process: see [`MiniStack::stop`] and [`stop_in`].
+    ///
+    /// # Errors
+    /// What is missing, or that it does not answer.
+    pub async fn start(project: &Project, options: &Options) -> Result<Self, LocalError> {
+        let program = project.tool("ministack")?;
+        let folder = &options.folder;
+        let temporary = folder.join("tmp");
+        std::fs::create_dir_all(&temporary).map_err(LocalError::file(&temporary))?;
+        let log_path = folder.join("ministack.log");
+        let log = File::create(&log_path).map_err(LocalError::file(&log_path))?;
+        let errors = log.try_clone().map_err(LocalError::file(&log_path))?;
+        let child = Command::new(&program)
+            .env("AUTH", "true")
+            .env("BIND_HOST", "127.0.0.1")
+            .env("GATEWAY_PORT", options.port.to_string())
+            .env("EDGE_PORT", options.port.to_string())
+            .env("AWS_ENDPOINT_URL", &options.lambda_endpoint_url)
+            .env("AWS_DEFAULT_REGION", crate::REGION)
+            .env("MINISTACK_REGION", crate::REGION)
+            .env("SFN_WAIT_SCALE", options.wait_scale.to_string())
+            .env("TMPDIR", &temporary)
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors)
+            // Of its own group, so that Ctrl-C at the terminal does not end it.
+            .process_group(0)
+            .spawn()
+            .map_err(LocalError::file(&program))?;
+        let pid_path = pid_path(folder);
+        std::fs::write(&pid_path, child.id().to_string()).map_err(LocalError::file(&pid_path))?;
+
+        let started = Self { port: options.port, folder: folder.clone() };
+        let health = format!("{}/_ministack/health", started.url());
+        let began = Instant::now();
+        while began.elapsed() < START_LIMIT {
+            if let Ok(answer) = reqwest::get(&health).await
+                && answer.status().is_success()
+            {
+                return Ok(started);
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        started.stop().await?;
+        Err(LocalError::NotUp { seconds: START_LIMIT.as_secs(), log: log_path })
+    }
+
+    /// Where it answers.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Ends it and its Lambdas.
+    ///
+    /// # Errors
+    /// That its process id cannot be read, or that it does not end.
+    pub async fn stop(&self) -> Result<(), LocalError> {
+        stop_in(&self.folder).await.map(|_| ())
+    }
+}
+
+/// Ends the local AWS that was started in `folder`, if it still runs, and answers whether it did.
+///
+/// # Errors
+/// That its process id cannot be read, or that it does not end.
+pub async fn stop_in(folder: &Path) -> Result<bool, LocalError> {
+    let pid_path = pid_path(folder);
+    let Ok(text) = std::fs::read_to_string(&pid_path) else { return Ok(false) };
+    let pid = text.trim().parse().ok().and_then(Pid::from_raw);
+    // The id may have gone to another process since.
+    let Some(pid) = pid.filter(|pid| is_ministack(*pid)) else {
+        std::fs::remove_file(&pid_path).map_err(LocalError::file(&pid_path))?;
+        return Ok(false);
+    };
+    for signal in [Signal::TERM, Signal::KILL] {
+        // That it is gone already is as good.
+        let _ = kill_process(pid, signal);
+        let began = Instant::now();
+        while began.elapsed() < STOP_LIMIT {
+            if test_kill_process(pid).is_err() || !is_ministack(pid) {
+                std::fs::remove_file(&pid_path).map_err(LocalError::file(&pid_path))?;
+                return Ok(true);
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+    Err(LocalError::Answer(format!("local AWS, process {}, does not end", pid.as_raw_nonzero())))
+}
+
+/// A port of 127.0.0.1 that is free now: `preferred` if it is.
+///
+/// # Errors
+/// [`LocalError::File`] if the machine has none.
+pub fn free_port(preferred: Option<u16>) -> Result<u16, LocalError> {
+    let free = |port| TcpListener::bind(("127.0.0.1", port)).and_then(|at| at.local_addr());
+    let address = match preferred.map(free) {
+        Some(Ok(address)) => address,
+        _ => free(0).map_err(LocalError::file("127.0.0.1"))?,
+    };
+    Ok(address.port())
+}
+
+fn pid_path(folder: &Path) -> PathBuf {
+    folder.join("ministack.pid")
+}
+
+/// A process that has ended but was not waited for has no command line any more.
+fn is_ministack(pid: Pid) -> bool {
+    let command = std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero()));
+    command.is_ok_and(|line| String::from_utf8_lossy(&line).contains("ministack"))
+}

@@ -1,0 +1,46 @@
+//! `.local/stack.json`: where a deployed stack is, for people, clients and tests.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::LocalError;
+
+/// A deployed stack.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stack {
+    /// Where AWS answers.
+    pub endpoint_url: String,
+    /// Its Region.
+    pub region: String,
+    /// Its account.
+    pub account_id: String,
+    /// An access key that may do everything.
+    pub access_key_id: String,
+    /// The secret of that key.
+    pub secret_access_key: String,
+    /// Where the HTTP API answers.
+    pub api_url: String,
+    /// The workflow.
+    pub state_machine_arn: String,
+    /// The table of records.
+    pub table_name: String,
+    /// The bus on which outcomes are announced.
+    pub event_bus_name: String,
+    /// The bucket of code bundles.
+    pub artifact_bucket: String,
+    /// The name of the CloudFormation stack.
+    pub stack_name: String,
+}
+
+impl Stack {
+    /// Writes the stack to `path`.
+    ///
+    /// # Errors
+    /// [`LocalError::File`].
+    pub fn write(&self, path: &Path) -> Result<(), LocalError> {
+        let json = serde_json::to_string_pretty(self)?;
+        std::fs::write(path, json + "\n").map_err(LocalError::file(path))
+    }
+}

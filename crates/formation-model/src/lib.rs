@@ -1,0 +1,22 @@
+//! What Formation means by a function and by an operation on it.
+//!
+//! This crate is pure: it knows serde and nothing of AWS's SDK, of HTTP or of Step Functions. What
+//! crosses a process boundary is spelled here and nowhere else: the JSON of functions, operations
+//! and problems, the input of an execution, the names of errors and of AWS resources.
+
+pub mod bundle;
+pub mod function;
+pub mod names;
+pub mod operation;
+pub mod problem;
+pub mod request;
+pub mod runtime;
+pub mod step;
+
+pub use bundle::Bundle;
+pub use function::{Function, FunctionName, FunctionSpec, FunctionStatus};
+pub use names::StackIdentity;
+pub use operation::{Operation, OperationId, OperationKind, OperationStatus, Rollback};
+pub use problem::{FieldProblem, FieldProblemCode, ProblemCode};
+pub use request::{CodeSource, Defaults, FunctionRequest};
+pub use step::{ErrorName, ExecutionInput, Failure, Lane, Part, StepInput};

@@ -1,0 +1,188 @@
+//! Names of what Formation makes in AWS. Every name derives from the function's, so that a replayed
+//! step finds what an earlier attempt made.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::function::FunctionName;
+use crate::operation::{OperationId, OperationKind};
+
+/// Tag key whose value is the stack key of the Formation stack that owns the resource.
+pub const STACK_TAG: &str = "formation:stack";
+/// Tag key whose value is the name of the function that the resource belongs to.
+pub const FUNCTION_TAG: &str = "formation:function";
+/// Name of the one inline policy of an execution role.
+pub const LOGGING_POLICY: &str = "write-own-logs";
+
+/// Step Functions allows 80 characters for the name of an execution.
+const EXECUTION_NAME_LENGTH: usize = 80;
+/// IAM allows 64 characters for the name of a role.
+const ROLE_NAME_LENGTH: usize = 64;
+const ROLE_HASH_LENGTH: usize = 12;
+
+/// Where a Formation stack lives and how its resources are told from others.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+pub struct StackIdentity {
+    /// `aws`, `aws-cn` or `aws-us-gov`.
+    pub partition: String,
+    /// For example `eu-west-1`.
+    pub region: String,
+    /// Twelve digits.
+    pub account_id: String,
+    /// The first 8 hex digits of the GUID in the stack's id.
+    pub stack_key: String,
+}
+
+impl StackIdentity {
+    /// `formation_<stackKey>_<functionName, cut>_<hash>`, at most 64 characters.
+    ///
+    /// The hash tells apart names that are equal once cut, or but for case: IAM compares role names
+    /// without case.
+    pub fn role_name(&self, function: &FunctionName) -> String {
+        let digest = Sha256::digest(function.as_str());
+        let hash: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = &hash[..ROLE_HASH_LENGTH];
+        let prefix = format!("formation_{}_", self.stack_key);
+        let room = ROLE_NAME_LENGTH - prefix.len() - 1 - hash.len();
+        format!("{prefix}{}_{hash}", cut(function.as_str(), room))
+    }
+
+    /// The ARN of the function's execution role. Roles have no path: see `infra/template.yaml`.
+    pub fn role_arn(&self, function: &FunctionName) -> String {
+        format!("arn:{}:iam::{}:role/{}", self.partition, self.account_id, self.role_name(function))
+    }
+
+    /// The ARN of the Lambda function, unqualified.
+    pub fn function_arn(&self, function: &FunctionName) -> String {
+        format!(
+            "arn:{}:lambda:{}:{}:function:{function}",
+            self.partition, self.region, self.account_id
+        )
+    }
+
+    /// The ARN of the log group without the trailing `:*`, as the tagging calls of CloudWatch Logs
+    /// ask for it.
+    pub fn log_group_arn(&self, function: &FunctionName) -> String {
+        format!(
+            "arn:{}:logs:{}:{}:log-group:{}",
+            self.partition,
+            self.region,
+            self.account_id,
+            log_group_name(function)
+        )
+    }
+
+    /// The tags of everything made for a function: the owner's, then the user's own.
+    pub fn tags(
+        &self,
+        function: &FunctionName,
+        users: &BTreeMap<String, String>,
+    ) -> BTreeMap<String, String> {
+        let mut tags = users.clone();
+        tags.insert(STACK_TAG.to_owned(), self.stack_key.clone());
+        tags.insert(FUNCTION_TAG.to_owned(), function.to_string());
+        tags
+    }
+
+    /// Whether `tags` prove that this stack made the resource for this function.
+    pub fn owns(&self, function: &FunctionName, tags: &BTreeMap<String, String>) -> bool {
+        tags.get(STACK_TAG) == Some(&self.stack_key)
+            && tags.get(FUNCTION_TAG).map(String::as_str) == Some(function.as_str())
+    }
+}
+
+/// The log group of a function: the one that Lambda writes to by default.
+pub fn log_group_name(function: &FunctionName) -> String {
+    format!("/aws/lambda/{function}")
+}
+
+/// The key of an operation's code bundle in the artefact bucket.
+pub fn bundle_key(function: &FunctionName, operation: OperationId) -> String {
+    format!("bundles/{function}/{operation}.zip")
+}
+
+/// `<functionName, cut to fit 80>-<kind>-<ulid>-<attempt>`: unique for each attempt, so that
+/// starting the same attempt twice starts it once.
+pub fn execution_name(
+    function: &FunctionName,
+    kind: OperationKind,
+    operation: OperationId,
+    attempt: u32,
+) -> String {
+    let suffix = format!("-{}-{operation}-{attempt}", kind.as_str());
+    format!("{}{suffix}", cut(function.as_str(), EXECUTION_NAME_LENGTH - suffix.len()))
+}
+
+/// The ARN that an execution of this name has.
+///
+/// Step Functions derives it from the state machine's ARN, so it need not be stored.
+pub fn execution_arn(state_machine_arn: &str, name: &str) -> String {
+    format!("{}:{name}", state_machine_arn.replacen(":stateMachine:", ":execution:", 1))
+}
+
+/// Function names are ASCII, so bytes are characters.
+fn cut(name: &str, length: usize) -> &str {
+    &name[..name.len().min(length)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stack() -> StackIdentity {
+        StackIdentity {
+            partition: "aws".into(),
+            region: "eu-west-1".into(),
+            account_id: "111122223333".into(),
+            stack_key: "0a1b2c3d".into(),
+        }
+    }
+
+    fn name(text: &str) -> FunctionName {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn role_names_keep_the_stacks_prefix_and_fit_into_64_characters() {
+        let short = stack().role_name(&name("hello"));
+        assert!(short.starts_with("formation_0a1b2c3d_hello_"), "{short}");
+
+        let long = stack().role_name(&name(&"x".repeat(64)));
+        assert_eq!(long.len(), 64);
+    }
+
+    #[test]
+    fn role_names_differ_where_function_names_differ_in_case_or_past_the_cut() {
+        let lower = stack().role_name(&name("hello")).to_lowercase();
+        let upper = stack().role_name(&name("Hello")).to_lowercase();
+        assert_ne!(lower, upper);
+
+        let one = stack().role_name(&name(&format!("{}1", "x".repeat(63))));
+        let two = stack().role_name(&name(&format!("{}2", "x".repeat(63))));
+        assert_ne!(one, two);
+    }
+
+    #[test]
+    fn execution_names_fit_into_80_characters() {
+        let operation = OperationId::generate();
+        let long = name(&"x".repeat(64));
+        let execution = execution_name(&long, OperationKind::Create, operation, 4_294_967_295);
+        assert_eq!(execution.len(), 80);
+        assert!(execution.ends_with(&format!("-CREATE-{operation}-4294967295")));
+    }
+
+    #[test]
+    fn only_both_tags_prove_ownership() {
+        let hello = name("hello");
+        let tags = stack().tags(&hello, &BTreeMap::from([("team".into(), "a".into())]));
+        assert!(stack().owns(&hello, &tags));
+        assert!(!stack().owns(&name("other"), &tags));
+        for key in [STACK_TAG, FUNCTION_TAG] {
+            let mut lacking = tags.clone();
+            lacking.remove(key);
+            assert!(!stack().owns(&hello, &lacking), "owned without {key}");
+        }
+    }
+}

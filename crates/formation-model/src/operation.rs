@@ -1,0 +1,162 @@
+//! Operations: one accepted change of one function, from its claim to its outcome.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+use crate::function::FunctionName;
+use crate::step::Part;
+
+/// The id of an operation: a ULID, so that ids sort by the time of acceptance.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OperationId(Ulid);
+
+impl OperationId {
+    /// A new id.
+    pub fn generate() -> Self {
+        Self(Ulid::generate())
+    }
+}
+
+impl fmt::Display for OperationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for OperationId {
+    type Err = ulid::DecodeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ulid::from_string(text).map(Self)
+    }
+}
+
+/// What an operation does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum OperationKind {
+    /// Makes all parts of a function.
+    Create,
+    /// Takes a function from its last good state to another.
+    Update,
+    /// Removes all parts of a function.
+    Delete,
+    /// Brings AWS back to the recorded state.
+    Repair,
+}
+
+impl OperationKind {
+    /// The spelling in JSON and in the names of executions.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "CREATE",
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+            Self::Repair => "REPAIR",
+        }
+    }
+}
+
+/// Where an operation is in its life.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum OperationStatus {
+    /// Accepted and not ended, its rollback included.
+    Running,
+    /// The function is as asked.
+    Succeeded,
+    /// It is not; `error` and `rollback` tell more.
+    Failed,
+}
+
+impl OperationStatus {
+    /// The spelling in JSON and in the table.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Succeeded => "SUCCEEDED",
+            Self::Failed => "FAILED",
+        }
+    }
+}
+
+/// What became of the changes of an operation that failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Rollback {
+    /// The operation has not failed.
+    NotNeeded,
+    /// Everything is as it was before.
+    Complete,
+    /// Something is left over: see `leftovers`.
+    Incomplete,
+}
+
+/// Why an operation failed.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationError {
+    /// Stable name of the reason: see [`crate::step::ErrorName::code`].
+    pub code: String,
+    /// What happened, for people. Holds no secret.
+    pub message: String,
+    /// The state of the state machine that failed.
+    pub step: String,
+    /// AWS's own error code, where AWS refused a call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aws_error_code: Option<String>,
+    /// The request id of that call, for AWS's support.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aws_request_id: Option<String>,
+}
+
+/// An operation as its users see it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Operation {
+    /// Its id.
+    pub operation_id: OperationId,
+    /// What it does.
+    pub kind: OperationKind,
+    /// The function that it changes.
+    pub function_name: FunctionName,
+    /// Where it is in its life.
+    pub status: OperationStatus,
+    /// What became of its changes if it failed.
+    pub rollback: Rollback,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<OperationError>,
+    /// What an incomplete rollback, or an unfinished delete, left in AWS.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<Part>,
+    /// When it was accepted.
+    pub started_at: Timestamp,
+    /// When it ended, its rollback included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// The verified caller that asked for it.
+    pub requested_by: String,
+    /// The execution of its current attempt.
+    pub execution_arn: String,
+    /// That execution in the AWS console.
+    pub console_url: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_time_and_survive_text() {
+        let first = OperationId::generate();
+        assert_eq!(first.to_string().parse::<OperationId>().unwrap(), first);
+        assert_eq!(first.to_string().len(), 26);
+        assert!("not-a-ulid".parse::<OperationId>().is_err());
+    }
+}

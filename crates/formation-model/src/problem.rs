@@ -1,0 +1,124 @@
+//! Problems: what a caller is told when a request cannot be accepted (RFC 9457).
+
+use serde::{Deserialize, Serialize};
+
+/// The stable `code` of a refused request. Clients match on it; the text beside it may change.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ProblemCode {
+    /// 400: the body is not one well-formed JSON document.
+    MalformedJson,
+    /// 400: a query parameter or header has a value that cannot be used.
+    InvalidParameter,
+    /// 400: `nextToken` was not issued for this request.
+    InvalidNextToken,
+    /// 404: no function of that name.
+    FunctionNotFound,
+    /// 404: the function has no operation of that id.
+    OperationNotFound,
+    /// 404: no such path.
+    RouteNotFound,
+    /// 405: the path is there, but not with this method.
+    MethodNotAllowed,
+    /// 409: there is a function of that name already.
+    FunctionExists,
+    /// 409: another operation on the function is running.
+    OperationInProgress,
+    /// 409: the function has `deletionProtection`.
+    DeletionProtected,
+    /// 415: the body is not `application/json`.
+    UnsupportedMediaType,
+    /// 422: the function is not valid; `errors` lists every reason.
+    InvalidFunction,
+    /// 500: Formation's own fault; the request's id finds the cause in the logs.
+    InternalError,
+    /// 503: AWS throttles or cannot be reached; the same request may succeed later.
+    ServiceUnavailable,
+}
+
+impl ProblemCode {
+    /// The HTTP status that goes with the code.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::MalformedJson | Self::InvalidParameter | Self::InvalidNextToken => 400,
+            Self::FunctionNotFound | Self::OperationNotFound | Self::RouteNotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::FunctionExists | Self::OperationInProgress | Self::DeletionProtected => 409,
+            Self::UnsupportedMediaType => 415,
+            Self::InvalidFunction => 422,
+            Self::InternalError => 500,
+            Self::ServiceUnavailable => 503,
+        }
+    }
+
+    /// The `title` of the problem: the same for every problem of this code.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::MalformedJson => "The body is not well-formed JSON",
+            Self::InvalidParameter => "A parameter of the request is not valid",
+            Self::InvalidNextToken => "The token was not issued for this request",
+            Self::FunctionNotFound => "No such function",
+            Self::OperationNotFound => "No such operation",
+            Self::RouteNotFound => "No such resource",
+            Self::MethodNotAllowed => "The method is not allowed here",
+            Self::FunctionExists => "The function exists already",
+            Self::OperationInProgress => "Another operation is running",
+            Self::DeletionProtected => "The function is protected from deletion",
+            Self::UnsupportedMediaType => "The body must be application/json",
+            Self::InvalidFunction => "The function is not valid",
+            Self::InternalError => "Internal error",
+            Self::ServiceUnavailable => "AWS cannot serve the request now",
+        }
+    }
+}
+
+/// Why one field of a function is refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum FieldProblemCode {
+    /// The field must be given.
+    Required,
+    /// The value has another JSON type than the field.
+    WrongType,
+    /// The value does not have the form that AWS asks for.
+    InvalidFormat,
+    /// The number, length or size is outside its limits.
+    OutOfRange,
+    /// The value is not one of those that can be chosen.
+    NotSupported,
+    /// The name belongs to AWS or to Formation.
+    Reserved,
+    /// No field of this name is known.
+    UnknownField,
+    /// The object in S3 that the code refers to cannot be used.
+    CodeNotAvailable,
+    /// The field cannot be changed or must match another.
+    Conflict,
+}
+
+/// One thing that is wrong with a function, and where.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct FieldProblem {
+    /// Where: a JSON pointer (RFC 6901) into the request's body.
+    pub pointer: String,
+    /// What is wrong, for programs.
+    pub code: FieldProblemCode,
+    /// What is wrong and what to do about it, for people. Never holds a value of the environment.
+    pub detail: String,
+}
+
+impl FieldProblem {
+    /// A problem at `pointer`.
+    pub fn new(
+        pointer: impl Into<String>,
+        code: FieldProblemCode,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self { pointer: pointer.into(), code, detail: detail.into() }
+    }
+}
+
+/// Appends `token` to the JSON pointer `base`, escaped as RFC 6901 section 3 asks.
+pub fn pointer(base: &str, token: &str) -> String {
+    format!("{base}/{}", token.replace('~', "~0").replace('/', "~1"))
+}

@@ -1,0 +1,353 @@
+//! The contract between the state machine and its step Lambdas: the JSON that they exchange and the
+//! names of errors that `statemachine.asl.json` matches.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::function::FunctionName;
+use crate::operation::{OperationError, OperationId, OperationKind, OperationStatus, Rollback};
+
+/// The version of [`ExecutionInput`] that this release writes. Steps accept this one and the
+/// previous one, so that executions run well through an upgrade of the stack.
+pub const CONTRACT_VERSION: u32 = 1;
+
+/// The lane that an execution takes through the state machine.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Lane {
+    /// Bring every part to the target.
+    Ensure,
+    /// Remove every part.
+    Delete,
+}
+
+/// The input of an execution. It is built from the stored operation alone, so that starting the
+/// same attempt again is the same request, byte for byte. No specification, environment or code.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecutionInput {
+    /// [`CONTRACT_VERSION`] of the release that started it.
+    pub v: u32,
+    /// The function that is changed.
+    pub function_name: FunctionName,
+    /// The operation that changes it.
+    pub operation_id: OperationId,
+    /// The attempt that this execution is; a superseded one can do nothing more.
+    pub attempt: u32,
+    /// The lane to take.
+    pub lane: Lane,
+}
+
+impl ExecutionInput {
+    /// The input of an attempt of an operation.
+    pub fn new(
+        kind: OperationKind,
+        function_name: FunctionName,
+        operation_id: OperationId,
+        attempt: u32,
+    ) -> Self {
+        let lane = match kind {
+            OperationKind::Delete => Lane::Delete,
+            OperationKind::Create | OperationKind::Update | OperationKind::Repair => Lane::Ensure,
+        };
+        Self { v: CONTRACT_VERSION, function_name, operation_id, attempt, lane }
+    }
+}
+
+/// What a step Lambda is given: the execution's input and what its states added on the way.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepInput {
+    /// What the execution was started with.
+    #[serde(flatten)]
+    pub execution: ExecutionInput,
+    /// The step that failed for good first, if one did.
+    #[serde(default)]
+    pub failure: Option<Failure>,
+    /// What is left in AWS because a Remove or Undo step failed for good too.
+    #[serde(default)]
+    pub leftovers: Vec<Part>,
+}
+
+/// A step that failed for good, as the state machine's Catch hands it on.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Failure {
+    /// The state that failed.
+    pub step: String,
+    /// The name of the error.
+    pub error: String,
+    /// For a Lambda's error: JSON text with `errorMessage`.
+    pub cause: String,
+}
+
+/// One of the parts that a function is made of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Part {
+    /// The Lambda function.
+    Function,
+    /// Its execution role.
+    Role,
+    /// Its log group.
+    LogGroup,
+}
+
+/// The names of errors that somebody acts on: the retriers and catchers of
+/// `statemachine.asl.json`, and whoever reads `error.code` of an operation.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ErrorName {
+    /// AWS is still at it: a role spreads, a function is Pending or being updated.
+    NotReady,
+    /// AWS limits the rate of calls.
+    Throttled,
+    /// Transport, an answer of 5xx, a deadline: a few quick tries.
+    Transient,
+    /// The resource of that name is somebody else's.
+    NotOwned,
+    /// AWS refused the specification.
+    Rejected,
+    /// A quota of the account is used up.
+    QuotaExceeded,
+    /// The stack's own permissions do not allow the call.
+    AccessDenied,
+    /// The operation has ended or a later attempt has taken over: do nothing more.
+    Superseded,
+}
+
+impl ErrorName {
+    /// Every name.
+    pub const ALL: [Self; 8] = [
+        Self::NotReady,
+        Self::Throttled,
+        Self::Transient,
+        Self::NotOwned,
+        Self::Rejected,
+        Self::QuotaExceeded,
+        Self::AccessDenied,
+        Self::Superseded,
+    ];
+
+    /// The spelling in `statemachine.asl.json`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotReady => "Formation.NotReady",
+            Self::Throttled => "Formation.Throttled",
+            Self::Transient => "Formation.Transient",
+            Self::NotOwned => "Formation.NotOwned",
+            Self::Rejected => "Formation.Rejected",
+            Self::QuotaExceeded => "Formation.QuotaExceeded",
+            Self::AccessDenied => "Formation.AccessDenied",
+            Self::Superseded => "Formation.Superseded",
+        }
+    }
+
+    /// The spelling in an operation's `error.code`.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NotReady => "NOT_READY",
+            Self::Throttled => "THROTTLED",
+            Self::Transient => "TRANSIENT",
+            Self::NotOwned => "NOT_OWNED",
+            Self::Rejected => "REJECTED",
+            Self::QuotaExceeded => "QUOTA_EXCEEDED",
+            Self::AccessDenied => "ACCESS_DENIED",
+            Self::Superseded => "SUPERSEDED",
+        }
+    }
+
+    /// Whether trying again cannot help.
+    pub const fn is_terminal(self) -> bool {
+        match self {
+            Self::NotReady | Self::Throttled | Self::Transient => false,
+            Self::NotOwned
+            | Self::Rejected
+            | Self::QuotaExceeded
+            | Self::AccessDenied
+            | Self::Superseded => true,
+        }
+    }
+}
+
+impl fmt::Display for ErrorName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What `record-success` and `record-failure` answer, and the state machine announces on the event
+/// bus: the detail of a `Formation Operation Status Change`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Announcement {
+    /// The operation that ended.
+    pub operation_id: OperationId,
+    /// The function that it changed.
+    pub function_name: FunctionName,
+    /// What it did.
+    pub kind: OperationKind,
+    /// How it ended.
+    pub status: OperationStatus,
+    /// What became of its changes if it failed.
+    pub rollback: Rollback,
+    /// The revision that the function has, or would have had.
+    pub revision: u64,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<OperationError>,
+}
+
+/// What a failing step tells in its `errorMessage`, the only text that leaves a Lambda with an
+/// error's name. Readable in the console, and read back by `record-failure`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StepMessage {
+    /// What happened. Holds no secret.
+    pub text: String,
+    /// AWS's error code, where AWS refused a call.
+    pub aws_error_code: Option<String>,
+    /// The request id of that call.
+    pub aws_request_id: Option<String>,
+}
+
+const MESSAGE_CODE: &str = " [AWS error ";
+const MESSAGE_REQUEST: &str = ", request ";
+
+impl fmt::Display for StepMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        let Some(code) = &self.aws_error_code else { return Ok(()) };
+        let request = self.aws_request_id.as_deref().unwrap_or_default();
+        write!(f, "{MESSAGE_CODE}{code}{MESSAGE_REQUEST}{request}]")
+    }
+}
+
+impl From<&str> for StepMessage {
+    /// Reads what [`StepMessage`]'s `Display` wrote; any other text is all `text`.
+    fn from(message: &str) -> Self {
+        let plain =
+            || Self { text: message.to_owned(), aws_error_code: None, aws_request_id: None };
+        let Some((text, aws)) =
+            message.strip_suffix(']').and_then(|rest| rest.rsplit_once(MESSAGE_CODE))
+        else {
+            return plain();
+        };
+        let Some((code, request)) = aws.split_once(MESSAGE_REQUEST) else { return plain() };
+        Self {
+            text: text.to_owned(),
+            aws_error_code: Some(code.to_owned()),
+            aws_request_id: Some(request.to_owned()).filter(|id| !id.is_empty()),
+        }
+    }
+}
+
+impl Failure {
+    /// The failure as an operation records it.
+    pub fn to_operation_error(&self) -> OperationError {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct LambdaCause {
+            error_message: String,
+        }
+
+        let known = ErrorName::ALL.into_iter().find(|name| name.as_str() == self.error);
+        let code = match known {
+            Some(name) => name.code(),
+            None if TIMEOUTS.contains(&self.error.as_str()) => "TIMED_OUT",
+            None => "UNEXPECTED",
+        };
+        // Only our own errors are known to hold no secret.
+        let message = match (known, serde_json::from_str::<LambdaCause>(&self.cause)) {
+            (Some(_), Ok(cause)) => StepMessage::from(cause.error_message.as_str()),
+            _ => StepMessage::from(
+                format!("the step ended with {} and gave no reason", self.error).as_str(),
+            ),
+        };
+        OperationError {
+            code: code.to_owned(),
+            message: message.text,
+            step: self.step.clone(),
+            aws_error_code: message.aws_error_code,
+            aws_request_id: message.aws_request_id,
+        }
+    }
+}
+
+/// How Step Functions names a task or a Lambda that ran out of time.
+/// Source: <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>.
+const TIMEOUTS: [&str; 2] = ["States.Timeout", "Sandbox.Timedout"];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn failure(error: &str, cause: &str) -> OperationError {
+        let failure =
+            Failure { step: "Ensure function".into(), error: error.into(), cause: cause.into() };
+        failure.to_operation_error()
+    }
+
+    #[test]
+    fn a_steps_message_survives_its_way_through_the_state_machine() {
+        let message = StepMessage {
+            text: "Lambda refused CreateFunction: bad [layer]".into(),
+            aws_error_code: Some("InvalidParameterValueException".into()),
+            aws_request_id: Some("0d1f".into()),
+        };
+        assert_eq!(StepMessage::from(message.to_string().as_str()), message);
+
+        let cause = json!({"errorType": "Formation.Rejected", "errorMessage": message.to_string()});
+        let error = failure("Formation.Rejected", &cause.to_string());
+        assert_eq!(error.code, "REJECTED");
+        assert_eq!(error.message, message.text);
+        assert_eq!(error.step, "Ensure function");
+        assert_eq!(error.aws_error_code, message.aws_error_code);
+        assert_eq!(error.aws_request_id, message.aws_request_id);
+    }
+
+    #[test]
+    fn a_message_without_aws_is_all_text() {
+        for text in ["no brackets", "ends in ]", " [AWS error X]"] {
+            let message = StepMessage::from(text);
+            assert_eq!((message.text.as_str(), &message.aws_error_code), (text, &None));
+        }
+    }
+
+    #[test]
+    fn errors_that_are_not_ours_show_their_name_and_nothing_of_their_text() {
+        let cause = json!({"errorMessage": "panicked at TOKEN=s3cr3t"}).to_string();
+        let error = failure("Runtime.ExitError", &cause);
+        assert_eq!(error.code, "UNEXPECTED");
+        assert!(error.message.contains("Runtime.ExitError"), "{}", error.message);
+        assert!(!error.message.contains("s3cr3t"), "{}", error.message);
+        assert_eq!(failure("States.Timeout", "").code, "TIMED_OUT");
+    }
+
+    #[test]
+    fn inputs_of_executions_are_byte_stable() {
+        let input = ExecutionInput::new(
+            OperationKind::Create,
+            "hello".parse().unwrap(),
+            "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+            1,
+        );
+        assert_eq!(
+            serde_json::to_string(&input).unwrap(),
+            r#"{"v":1,"functionName":"hello","operationId":"01ARZ3NDEKTSV4RRFFQ69G5FAV","attempt":1,"lane":"ENSURE"}"#
+        );
+    }
+
+    #[test]
+    fn steps_ignore_fields_that_a_later_release_adds() {
+        let input = json!({
+            "v": 1, "functionName": "hello", "operationId": "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "attempt": 2, "lane": "DELETE", "later": {"a": 1},
+            "failure": {"step": "Remove role", "error": "E", "cause": "C"},
+            "leftovers": ["ROLE", "LOG_GROUP"]
+        });
+        let input: StepInput = serde_json::from_value(input).unwrap();
+        assert_eq!(input.execution.attempt, 2);
+        assert_eq!(input.leftovers, [Part::Role, Part::LogGroup]);
+    }
+}

@@ -1,0 +1,20 @@
+//! The Lambda behind the `Ensure function` state.
+
+use formation_aws::sdk_config;
+use formation_control::Records;
+use formation_control::environment::{required_var, stack_identity};
+use formation_resources::function::FunctionSettings;
+use formation_steps::{ensure_function, run_step};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    lambda_runtime::tracing::init_default_subscriber();
+
+    let config = sdk_config().await;
+    let lambda = aws_sdk_lambda::Client::new(&config);
+    let records = Records::new(aws_sdk_dynamodb::Client::new(&config), required_var("TABLE_NAME")?);
+    let settings =
+        FunctionSettings { stack: stack_identity()?, bucket: required_var("ARTIFACT_BUCKET")? };
+
+    run_step(async |input| ensure_function(&lambda, &records, &settings, input).await).await
+}

@@ -1,0 +1,18 @@
+//! The Lambda behind the `Ensure log group` state.
+
+use formation_aws::sdk_config;
+use formation_control::Records;
+use formation_control::environment::{required_var, stack_identity};
+use formation_steps::{ensure_log_group, run_step};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    lambda_runtime::tracing::init_default_subscriber();
+
+    let config = sdk_config().await;
+    let logs = aws_sdk_cloudwatchlogs::Client::new(&config);
+    let records = Records::new(aws_sdk_dynamodb::Client::new(&config), required_var("TABLE_NAME")?);
+    let stack = stack_identity()?;
+
+    run_step(async |input| ensure_log_group(&logs, &records, &stack, input).await).await
+}

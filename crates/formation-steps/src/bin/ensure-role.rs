@@ -1,0 +1,22 @@
+//! The Lambda behind the `Ensure role` state.
+
+use formation_aws::sdk_config;
+use formation_control::Records;
+use formation_control::environment::{required_var, stack_identity};
+use formation_resources::role::RoleSettings;
+use formation_steps::{ensure_role, run_step};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    lambda_runtime::tracing::init_default_subscriber();
+
+    let config = sdk_config().await;
+    let iam = aws_sdk_iam::Client::new(&config);
+    let records = Records::new(aws_sdk_dynamodb::Client::new(&config), required_var("TABLE_NAME")?);
+    let settings = RoleSettings {
+        stack: stack_identity()?,
+        boundary_arn: required_var("PERMISSIONS_BOUNDARY_ARN")?,
+    };
+
+    run_step(async |input| ensure_role(&iam, &records, &settings, input).await).await
+}

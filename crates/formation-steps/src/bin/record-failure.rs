@@ -1,0 +1,22 @@
+//! The Lambda behind the `Record failure` state.
+
+use formation_aws::sdk_config;
+use formation_control::environment::required_var;
+use formation_control::{Bundles, Records};
+use formation_steps::{record_failure, run_step};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    lambda_runtime::tracing::init_default_subscriber();
+
+    let config = sdk_config().await;
+    let records = Records::new(aws_sdk_dynamodb::Client::new(&config), required_var("TABLE_NAME")?);
+    let bundles = Bundles::new(
+        aws_sdk_s3::Client::new(&config),
+        required_var("ARTIFACT_BUCKET")?,
+        required_var("ACCOUNT_ID")?,
+        Vec::new(),
+    );
+
+    run_step(async |input| record_failure(&records, &bundles, input).await).await
+}

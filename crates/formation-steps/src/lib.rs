@@ -1,0 +1,50 @@
+//! The step Lambdas: one function for each Task state of `statemachine.asl.json`, and one binary in
+//! `src/bin` for each of these functions.
+//!
+//! A step reads its operation, acts only while it is the operation's current attempt, and does one
+//! thing. Which step comes next, what is retried and what is undone is the state machine's matter.
+
+mod ensure;
+mod error;
+mod record;
+mod remove;
+mod run;
+
+pub use ensure::{ensure_function, ensure_log_group, ensure_role};
+pub use error::StepError;
+pub use record::{record_failure, record_success};
+pub use remove::{remove_function, remove_log_group, remove_role};
+pub use run::run_step;
+
+use formation_control::{OperationRecord, Records};
+use formation_model::{OperationStatus, StepInput};
+use serde::Serialize;
+
+/// What an ensure step answers: for people who look at the execution. It is the same however often
+/// the step runs.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Ensured {
+    /// ARN of the resource that is as it should be.
+    pub arn: String,
+}
+
+/// What a remove step answers: that its resource is gone, or never was ours.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Removed {}
+
+/// The operation of this execution, if the execution may still act for it.
+async fn current_operation(
+    records: &Records,
+    input: &StepInput,
+) -> Result<OperationRecord, StepError> {
+    let execution = &input.execution;
+    let found = records.operation(&execution.function_name, execution.operation_id).await?;
+    match found {
+        Some(found)
+            if found.status == OperationStatus::Running && found.attempt == execution.attempt =>
+        {
+            Ok(found)
+        }
+        _ => Err(StepError::superseded(execution)),
+    }
+}

@@ -1,0 +1,112 @@
+//! What every step Lambda does around its step.
+
+use std::time::{Duration, SystemTime};
+
+use formation_model::step::CONTRACT_VERSION;
+use formation_model::{ErrorName, StepInput};
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde::Serialize;
+use tokio::time::timeout;
+use tracing::Instrument;
+
+use crate::error::StepError;
+
+/// How long before Lambda would end the process a step gives up by itself, so that its failure has
+/// a name and nothing is cut off in the middle of a call.
+const BEFORE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Runs `step` for every invocation, within the invocation's time and with the operation's id on
+/// every line of the log.
+///
+/// # Errors
+/// Those of the Lambda runtime itself; a step's own go to Step Functions.
+pub async fn run_step<Output: Serialize>(
+    step: impl AsyncFn(StepInput) -> Result<Output, StepError>,
+) -> Result<(), lambda_runtime::Error> {
+    let step = &step;
+    lambda_runtime::run(service_fn(async move |event: LambdaEvent<StepInput>| {
+        let deadline = event.context.deadline();
+        let input = event.payload;
+        let span = tracing::info_span!(
+            "step",
+            operationId = %input.execution.operation_id,
+            functionName = %input.execution.function_name,
+            attempt = input.execution.attempt,
+        );
+        // Boxed: the futures of some steps are too large for rustc's layout query otherwise.
+        let within = Box::pin(within_deadline(step(check_version(input)?), deadline));
+        let result = within.instrument(span.clone()).await;
+        let _entered = span.enter();
+        match &result {
+            Ok(_) => tracing::info!("done"),
+            Err(error) => tracing::warn!(error.name = %error.name, "{}", error.message),
+        }
+        result
+    }))
+    .await
+}
+
+/// This release's version and the previous one are understood; a later one comes from a release
+/// that is being deployed, and its own step Lambda will be here soon.
+fn check_version(input: StepInput) -> Result<StepInput, StepError> {
+    if input.execution.v > CONTRACT_VERSION {
+        let text = format!(
+            "the execution speaks version {} of the steps' contract, this Lambda {CONTRACT_VERSION}",
+            input.execution.v
+        );
+        return Err(StepError::new(ErrorName::NotReady, text));
+    }
+    Ok(input)
+}
+
+async fn within_deadline<Output>(
+    step: impl Future<Output = Result<Output, StepError>>,
+    deadline: SystemTime,
+) -> Result<Output, StepError> {
+    let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+    match timeout(left.saturating_sub(BEFORE_DEADLINE), step).await {
+        Ok(result) => result,
+        Err(_) => Err(StepError::new(
+            ErrorName::Transient,
+            "the step did not end within its Lambda's time",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use formation_model::{ExecutionInput, OperationId, OperationKind};
+
+    use super::*;
+
+    fn input(v: u32) -> StepInput {
+        let execution = ExecutionInput::new(
+            OperationKind::Create,
+            "hello".parse().unwrap(),
+            OperationId::generate(),
+            1,
+        );
+        StepInput {
+            execution: ExecutionInput { v, ..execution },
+            failure: None,
+            leftovers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_later_releases_execution_waits_for_the_later_release() {
+        assert!(check_version(input(CONTRACT_VERSION)).is_ok());
+        let error = check_version(input(CONTRACT_VERSION + 1)).unwrap_err();
+        assert_eq!(error.name, ErrorName::NotReady);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_that_hangs_fails_by_name_before_lambda_ends_it() {
+        let deadline = SystemTime::now() + Duration::from_secs(30);
+        let started = tokio::time::Instant::now();
+        let hanging = std::future::pending::<Result<(), StepError>>();
+        let error = within_deadline(hanging, deadline).await.unwrap_err();
+        assert_eq!(error.name, ErrorName::Transient);
+        assert!(started.elapsed() <= Duration::from_secs(28));
+    }
+}
