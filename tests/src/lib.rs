@@ -1,1 +1,8 @@
-//! stub
+//! What the end-to-end tests share: a local AWS of their own with Formation deployed to it, a proxy
+//! that can make AWS fail, and ways to look at what is there.
+
+pub mod proxy;
+pub mod world;
+
+pub use proxy::{Call, Fault, Proxy, Rule};
+pub use world::{Live, World};

@@ -18,6 +18,11 @@ const ROOT_KEY: &str = "test";
 /// Where CloudFormation finds code and definitions.
 const DEPLOYMENT_BUCKET: &str = "formation-deployment";
 
+/// The packaged template, as AWS would get it.
+pub const PACKAGED: &str = "packaged.json";
+/// The packaged template, as local AWS gets it.
+const ADAPTED: &str = "adapted.json";
+
 /// Deploys the template to the local AWS at `endpoint_url`. `folder` gets the packaged template,
 /// `code_buckets` become the stack's parameter of that name.
 ///
@@ -33,7 +38,8 @@ pub async fn deploy(
     require_lambdas(project)?;
 
     aws.run(&["s3", "mb", &format!("s3://{DEPLOYMENT_BUCKET}")]).await?;
-    let packaged = folder.join("packaged.json");
+    let packaged = folder.join(PACKAGED);
+    let adapted = folder.join(ADAPTED);
     let template = project.path("infra/template.yaml");
     aws.run(&[
         "cloudformation",
@@ -49,8 +55,8 @@ pub async fn deploy(
     .await?;
 
     let text = std::fs::read(&packaged).map_err(LocalError::file(&packaged))?;
-    let adapted = adapt(serde_json::from_slice(&text)?);
-    std::fs::write(&packaged, adapted.to_string()).map_err(LocalError::file(&packaged))?;
+    let template = adapt(serde_json::from_slice(&text)?);
+    std::fs::write(&adapted, template.to_string()).map_err(LocalError::file(&adapted))?;
 
     // Local AWS runs Lambdas as processes of this machine.
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
@@ -58,7 +64,7 @@ pub async fn deploy(
         "cloudformation",
         "deploy",
         "--template-file",
-        &packaged.display().to_string(),
+        &adapted.display().to_string(),
         "--stack-name",
         STACK_NAME,
         "--capabilities",

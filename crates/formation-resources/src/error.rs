@@ -65,3 +65,10 @@ impl ResourceError {
         }
     }
 }
+
+/// Whether the refusal to delete something may only mean that it is gone already. The policies of
+/// our Lambdas allow deleting what carries the stack's tag; what does not exist carries none, so
+/// the second try of a delete whose answer was lost is denied. The caller looks whether it is so.
+pub(crate) fn may_be_gone(error: &AwsError) -> bool {
+    error.kind == ErrorKind::AccessDenied
+}

@@ -14,7 +14,7 @@ use formation_model::names::log_group_name;
 use formation_model::{FunctionName, FunctionSpec, StackIdentity};
 use tokio::time::sleep;
 
-use crate::error::ResourceError;
+use crate::error::{ResourceError, may_be_gone};
 use crate::tags::{self, TagChanges};
 
 /// What the functions of a stack have in common.
@@ -93,6 +93,9 @@ pub async fn remove(
     let deleted = lambda.delete_function().function_name(function.as_str()).send().await;
     match deleted.map_err(|error| AwsError::new("lambda:DeleteFunction", error)) {
         Err(error) if does_not_exist(&error) => return Ok(()),
+        Err(error) if may_be_gone(&error) && find(lambda, function).await?.is_none() => {
+            return Ok(());
+        }
         Err(error) if is_busy(&error) => {
             let what = format!("the function {function} is being changed");
             return Err(ResourceError::NotReady { what, source: Some(error) });

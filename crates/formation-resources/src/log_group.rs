@@ -8,7 +8,7 @@ use formation_aws::AwsError;
 use formation_model::names::log_group_name;
 use formation_model::{FunctionName, FunctionSpec, StackIdentity};
 
-use crate::error::ResourceError;
+use crate::error::{ResourceError, may_be_gone};
 use crate::tags::{self, TagChanges};
 
 /// Brings the log group of `spec` to its target and answers its ARN. `formerly` is what the record
@@ -68,7 +68,8 @@ pub async fn remove(
     stack: &StackIdentity,
     function: &FunctionName,
 ) -> Result<(), ResourceError> {
-    match tags_of(logs, &stack.log_group_arn(function)).await? {
+    let arn = stack.log_group_arn(function);
+    match tags_of(logs, &arn).await? {
         Some(tags) if stack.owns(function, &tags) => {}
         _ => return Ok(()),
     }
@@ -76,6 +77,7 @@ pub async fn remove(
         Ok(_) => Ok(()),
         Err(error) => match AwsError::new("logs:DeleteLogGroup", error) {
             error if does_not_exist(&error) => Ok(()),
+            error if may_be_gone(&error) && tags_of(logs, &arn).await?.is_none() => Ok(()),
             error => Err(error.into()),
         },
     }

@@ -11,7 +11,7 @@ use formation_model::{FunctionName, FunctionSpec, StackIdentity};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use crate::error::ResourceError;
+use crate::error::{ResourceError, may_be_gone};
 use crate::tags::{self, TagChanges};
 
 /// What the roles of a stack have in common.
@@ -78,13 +78,21 @@ pub async fn remove(
         Some(role) if stack.owns(function, &tags_of(&role)) => {}
         _ => return Ok(()),
     }
-    delete_policy(iam, &name, LOGGING_POLICY).await?;
-    match delete_role(iam, &name).await {
-        Err(error) if still_has_policies(&error) => {
-            remove_other_policies(iam, &name, |_| true).await?;
-            Ok(delete_role(iam, &name).await?)
-        }
+    match take_apart(iam, &name).await {
+        // Of a role that is gone, IAM knows no tag that would allow the call: see `may_be_gone`.
+        Err(error) if may_be_gone(&error) && find(iam, &name).await?.is_none() => Ok(()),
         other => Ok(other?),
+    }
+}
+
+async fn take_apart(iam: &Client, name: &str) -> Result<(), AwsError> {
+    delete_policy(iam, name, LOGGING_POLICY).await?;
+    match delete_role(iam, name).await {
+        Err(error) if still_has_policies(&error) => {
+            remove_other_policies(iam, name, |_| true).await?;
+            delete_role(iam, name).await
+        }
+        other => other,
     }
 }
 

@@ -1,0 +1,260 @@
+//! Create, read, list and delete, as a user sees them.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use formation_model::bundle;
+use formation_tests::World;
+use formation_tests::world::{CODE_BUCKET, EXAMPLE_CODE, policy};
+use http::Method;
+use serde_json::json;
+
+/// The fewest states that a create or a delete can enter: DESIGN section 9.
+const STATES: usize = 6;
+
+pub async fn the_original_examples_function_answers_and_everything_is_as_designed(world: &World) {
+    let name = world.name("example");
+    let accepted = world.ask_for(&name, json!({})).await;
+    assert_eq!(accepted.status, 202);
+    let operation = accepted.json();
+    let id = operation["operationId"].as_str().unwrap();
+    assert_eq!(accepted.header("location"), format!("/v1/functions/{name}"));
+    assert_eq!(
+        accepted.header("operation-location"),
+        format!("/v1/functions/{name}/operations/{id}")
+    );
+    assert_eq!(accepted.header("etag"), format!("\"1-{id}\""));
+    assert!(!accepted.header("retry-after").is_empty());
+    assert_eq!(operation["kind"], "CREATE");
+    assert_eq!(operation["status"], "RUNNING");
+
+    // The new status shows at once.
+    let path = format!("/v1/functions/{name}");
+    let status = world.api(Method::GET, &path, None).await.json()["status"].clone();
+    assert!(status == "CREATING" || status == "AVAILABLE", "{status}");
+
+    let operation = world.ended(&accepted).await;
+    assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
+    assert_eq!(operation["rollback"], "NOT_NEEDED");
+    assert_eq!(operation["requestedBy"], "arn:aws:iam::000000000000:root");
+    let states = world.states_entered(&operation).await;
+    assert!(states.len() <= STATES, "{states:?}");
+
+    let answer = world.client.invoke(&name, &json!({})).await.unwrap();
+    assert_eq!(answer, json!({"statusCode": 200, "body": "\"Hello!\""}));
+
+    let described = world.api(Method::GET, &path, None).await;
+    assert_eq!(described.header("etag"), accepted.header("etag"));
+    let function = described.json();
+    let archive = bundle::from_source("index.mjs", EXAMPLE_CODE).unwrap();
+    assert_eq!(
+        function["code"],
+        json!({"sha256": bundle::sha256(&archive), "sizeBytes": archive.len()})
+    );
+    assert_eq!(function["status"], "AVAILABLE");
+    assert_eq!(function["revision"], 1);
+    assert_eq!(function["operation"], id);
+    assert_eq!(function["createdBy"], "arn:aws:iam::000000000000:root");
+    assert_eq!(world.bundle_states(&name).await, ["kept"]);
+
+    let live = world.live(&name).await;
+    let role_name = world.role_name(&name);
+    let role_arn = format!("arn:aws:iam::000000000000:role/{role_name}");
+    let group = format!("/aws/lambda/{name}");
+    let arn = format!("arn:aws:lambda:us-east-1:000000000000:function:{name}");
+    assert_eq!(
+        function["resources"],
+        json!({"functionArn": arn, "roleArn": role_arn, "logGroupName": group})
+    );
+
+    let lambda = live.function.unwrap();
+    let tags: BTreeMap<_, _> = lambda.tags.unwrap().into_iter().collect();
+    assert_eq!(tags, world.tags(&name));
+    let configuration = lambda.configuration.unwrap();
+    assert_eq!(configuration.role.as_deref(), Some(role_arn.as_str()));
+    assert_eq!(configuration.runtime.unwrap().as_str(), "nodejs24.x");
+    assert_eq!(configuration.handler.as_deref(), Some("index.handler"));
+    assert_eq!((configuration.memory_size, configuration.timeout), (Some(128), Some(3)));
+    assert_eq!(configuration.code_sha256, Some(bundle::sha256(&archive)));
+    assert_eq!(configuration.logging_config.unwrap().log_group, Some(group.clone()));
+
+    let (retention, tags) = live.log_group.unwrap();
+    assert_eq!(retention, Some(30));
+    assert_eq!(tags, world.tags(&name));
+
+    let role = live.role.unwrap();
+    let tags: BTreeMap<_, _> =
+        role.tags().iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect();
+    assert_eq!(tags, world.tags(&name));
+    assert_eq!(
+        policy(role.assume_role_policy_document().unwrap()),
+        json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"aws:SourceAccount": "000000000000"}}
+        }]})
+    );
+    let boundary = role.permissions_boundary().unwrap().permissions_boundary_arn().unwrap();
+    assert!(boundary.contains("FunctionBoundary"), "{boundary}");
+
+    let inline = world.iam.list_role_policies().role_name(&role_name).send().await.unwrap();
+    assert_eq!(inline.policy_names(), ["write-own-logs"]);
+    let attached = world.iam.list_attached_role_policies().role_name(&role_name).send().await;
+    assert!(attached.unwrap().attached_policies().is_empty());
+    let logging = world.iam.get_role_policy().role_name(&role_name);
+    let logging = logging.policy_name("write-own-logs").send().await.unwrap();
+    assert_eq!(
+        policy(logging.policy_document()),
+        json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": format!("arn:aws:logs:us-east-1:000000000000:log-group:{group}:*")
+        }]})
+    );
+}
+
+pub async fn every_field_reaches_aws(world: &World) {
+    let name = world.name("fields");
+    let archive = bundle::from_source(
+        "main.py",
+        "import os\ndef answer(event, context):\n    return os.environ['GREETING']\n",
+    )
+    .unwrap();
+    let operation = world
+        .create(
+            &name,
+            json!({
+                "code": {"zipFile": STANDARD.encode(&archive)},
+                "runtime": "python3.12",
+                "handler": "main.answer",
+                "architecture": "arm64",
+                "memoryMegabytes": 256,
+                "timeoutSeconds": 17,
+                "logRetentionDays": 7,
+                "environment": {"GREETING": "hello"},
+                "description": "Answers with a greeting",
+                "tags": {"team": "blue"},
+            }),
+        )
+        .await;
+    assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
+
+    let live = world.live(&name).await;
+    let lambda = live.function.unwrap();
+    assert_eq!(lambda.tags.unwrap()["team"], "blue");
+    let configuration = lambda.configuration.unwrap();
+    assert_eq!(configuration.runtime.unwrap().as_str(), "python3.12");
+    assert_eq!(configuration.handler.as_deref(), Some("main.answer"));
+    assert_eq!(configuration.architectures.unwrap()[0].as_str(), "arm64");
+    assert_eq!((configuration.memory_size, configuration.timeout), (Some(256), Some(17)));
+    assert_eq!(configuration.environment.unwrap().variables.unwrap()["GREETING"], "hello");
+    assert_eq!(configuration.description.as_deref(), Some("Answers with a greeting"));
+    assert_eq!(configuration.code_sha256, Some(bundle::sha256(&archive)));
+    let (retention, tags) = live.log_group.unwrap();
+    assert_eq!(retention, Some(7));
+    assert_eq!(tags["team"], "blue");
+    assert!(live.role.unwrap().tags().iter().any(|tag| tag.key == "team" && tag.value == "blue"));
+    assert_eq!(world.client.invoke(&name, &json!({})).await.unwrap(), "hello");
+}
+
+pub async fn code_from_s3_is_taken_over_when_it_is_accepted(world: &World) {
+    let name = world.name("from-s3");
+    let key = format!("{name}.zip");
+    let archive =
+        bundle::from_source("index.mjs", "export const handler = () => 'first';").unwrap();
+    let put = world.s3.put_object().bucket(CODE_BUCKET).key(&key);
+    put.body(archive.clone().into()).send().await.unwrap();
+
+    let code = json!({"s3Bucket": CODE_BUCKET, "s3Key": key});
+    let accepted = world.ask_for(&name, json!({"code": code})).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.json());
+    // Whatever becomes of the object now.
+    world.s3.delete_object().bucket(CODE_BUCKET).key(&key).send().await.unwrap();
+
+    let operation = world.ended(&accepted).await;
+    assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
+    let configuration = world.live(&name).await.function.unwrap().configuration.unwrap();
+    assert_eq!(configuration.code_sha256, Some(bundle::sha256(&archive)));
+    assert_eq!(world.client.invoke(&name, &json!({})).await.unwrap(), "first");
+}
+
+pub async fn delete_removes_all_parts_and_frees_the_name(world: &World) {
+    let name = world.name("deleted");
+    world.create(&name, json!({})).await;
+    assert_eq!(world.live(&name).await.parts(), ["function", "role", "log group"]);
+
+    let operation = world.delete(&name).await;
+    assert_eq!(operation["kind"], "DELETE");
+    assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
+    let states = world.states_entered(&operation).await;
+    assert!(states.len() <= STATES, "{states:?}");
+    assert!(world.live(&name).await.parts().is_empty());
+    assert_eq!(world.bundle_states(&name).await, ["expired"]);
+    let path = format!("/v1/functions/{name}");
+    assert_eq!(world.api(Method::GET, &path, None).await.status, 404);
+
+    let again = world.create(&name, json!({})).await;
+    assert_eq!(again["status"], "SUCCEEDED", "{again:#}");
+}
+
+pub async fn lists_are_ordered_paged_and_filtered(world: &World) {
+    let prefix = world.name("list");
+    let mut names: Vec<_> = (0..3).map(|n| format!("{prefix}-{n}")).collect();
+    for name in names.iter().rev() {
+        assert_eq!(world.create(name, json!({})).await["status"], "SUCCEEDED");
+    }
+
+    let mut found = Vec::new();
+    let mut token = String::new();
+    loop {
+        let path = format!("/v1/functions?limit=2&prefix={prefix}{token}");
+        let page = world.api(Method::GET, &path, None).await.json();
+        let functions = page["functions"].as_array().unwrap();
+        assert!(functions.len() <= 2);
+        found.extend(functions.iter().map(|f| f["functionName"].as_str().unwrap().to_owned()));
+        match page["nextToken"].as_str() {
+            Some(next) => token = format!("&nextToken={next}"),
+            None => break,
+        }
+    }
+    names.sort();
+    assert_eq!(found, names);
+
+    let other_filter = format!("/v1/functions?limit=2&prefix=other{token}");
+    let refused = world.api(Method::GET, &other_filter, None).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json()["code"]),
+        (400, &json!("INVALID_NEXT_TOKEN"))
+    );
+    let failed = format!("/v1/functions?status=FAILED&prefix={prefix}");
+    assert_eq!(world.api(Method::GET, &failed, None).await.json(), json!({"functions": []}));
+}
+
+pub async fn eight_simultaneous_creates_of_one_name_give_one_operation(world: &World) {
+    let name = world.name("race");
+    let asked = || world.ask_for(&name, json!({}));
+    let answers =
+        tokio::join!(asked(), asked(), asked(), asked(), asked(), asked(), asked(), asked());
+    let (a, b, c, d, e, f, g, h) = answers;
+    let (won, lost): (Vec<_>, Vec<_>) =
+        [a, b, c, d, e, f, g, h].into_iter().partition(|answer| answer.status == 202);
+    assert_eq!(won.len(), 1);
+    let id = won[0].json()["operationId"].clone();
+    for answer in lost {
+        assert_eq!(answer.status, 409);
+        let problem = answer.json();
+        // Whoever came late may have met the function done.
+        if problem["code"] == "OPERATION_IN_PROGRESS" {
+            assert_eq!(problem["operation"], id);
+            assert_eq!(answer.header("operation-location"), won[0].header("operation-location"));
+            assert!(!answer.header("retry-after").is_empty());
+        } else {
+            assert_eq!(problem["code"], "FUNCTION_EXISTS");
+        }
+    }
+    assert_eq!(world.ended(&won[0]).await["status"], "SUCCEEDED");
+    // The losers' code is gone.
+    assert_eq!(world.bundle_states(&name).await, ["kept"]);
+}

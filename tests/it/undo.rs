@@ -1,0 +1,83 @@
+//! Creates that fail midway: everything that they made goes again.
+
+use formation_tests::{Fault, Rule, World};
+use http::Method;
+use serde_json::json;
+
+fn rule(call: &str, function: &str, times: usize, fault: Fault) -> Rule {
+    Rule { call: call.to_owned(), function: function.to_owned(), skip: 0, times, fault }
+}
+
+pub async fn a_create_that_lambda_refuses_is_undone_and_the_name_is_free(world: &World) {
+    let name = world.name("refused");
+    let refusal = Fault::Refuse(
+        400,
+        "InvalidParameterValueException",
+        "Unzipped size of TOPSECRET must be smaller than 262144000 bytes",
+    );
+    world.proxy.inject(rule("lambda:CreateFunction", &name, 1, refusal));
+    let operation = world.create(&name, json!({"environment": {"KEY": "TOPSECRET"}})).await;
+    assert_eq!(operation["status"], "FAILED", "{operation:#}");
+    assert_eq!(operation["rollback"], "COMPLETE");
+    let error = &operation["error"];
+    assert_eq!(error["code"], "REJECTED");
+    assert_eq!(error["step"], "Ensure function");
+    assert_eq!(error["awsErrorCode"], "InvalidParameterValueException");
+    assert_eq!(error["awsRequestId"], "injected");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("must be smaller than 262144000"), "{message}");
+    assert!(!message.contains("TOPSECRET"), "{message}");
+
+    assert!(world.live(&name).await.parts().is_empty());
+    let path = format!("/v1/functions/{name}");
+    assert_eq!(world.api(Method::GET, &path, None).await.status, 404);
+
+    // Red in the console, with the reason.
+    let arn = operation["executionArn"].as_str().unwrap();
+    let execution = world.sfn.describe_execution().execution_arn(arn).send().await.unwrap();
+    assert_eq!(execution.status, aws_sdk_sfn::types::ExecutionStatus::Failed);
+    assert_eq!(execution.error.as_deref(), Some("REJECTED"));
+    assert_eq!(execution.cause.as_deref(), Some(message));
+
+    let again = world.create(&name, json!({})).await;
+    assert_eq!(again["status"], "SUCCEEDED", "{again:#}");
+}
+
+pub async fn a_create_waits_for_its_role_with_few_refused_calls(world: &World) {
+    let name = world.name("slow-role");
+    let refusal = Fault::Refuse(
+        400,
+        "InvalidParameterValueException",
+        "The role defined for the function cannot be assumed by Lambda.",
+    );
+    world.proxy.inject(rule("lambda:CreateFunction", &name, 2, refusal));
+    let operation = world.create(&name, json!({})).await;
+    assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
+    let calls = world.proxy.calls(&name);
+    let creates = calls.iter().filter(|call| call.operation == "CreateFunction").count();
+    assert_eq!(creates, 3);
+    // The step waited by itself: no state was entered again.
+    assert_eq!(world.states_entered(&operation).await.len(), 6);
+}
+
+pub async fn an_undo_that_fails_leaves_a_record_of_what_is_left(world: &World) {
+    let name = world.name("stuck");
+    let refuse = || Fault::Refuse(403, "AccessDeniedException", "explicit deny");
+    world.proxy.inject(rule("lambda:CreateFunction", &name, 1, refuse()));
+    world.proxy.inject(rule("iam:DeleteRole", &name, 1, refuse()));
+    let operation = world.create(&name, json!({})).await;
+    assert_eq!(operation["status"], "FAILED", "{operation:#}");
+    assert_eq!(operation["rollback"], "INCOMPLETE");
+    assert_eq!(operation["error"]["code"], "ACCESS_DENIED");
+    assert_eq!(operation["error"]["step"], "Ensure function");
+    assert_eq!(operation["leftovers"], json!(["ROLE", "LOG_GROUP"]));
+    let path = format!("/v1/functions/{name}");
+    assert_eq!(world.api(Method::GET, &path, None).await.json()["status"], "FAILED");
+    assert_eq!(world.live(&name).await.parts(), ["role", "log group"]);
+
+    // No person is needed to unlock it: DELETE works from here.
+    let deleted = world.delete(&name).await;
+    assert_eq!(deleted["status"], "SUCCEEDED", "{deleted:#}");
+    assert!(world.live(&name).await.parts().is_empty());
+    assert_eq!(world.api(Method::GET, &path, None).await.status, 404);
+}

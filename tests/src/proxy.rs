@@ -1,0 +1,268 @@
+//! A proxy between the Lambdas and local AWS. It sees every call that a Lambda makes, and does to
+//! single calls what AWS does now and then and local AWS never: see [`Fault`].
+//!
+//! Host and body are forwarded as they came, so that signatures still hold.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http::header::{CONTENT_TYPE, HOST};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use percent_encoding::percent_decode_str;
+use tokio::net::TcpListener;
+
+/// A call of a Lambda to AWS, as IAM names it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Call {
+    /// `iam`, `lambda`, `logs`, `dynamodb`, `s3`, `states`.
+    pub service: String,
+    /// For example `CreateRole`.
+    pub operation: String,
+    /// Path, query and body: what a rule looks for its function's name in.
+    pub text: String,
+    /// What the Lambda was answered; none if the answer was lost.
+    pub status: Option<StatusCode>,
+}
+
+impl Call {
+    /// Service and operation, for example `iam:CreateRole`.
+    pub fn name(&self) -> String {
+        format!("{}:{}", self.service, self.operation)
+    }
+}
+
+/// What is done to a call.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// AWS refuses it, with this status, code and message, in the service's own protocol.
+    Refuse(u16, &'static str, &'static str),
+    /// AWS carries it out and the answer is lost: the connection ends.
+    LoseAnswer,
+}
+
+/// Which calls a fault is done to.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// As [`Call::name`] has it.
+    pub call: String,
+    /// Only calls that name this function.
+    pub function: String,
+    /// How many of them are let through first.
+    pub skip: usize,
+    /// How many of them the fault is done to then.
+    pub times: usize,
+    /// What is done.
+    pub fault: Fault,
+}
+
+#[derive(Default)]
+struct State {
+    calls: Vec<Call>,
+    rules: Vec<Rule>,
+}
+
+/// The proxy.
+#[derive(Clone)]
+pub struct Proxy {
+    address: SocketAddr,
+    target: SocketAddr,
+    state: Arc<Mutex<State>>,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+impl Proxy {
+    /// Starts a proxy to local AWS at `target`.
+    ///
+    /// # Errors
+    /// That there is no free port.
+    pub async fn start(target: SocketAddr) -> std::io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let proxy = Self {
+            address: listener.local_addr()?,
+            target,
+            state: Arc::default(),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+        };
+        let serving = proxy.clone();
+        tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                let proxy = serving.clone();
+                tokio::spawn(async move {
+                    let service = service_fn(|request| proxy.serve(request));
+                    // A connection that a fault ended is no concern of ours.
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(connection), service)
+                        .await;
+                });
+            }
+        });
+        Ok(proxy)
+    }
+
+    /// Where Lambdas find it.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Does `rule`'s fault to the calls that it picks from now on.
+    pub fn inject(&self, rule: Rule) {
+        self.state().rules.push(rule);
+    }
+
+    /// The calls so far that name `function`.
+    pub fn calls(&self, function: &str) -> Vec<Call> {
+        let state = self.state();
+        state.calls.iter().filter(|call| names(&call.text, function)).cloned().collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn serve(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<Response<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let mut call = identify(&parts.method, &parts.uri, &parts.headers, &body);
+        let fault = self.pick(&call);
+        let answer = match &fault {
+            Some(Fault::Refuse(status, code, message)) => {
+                refusal(&call.service, *status, code, message)
+            }
+            Some(Fault::LoseAnswer) | None => {
+                let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+                let mut forwarded = Request::from_parts(parts.clone(), Full::new(body));
+                *forwarded.uri_mut() = format!("http://{}{path}", self.target).parse()?;
+                // The client would put its own, and the signature would not hold.
+                let host = parts.headers.get(HOST).cloned();
+                forwarded.headers_mut().insert(HOST, host.ok_or("no host")?);
+                let (parts, body) = self.client.request(forwarded).await?.into_parts();
+                Response::from_parts(parts, Full::new(body.collect().await?.to_bytes()))
+            }
+        };
+        let lost = matches!(fault, Some(Fault::LoseAnswer));
+        call.status = (!lost).then_some(answer.status());
+        self.state().calls.push(call);
+        if lost { Err("the answer is lost".into()) } else { Ok(answer) }
+    }
+
+    fn pick(&self, call: &Call) -> Option<Fault> {
+        let mut state = self.state();
+        let rule = state.rules.iter_mut().find(|rule| {
+            rule.call == call.name() && rule.times > 0 && names(&call.text, &rule.function)
+        })?;
+        if rule.skip > 0 {
+            rule.skip -= 1;
+            return None;
+        }
+        rule.times -= 1;
+        Some(rule.fault.clone())
+    }
+}
+
+/// Whether `text` holds `function` as a whole name, not as a part of a longer one.
+fn names(text: &str, function: &str) -> bool {
+    let in_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    text.match_indices(function).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + function.len()..].chars().next();
+        !before.is_some_and(in_name) && !after.is_some_and(in_name)
+    })
+}
+
+fn identify(method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Call {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    // Credential=KEY/DATE/REGION/SERVICE/aws4_request
+    let scope = text("authorization").and_then(|value| value.split('/').nth(3));
+    let service = scope.unwrap_or("unsigned").to_owned();
+    let body = String::from_utf8_lossy(body);
+    let path = uri.path();
+    let query: HashMap<_, _> = uri
+        .query()
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .collect();
+    let operation = match (service.as_str(), text("x-amz-target")) {
+        ("lambda", _) => lambda_operation(method, path),
+        ("s3", _) => s3_operation(method, &query, headers),
+        ("iam", _) => body
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("Action="))
+            .unwrap_or("Unknown")
+            .to_owned(),
+        // Service_Version.Operation
+        (_, Some(target)) => target.rsplit('.').next().unwrap_or(target).to_owned(),
+        _ => "Unknown".to_owned(),
+    };
+    let target = percent_decode_str(&uri.to_string()).decode_utf8_lossy().into_owned();
+    let body = percent_decode_str(&body).decode_utf8_lossy().into_owned();
+    Call { service, operation, text: format!("{target}\n{body}"), status: None }
+}
+
+fn lambda_operation(method: &Method, path: &str) -> String {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let name = match (method.as_str(), last) {
+        ("POST", "functions") => "CreateFunction",
+        ("PUT", "code") => "UpdateFunctionCode",
+        ("PUT", "configuration") => "UpdateFunctionConfiguration",
+        ("POST", _) if path.contains("/tags/") => "TagResource",
+        ("DELETE", _) if path.contains("/tags/") => "UntagResource",
+        ("GET", _) => "GetFunction",
+        ("DELETE", _) => "DeleteFunction",
+        _ => "Unknown",
+    };
+    name.to_owned()
+}
+
+fn s3_operation(method: &Method, query: &HashMap<&str, &str>, headers: &HeaderMap) -> String {
+    let name = match method.as_str() {
+        "PUT" if query.contains_key("tagging") => "PutObjectTagging",
+        "PUT" if headers.contains_key("x-amz-copy-source") => "CopyObject",
+        "PUT" => "PutObject",
+        "GET" => "GetObject",
+        "HEAD" => "HeadObject",
+        "DELETE" => "DeleteObject",
+        _ => "Unknown",
+    };
+    name.to_owned()
+}
+
+/// An error as the service itself would answer it.
+fn refusal(service: &str, status: u16, code: &str, message: &str) -> Response<Full<Bytes>> {
+    let (content_type, body) = match service {
+        "iam" => (
+            "text/xml",
+            format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>\
+                 <Message>{message}</Message></Error><RequestId>injected</RequestId></ErrorResponse>"
+            ),
+        ),
+        "s3" => (
+            "application/xml",
+            format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"),
+        ),
+        _ => (
+            "application/x-amz-json-1.1",
+            serde_json::json!({"__type": code, "message": message, "Message": message}).to_string(),
+        ),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert("x-amzn-requestid", HeaderValue::from_static("injected"));
+    if let ("lambda", Ok(code)) = (service, HeaderValue::from_str(code)) {
+        headers.insert("x-amzn-errortype", code);
+    }
+    response
+}

@@ -1,0 +1,337 @@
+//! Local AWS with Formation on it, and what can be asked of it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use aws_credential_types::Credentials;
+use aws_sdk_iam::types::Role;
+use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use formation_local::client::Answer;
+use formation_local::ministack::free_port;
+use formation_local::{Client, LocalError, MiniStack, Options, Project, REGION, Stack, deploy};
+use http::Method;
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::time::sleep;
+
+use crate::proxy::Proxy;
+
+/// Waits and retry pauses of the state machine are this much shorter than on AWS.
+const WAIT_SCALE: f64 = 0.02;
+/// Nothing that a test waits for takes longer.
+const LIMIT: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// A bucket that the stack takes code from.
+pub const CODE_BUCKET: &str = "formation-test-code";
+
+/// The function of the original example.
+pub use formation_local::walkthrough::EXAMPLE_CODE;
+
+/// Local AWS with Formation on it.
+pub struct World {
+    ministack: MiniStack,
+    /// Where the stack is.
+    pub stack: Stack,
+    /// Calls the HTTP API as the root user.
+    pub client: Client,
+    /// What the Lambdas' calls pass through.
+    pub proxy: Proxy,
+    /// The packaged template, before anything was taken out for local AWS.
+    pub template: Value,
+    /// The stack's key.
+    pub stack_key: String,
+    /// AWS as the root user sees it, past the proxy.
+    pub iam: aws_sdk_iam::Client,
+    /// See `iam`.
+    pub lambda: aws_sdk_lambda::Client,
+    /// See `iam`.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// See `iam`.
+    pub s3: aws_sdk_s3::Client,
+    /// See `iam`.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// See `iam`.
+    pub sfn: aws_sdk_sfn::Client,
+    /// See `iam`.
+    pub sts: aws_sdk_sts::Client,
+    /// Removed when the world ends.
+    _folder: TempDir,
+}
+
+/// What AWS holds for a function.
+pub struct Live {
+    /// The Lambda function.
+    pub function: Option<GetFunctionOutput>,
+    /// Its role.
+    pub role: Option<Role>,
+    /// Its log group: retention and tags.
+    pub log_group: Option<(Option<i32>, BTreeMap<String, String>)>,
+}
+
+impl Live {
+    /// The parts that are there, by name.
+    pub fn parts(&self) -> Vec<&'static str> {
+        let parts = [
+            ("function", self.function.is_some()),
+            ("role", self.role.is_some()),
+            ("log group", self.log_group.is_some()),
+        ];
+        parts.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect()
+    }
+}
+
+impl World {
+    /// Starts local AWS behind a proxy and deploys Formation to it.
+    ///
+    /// # Errors
+    /// What is missing or was refused.
+    pub async fn start() -> Result<Self, LocalError> {
+        let project = Project::find()?;
+        let folder = TempDir::with_prefix("formation-")
+            .map_err(|source| LocalError::File { path: std::env::temp_dir(), source })?;
+        let port = free_port(None)?;
+        let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], port)))
+            .await
+            .map_err(|source| LocalError::File { path: "127.0.0.1".into(), source })?;
+        let options = Options {
+            port,
+            lambda_endpoint_url: proxy.url(),
+            folder: folder.path().to_owned(),
+            wait_scale: WAIT_SCALE,
+        };
+        let ministack = MiniStack::start(&project, &options).await?;
+        match Self::deploy(&project, ministack.url(), &folder).await {
+            Ok((stack, config, template)) => Ok(Self {
+                ministack,
+                client: Client::new(&stack)?,
+                proxy,
+                stack_key: stack_key(&config, &stack).await?,
+                template,
+                iam: aws_sdk_iam::Client::new(&config),
+                lambda: aws_sdk_lambda::Client::new(&config),
+                logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+                s3: aws_sdk_s3::Client::new(&config),
+                dynamodb: aws_sdk_dynamodb::Client::new(&config),
+                sfn: aws_sdk_sfn::Client::new(&config),
+                sts: aws_sdk_sts::Client::new(&config),
+                stack,
+                _folder: folder,
+            }),
+            Err(error) => {
+                ministack.stop().await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn deploy(
+        project: &Project,
+        url: String,
+        folder: &TempDir,
+    ) -> Result<(Stack, aws_config::SdkConfig, Value), LocalError> {
+        let config = formation_aws::sdk_config().await.into_builder();
+        let config = config
+            .endpoint_url(&url)
+            .region(aws_config::Region::new(REGION))
+            .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(
+                Credentials::from_keys("test", "test", None),
+            ))
+            .build();
+        let s3 = aws_sdk_s3::Client::new(&config);
+        s3.create_bucket()
+            .bucket(CODE_BUCKET)
+            .send()
+            .await
+            .map_err(|error| LocalError::Answer(format!("{error:?}")))?;
+        let stack = deploy::deploy(project, &url, folder.path(), &[CODE_BUCKET]).await?;
+        let packaged = folder.path().join(deploy::PACKAGED);
+        let text = std::fs::read(&packaged)
+            .map_err(|source| LocalError::File { path: packaged, source })?;
+        Ok((stack, config, serde_json::from_slice(&text)?))
+    }
+
+    /// Ends local AWS.
+    ///
+    /// # Errors
+    /// That it does not end.
+    pub async fn stop(&self) -> Result<(), LocalError> {
+        self.ministack.stop().await
+    }
+
+    /// A name that no other test uses. Short enough to stand uncut in the name of a role.
+    pub fn name(&self, what: &str) -> String {
+        let name = format!("{what}-{:08x}", fastrand::u32(..));
+        assert!(name.len() <= 32, "{name} would be cut in the name of its role");
+        name
+    }
+
+    /// A request to the HTTP API as the root user.
+    pub async fn api(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        self.client.api(method, path, body).await.expect("the API answers")
+    }
+
+    /// Asks for the original example's function, with what `fields` adds.
+    pub async fn ask_for(&self, name: &str, fields: Value) -> Answer {
+        let mut body = json!({"functionName": name, "code": EXAMPLE_CODE});
+        for (field, value) in fields.as_object().expect("fields are an object") {
+            body[field] = value.clone();
+        }
+        self.api(Method::POST, "/v1/functions", Some(&body)).await
+    }
+
+    /// Creates the original example's function, and answers the ended operation.
+    pub async fn create(&self, name: &str, fields: Value) -> Value {
+        let accepted = self.ask_for(name, fields).await;
+        assert_eq!(accepted.status, 202, "{}", accepted.json());
+        self.ended(&accepted).await
+    }
+
+    /// Deletes a function, and answers the ended operation.
+    pub async fn delete(&self, name: &str) -> Value {
+        let accepted = self.api(Method::DELETE, &format!("/v1/functions/{name}"), None).await;
+        assert_eq!(accepted.status, 202, "{}", accepted.json());
+        self.ended(&accepted).await
+    }
+
+    /// Waits until the operation that `accepted` tells of has ended, its execution too.
+    pub async fn ended(&self, accepted: &Answer) -> Value {
+        let path = accepted.header("operation-location").to_owned();
+        let operation = self
+            .until("the operation has ended", async || {
+                let operation = self.api(Method::GET, &path, None).await.json();
+                (operation["status"] != "RUNNING").then_some(operation)
+            })
+            .await;
+        let arn = operation["executionArn"].as_str().expect("an operation names its execution");
+        self.until("the execution has ended", async || {
+            let execution = self.sfn.describe_execution().execution_arn(arn).send().await;
+            let status = execution.expect("the execution can be described").status;
+            (status != aws_sdk_sfn::types::ExecutionStatus::Running).then_some(())
+        })
+        .await;
+        operation
+    }
+
+    /// Looks again and again until `look` finds something.
+    pub async fn until<T>(&self, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+        let began = Instant::now();
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            assert!(began.elapsed() < LIMIT, "waited in vain until {what}");
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// The names of the states that the execution of `operation` entered, in order.
+    pub async fn states_entered(&self, operation: &Value) -> Vec<String> {
+        let arn = operation["executionArn"].as_str().expect("an operation names its execution");
+        let mut history =
+            self.sfn.get_execution_history().execution_arn(arn).into_paginator().items().send();
+        let mut entered = Vec::new();
+        while let Some(event) = history.next().await {
+            let event = event.expect("the history can be read");
+            entered.extend(event.state_entered_event_details.map(|details| details.name));
+        }
+        entered
+    }
+
+    /// What AWS holds for the function of that name.
+    pub async fn live(&self, name: &str) -> Live {
+        let function = self.lambda.get_function().function_name(name).send().await.ok();
+        let role = self.iam.get_role().role_name(self.role_name(name)).send().await.ok();
+        let groups = self
+            .logs
+            .describe_log_groups()
+            .log_group_name_prefix(format!("/aws/lambda/{name}"))
+            .send()
+            .await
+            .expect("log groups can be described");
+        let group = groups
+            .log_groups()
+            .iter()
+            .find(|group| group.log_group_name() == Some(format!("/aws/lambda/{name}").as_str()));
+        let log_group = match group {
+            None => None,
+            Some(group) => {
+                let arn = group.arn().expect("a log group has an ARN").trim_end_matches(":*");
+                let tags = self.logs.list_tags_for_resource().resource_arn(arn).send().await;
+                let tags = tags.expect("tags can be listed").tags.unwrap_or_default();
+                Some((group.retention_in_days, tags.into_iter().collect()))
+            }
+        };
+        Live { function, role: role.and_then(|output| output.role), log_group }
+    }
+
+    /// The name of a function's role.
+    pub fn role_name(&self, name: &str) -> String {
+        self.identity().role_name(&name.parse().expect("a function's name"))
+    }
+
+    /// The stack, as names derive from it.
+    pub fn identity(&self) -> formation_model::StackIdentity {
+        formation_model::StackIdentity {
+            partition: "aws".to_owned(),
+            region: self.stack.region.clone(),
+            account_id: self.stack.account_id.clone(),
+            stack_key: self.stack_key.clone(),
+        }
+    }
+
+    /// The tags of everything that Formation makes for a function without tags of its own.
+    pub fn tags(&self, name: &str) -> BTreeMap<String, String> {
+        self.identity().tags(&name.parse().expect("a function's name"), &BTreeMap::new())
+    }
+
+    /// The values of the tag `state` of a function's bundles, one for each bundle.
+    pub async fn bundle_states(&self, name: &str) -> Vec<String> {
+        let bucket = &self.stack.artifact_bucket;
+        let listed = self.s3.list_objects_v2().bucket(bucket);
+        let listed = listed.prefix(format!("bundles/{name}/")).send().await;
+        let listed = listed.expect("bundles can be listed");
+        let mut states = Vec::new();
+        for object in listed.contents() {
+            let tagging = self.s3.get_object_tagging().bucket(bucket);
+            let tagging = tagging.set_key(object.key.clone()).send().await;
+            let tagging = tagging.expect("bundles have tags");
+            states.extend(tagging.tag_set.into_iter().map(|tag| tag.value));
+        }
+        states
+    }
+
+    /// The physical id of a resource of the stack, by its logical id.
+    pub async fn lambda_name(&self, logical_id: &str) -> String {
+        let mut functions = self.lambda.list_functions().into_paginator().items().send();
+        while let Some(function) = functions.next().await {
+            let name = function.expect("functions can be listed").function_name;
+            let name = name.unwrap_or_default();
+            if name.contains(&format!("{}-{logical_id}-", self.stack.stack_name)) {
+                return name;
+            }
+        }
+        panic!("the stack has no Lambda {logical_id}");
+    }
+}
+
+/// A policy as IAM returns it: URL-encoded JSON.
+pub fn policy(encoded: &str) -> Value {
+    let text = percent_decode_str(encoded).decode_utf8().expect("policies are UTF-8");
+    serde_json::from_str(&text).expect("policies are JSON")
+}
+
+/// The stack's key, as one of its Lambdas was told.
+async fn stack_key(config: &aws_config::SdkConfig, stack: &Stack) -> Result<String, LocalError> {
+    let lambda = aws_sdk_lambda::Client::new(config);
+    let listed = lambda.list_functions().send().await;
+    let listed = listed.map_err(|error| LocalError::Answer(format!("{error:?}")))?;
+    let key = listed.functions().iter().find_map(|function| {
+        let ours = function.function_name()?.starts_with(&stack.stack_name);
+        let variables = function.environment()?.variables()?;
+        ours.then(|| variables.get("STACK_KEY").cloned())?
+    });
+    key.ok_or_else(|| LocalError::Answer("no Lambda of the stack knows its key".to_owned()))
+}
