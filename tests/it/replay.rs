@@ -2,6 +2,7 @@
 //! is not current any more.
 
 use formation_tests::{Call, Fault, Rule, World};
+use futures_util::future::join_all;
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -31,7 +32,7 @@ async fn calls_of_a_clean_run(world: &World) -> Vec<String> {
 pub async fn an_answer_lost_by_any_call_of_a_create_or_delete_is_made_good(world: &World) {
     let calls = calls_of_a_clean_run(world).await;
     assert!(calls.len() >= 14, "the proxy sees too little: {calls:?}");
-    for call in calls {
+    let all = calls.into_iter().map(async |call| {
         let name = world.name("lost");
         let rule = Rule {
             call: call.clone(),
@@ -47,7 +48,8 @@ pub async fn an_answer_lost_by_any_call_of_a_create_or_delete_is_made_good(world
         let deleted = world.delete(&name).await;
         assert_eq!(deleted["status"], "SUCCEEDED", "{call}: {deleted:#}");
         assert!(world.live(&name).await.parts().is_empty(), "{call}");
-    }
+    });
+    join_all(all).await;
 }
 
 /// The input of the state that `operation` entered, as its execution had it.
