@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use formation_local::diagram::state_machine_page;
 use formation_model::ErrorName;
 use formation_tests::World;
 use serde_json::{Map, Value};
@@ -97,6 +98,11 @@ pub async fn errors_are_those_of_the_code(_: &World) {
         assert_eq!(retrier["JitterStrategy"], "FULL");
         assert!(retrier["MaxDelaySeconds"].is_number());
     }
+}
+
+pub async fn the_page_in_docs_is_drawn_from_it(_: &World) {
+    let page = include_str!("../../docs/state-machine.md");
+    assert_eq!(page, state_machine_page(&definition()), "run `make docs`");
 }
 
 pub async fn nothing_acts_after_its_undo_has_begun(world: &World) {

@@ -1,6 +1,8 @@
 //! What the end-to-end tests share: a local AWS of their own with Formation deployed to it, a proxy
 //! that can make AWS fail, and ways to look at what is there.
 
+#![expect(clippy::expect_used, reason = "a test ends where its world does not answer")]
+
 pub mod proxy;
 pub mod world;
 

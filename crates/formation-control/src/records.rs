@@ -200,15 +200,6 @@ pub enum Claim {
     Lost(Option<Box<FunctionRecord>>),
 }
 
-/// Whether an outcome was committed.
-#[derive(Debug)]
-pub enum Commit {
-    /// It is, by this call or by an earlier one of the same attempt.
-    Done(OperationRecord),
-    /// The operation ended otherwise, or another attempt took over.
-    Superseded,
-}
-
 /// One page of functions, ordered by name.
 #[derive(Debug)]
 pub struct Page {
@@ -385,7 +376,8 @@ impl Records {
     }
 
     /// Commits the outcome of an attempt: operation and function in one transaction, on condition
-    /// that the operation still runs at this attempt. Committing it again gives the same answer.
+    /// that the operation still runs at this attempt. Answers the operation as it has ended, also
+    /// when it is committed again; none if it has ended otherwise or another attempt took over.
     ///
     /// # Errors
     /// What DynamoDB answered, or a record that cannot be read or written.
@@ -393,7 +385,7 @@ impl Records {
         &self,
         operation: &OperationRecord,
         outcome: &Outcome,
-    ) -> Result<Commit, Refusal> {
+    ) -> Result<Option<OperationRecord>, Refusal> {
         let now = Timestamp::now();
         let mut ended = OperationRecord {
             status: OperationStatus::Succeeded,
@@ -420,15 +412,10 @@ impl Records {
             self.end_operation(&ended, expires.then_some(now + OPERATION_RETENTION))?,
         ];
         if self.transact(items, None).await?.is_none() {
-            return Ok(Commit::Done(ended));
+            return Ok(Some(ended));
         }
         let found = self.operation(&operation.function_name, operation.operation_id).await?;
-        Ok(match found {
-            Some(found) if found.attempt == ended.attempt && found.status == ended.status => {
-                Commit::Done(found)
-            }
-            _ => Commit::Superseded,
-        })
+        Ok(found.filter(|found| found.attempt == ended.attempt && found.status == ended.status))
     }
 
     /// What becomes of the function's record when `operation` ends as `ended`.

@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod deploy;
+pub mod diagram;
 pub mod ministack;
 pub mod project;
 pub mod stack;

@@ -441,3 +441,279 @@ fn says_one_of(error: &AwsError, texts: &[&str]) -> bool {
 fn does_not_exist(error: &AwsError) -> bool {
     error.has_code("ResourceNotFoundException")
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_lambda::operation::create_function::CreateFunctionOutput;
+    use aws_sdk_lambda::operation::delete_function::DeleteFunctionOutput;
+    use aws_sdk_lambda::operation::update_function_code::UpdateFunctionCodeOutput;
+    use aws_sdk_lambda::operation::update_function_configuration::UpdateFunctionConfigurationOutput;
+    use aws_sdk_lambda::types::{EnvironmentResponse, LastUpdateStatusReasonCode, StateReasonCode};
+    use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+    use formation_model::ErrorName;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::testing::{assert_all_called, json_error, spec, stack};
+
+    const NO_ROLE: &str = "The role defined for the function cannot be assumed by Lambda.";
+    const TAKEN: &str = "Function already exist: hello";
+    const UPDATING: &str = "The operation cannot be performed at this time. An update is in \
+                            progress for resource: arn:aws:lambda:eu-west-1:111122223333:function:hello";
+    const PENDING: &str = "The operation cannot be performed at this time. The function is \
+                           currently in the following state: Pending";
+
+    fn settings() -> FunctionSettings {
+        FunctionSettings { stack: stack(), bucket: "artifacts".into() }
+    }
+
+    fn client(rules: &[&Rule]) -> Client {
+        mock_client!(aws_sdk_lambda, RuleMode::Sequential, rules)
+    }
+
+    /// The function as Lambda shows it once it is settled.
+    fn configuration(spec: &FunctionSpec) -> FunctionConfiguration {
+        let variables = spec.environment.0.clone().into_iter().collect();
+        FunctionConfiguration::builder()
+            .state(State::Active)
+            .last_update_status(LastUpdateStatus::Successful)
+            .runtime(Runtime::from(spec.runtime.as_str()))
+            .handler(&spec.handler)
+            .role(stack().role_arn(&spec.function_name))
+            .description(&spec.description)
+            .set_memory_size(i32::try_from(spec.memory_megabytes).ok())
+            .set_timeout(i32::try_from(spec.timeout_seconds).ok())
+            .environment(EnvironmentResponse::builder().set_variables(Some(variables)).build())
+            .logging_config(logging(spec))
+            .architectures(architecture(spec))
+            .code_sha256(&spec.code.sha256)
+            .build()
+    }
+
+    fn shown(configuration: FunctionConfiguration, tags: BTreeMap<String, String>) -> Rule {
+        mock!(Client::get_function).then_output(move || {
+            GetFunctionOutput::builder()
+                .configuration(configuration.clone())
+                .set_tags(Some(tags.clone().into_iter().collect()))
+                .build()
+        })
+    }
+
+    fn ours(configuration: FunctionConfiguration) -> Rule {
+        shown(configuration, stack().tags(&spec().function_name, &spec().tags))
+    }
+
+    fn missing() -> Rule {
+        mock!(Client::get_function).then_http_response(|| {
+            json_error(404, "ResourceNotFoundException", "Function not found: arn")
+        })
+    }
+
+    fn created() -> Rule {
+        mock!(Client::create_function).then_output(|| CreateFunctionOutput::builder().build())
+    }
+
+    fn create_refused(status: u16, code: &'static str, message: &'static str) -> Rule {
+        mock!(Client::create_function).then_http_response(move || json_error(status, code, message))
+    }
+
+    fn no_role() -> Rule {
+        create_refused(400, "InvalidParameterValueException", NO_ROLE)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_function_takes_one_write_and_is_waited_for() {
+        let create = mock!(Client::create_function)
+            .match_requests(|request| {
+                let tags = request.tags().cloned().unwrap_or_default().into_iter().collect();
+                let code = request.code().unwrap();
+                stack().owns(&spec().function_name, &tags)
+                    && code.s3_bucket() == Some("artifacts")
+                    && code.s3_object_version() == Some("v1")
+                    && request.logging_config().unwrap().log_group() == Some("/aws/lambda/hello")
+            })
+            .then_output(|| CreateFunctionOutput::builder().build());
+        // Not to be seen yet, then Pending, and then Active without a word on updates.
+        let pending = FunctionConfiguration::builder()
+            .state(State::Pending)
+            .state_reason_code(StateReasonCode::Creating)
+            .build();
+        let active = FunctionConfiguration::builder().state(State::Active).build();
+        // A value that the SDK's enum does not list for this field.
+        let odd = FunctionConfiguration::builder()
+            .state(State::Active)
+            .last_update_status(LastUpdateStatus::InProgress)
+            .last_update_status_reason_code(LastUpdateStatusReasonCode::from("Creating"))
+            .build();
+        let rules = [
+            &create,
+            &missing(),
+            &ours(pending),
+            &ours(active),
+            &ours(odd),
+            &ours(configuration(&spec())),
+        ];
+        ensure(&client(&rules), &settings(), &spec(), None).await.unwrap();
+        assert_all_called(&rules);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_role_that_is_usable_after_8_s_costs_4_refused_calls_and_at_most_4_s_more() {
+        let began = Instant::now();
+        let refused = mock!(Client::create_function)
+            .match_requests(move |_| began.elapsed() < Duration::from_secs(8))
+            .then_http_response(|| json_error(400, "InvalidParameterValueException", NO_ROLE));
+        let accepted = created();
+        let get = ours(configuration(&spec()));
+        let lambda = mock_client!(aws_sdk_lambda, RuleMode::MatchAny, &[&refused, &accepted, &get]);
+        ensure(&lambda, &settings(), &spec(), None).await.unwrap();
+        assert!(refused.num_calls() <= 4, "{} refused calls", refused.num_calls());
+        assert!(began.elapsed() <= Duration::from_secs(12), "took {:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_role_that_stays_unusable_is_left_to_the_state_machine() {
+        let rules = [&no_role(), &no_role(), &no_role(), &no_role(), &no_role()];
+        let error = ensure(&client(&rules), &settings(), &spec(), None).await.unwrap_err();
+        assert_eq!(error.name(), ErrorName::NotReady);
+        assert_eq!(error.aws().unwrap().request_id.as_deref(), Some("r-1"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_function_made_by_a_lost_attempt_is_recognised() {
+        let settled = configuration(&spec());
+        let rules = [
+            &create_refused(409, "ResourceConflictException", TAKEN),
+            &ours(settled.clone()),
+            &ours(settled),
+        ];
+        ensure(&client(&rules), &settings(), &spec(), None).await.unwrap();
+        assert_all_called(&rules);
+    }
+
+    #[tokio::test]
+    async fn a_foreign_function_is_left_alone() {
+        let foreign = || shown(configuration(&spec()), BTreeMap::new());
+        let rules = [&create_refused(409, "ResourceConflictException", TAKEN), &foreign()];
+        let error = ensure(&client(&rules), &settings(), &spec(), None).await.unwrap_err();
+        assert_eq!(error.name(), ErrorName::NotOwned);
+
+        let rules = [&foreign()];
+        remove(&client(&rules), &stack(), &spec().function_name).await.unwrap();
+        assert_all_called(&rules);
+    }
+
+    #[tokio::test]
+    async fn a_function_that_lambda_cannot_make_is_rejected_with_its_reason() {
+        let failed = FunctionConfiguration::builder()
+            .state(State::Failed)
+            .state_reason("The zip file cannot be read")
+            .build();
+        let rules = [&created(), &ours(failed)];
+        let error = ensure(&client(&rules), &settings(), &spec(), None).await.unwrap_err();
+        assert_eq!(error.name(), ErrorName::Rejected);
+        assert!(error.to_string().contains("The zip file cannot be read"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn lambdas_refusals_get_their_names_and_keep_secrets() {
+        let mut spec = spec();
+        spec.environment.0.insert("TOKEN".into(), "s3cr3t".into());
+        for (status, code, message, name) in [
+            (400, "InvalidParameterValueException", "bad s3cr3t", ErrorName::Rejected),
+            (400, "CodeStorageExceededException", "full", ErrorName::QuotaExceeded),
+            (403, "AccessDeniedException", "no", ErrorName::AccessDenied),
+            (413, "RequestEntityTooLargeException", "too large", ErrorName::Rejected),
+        ] {
+            let refused = create_refused(status, code, message);
+            let error = ensure(&client(&[&refused]), &settings(), &spec, None).await.unwrap_err();
+            assert_eq!(error.name(), name, "{code}");
+            assert!(!error.to_string().contains("s3cr3t"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_function_that_matches_is_read_and_not_written() {
+        let settled = configuration(&spec());
+        let rules = [&ours(settled.clone()), &ours(settled)];
+        ensure(&client(&rules), &settings(), &spec(), Some(&spec())).await.unwrap();
+        assert_all_called(&rules);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn configuration_comes_before_code_and_each_is_waited_for() {
+        let mut target = spec();
+        target.memory_megabytes = 512;
+        target.code.sha256 = "bmV3".into();
+        let mut half_way = target.clone();
+        half_way.code = spec().code;
+        let updating = FunctionConfiguration::builder()
+            .state(State::Active)
+            .last_update_status(LastUpdateStatus::InProgress)
+            .build();
+        let update = mock!(Client::update_function_configuration)
+            .match_requests(|request| request.memory_size() == Some(512))
+            .then_output(|| UpdateFunctionConfigurationOutput::builder().build());
+        let code = mock!(Client::update_function_code)
+            .then_output(|| UpdateFunctionCodeOutput::builder().build());
+        let before = configuration(&spec());
+        let rules = [
+            &ours(before.clone()),
+            &ours(before),
+            &update,
+            &ours(updating.clone()),
+            &ours(configuration(&half_way)),
+            &code,
+            &ours(updating),
+            &ours(configuration(&target)),
+        ];
+        ensure(&client(&rules), &settings(), &target, Some(&spec())).await.unwrap();
+        assert_all_called(&rules);
+    }
+
+    #[tokio::test]
+    async fn another_architecture_is_a_matter_of_code() {
+        let mut target = spec();
+        target.architecture = formation_model::function::Architecture::X86_64;
+        let before = configuration(&spec());
+        let code = mock!(Client::update_function_code)
+            .match_requests(|request| request.architectures() == [Architecture::X8664])
+            .then_output(|| UpdateFunctionCodeOutput::builder().build());
+        let rules = [&ours(before.clone()), &ours(before), &code, &ours(configuration(&target))];
+        ensure(&client(&rules), &settings(), &target, Some(&spec())).await.unwrap();
+        assert_all_called(&rules);
+    }
+
+    #[tokio::test]
+    async fn a_change_of_somebody_else_is_waited_for() {
+        let mut target = spec();
+        target.memory_megabytes = 512;
+        let settled = configuration(&spec());
+        let update = mock!(Client::update_function_configuration)
+            .then_http_response(|| json_error(409, "ResourceConflictException", UPDATING));
+        let rules = [&ours(settled.clone()), &ours(settled), &update];
+        let error = ensure(&client(&rules), &settings(), &target, Some(&spec())).await.unwrap_err();
+        assert_eq!(error.name(), ErrorName::NotReady);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_function_counts_as_removed_when_lambda_no_longer_knows_it() {
+        let delete =
+            mock!(Client::delete_function).then_output(|| DeleteFunctionOutput::builder().build());
+        let deleting = FunctionConfiguration::builder().state(State::Deleting).build();
+        let rules = [&ours(configuration(&spec())), &delete, &ours(deleting), &missing()];
+        remove(&client(&rules), &stack(), &spec().function_name).await.unwrap();
+        assert_all_called(&rules);
+
+        remove(&client(&[&missing()]), &stack(), &spec().function_name).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_pending_function_is_removed_later() {
+        let busy = mock!(Client::delete_function)
+            .then_http_response(|| json_error(409, "ResourceConflictException", PENDING));
+        let rules = [&ours(configuration(&spec())), &busy];
+        let error = remove(&client(&rules), &stack(), &spec().function_name).await.unwrap_err();
+        assert_eq!(error.name(), ErrorName::NotReady);
+    }
+}

@@ -159,3 +159,142 @@ fn log_group_exists(error: &AwsError) -> bool {
 fn does_not_exist(error: &AwsError) -> bool {
     error.has_code("ResourceNotFoundException")
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_cloudwatchlogs::operation::create_log_group::CreateLogGroupOutput;
+    use aws_sdk_cloudwatchlogs::operation::delete_log_group::DeleteLogGroupOutput;
+    use aws_sdk_cloudwatchlogs::operation::describe_log_groups::DescribeLogGroupsOutput;
+    use aws_sdk_cloudwatchlogs::operation::list_tags_for_resource::ListTagsForResourceOutput;
+    use aws_sdk_cloudwatchlogs::operation::put_retention_policy::PutRetentionPolicyOutput;
+    use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+    use formation_model::ErrorName;
+
+    use super::*;
+    use crate::testing::{assert_all_called, json_error, spec, stack};
+
+    const GROUP: &str = "/aws/lambda/hello";
+
+    fn client(rules: &[&Rule]) -> Client {
+        mock_client!(aws_sdk_cloudwatchlogs, RuleMode::Sequential, rules)
+    }
+
+    fn described(name: &'static str, days: Option<i32>) -> Rule {
+        mock!(Client::describe_log_groups).then_output(move || {
+            let group =
+                LogGroup::builder().log_group_name(name).set_retention_in_days(days).build();
+            DescribeLogGroupsOutput::builder().log_groups(group).build()
+        })
+    }
+
+    fn tagged(ours: bool) -> Rule {
+        mock!(Client::list_tags_for_resource).then_output(move || {
+            let tags = stack().tags(&spec().function_name, &spec().tags);
+            let tags = ours.then(|| tags.into_iter().collect());
+            ListTagsForResourceOutput::builder().set_tags(tags).build()
+        })
+    }
+
+    fn exists() -> Rule {
+        mock!(Client::create_log_group).then_http_response(|| {
+            let text = "The specified log group already exists";
+            json_error(400, "ResourceAlreadyExistsException", text)
+        })
+    }
+
+    fn retention_put() -> Rule {
+        mock!(Client::put_retention_policy)
+            .match_requests(|request| request.retention_in_days() == Some(30))
+            .then_output(|| PutRetentionPolicyOutput::builder().build())
+    }
+
+    #[tokio::test]
+    async fn a_new_log_group_takes_two_writes() {
+        let create = mock!(Client::create_log_group)
+            .match_requests(|request| {
+                let tags = request.tags().cloned().unwrap_or_default().into_iter().collect();
+                request.log_group_name() == Some(GROUP)
+                    && stack().owns(&spec().function_name, &tags)
+            })
+            .then_output(|| CreateLogGroupOutput::builder().build());
+        let rules = [&create, &retention_put()];
+        ensure(&client(&rules), &stack(), &spec(), None).await.unwrap();
+        assert_all_called(&rules);
+    }
+
+    #[tokio::test]
+    async fn a_log_group_made_by_a_lost_attempt_gets_its_retention() {
+        let rules = [&exists(), &described(GROUP, None), &tagged(true), &retention_put()];
+        ensure(&client(&rules), &stack(), &spec(), None).await.unwrap();
+        assert_all_called(&rules);
+    }
+
+    #[tokio::test]
+    async fn a_log_group_that_matches_is_read_and_not_written() {
+        let rules = [&described(GROUP, Some(30)), &tagged(true)];
+        ensure(&client(&rules), &stack(), &spec(), Some(&spec())).await.unwrap();
+        assert_all_called(&rules);
+    }
+
+    #[tokio::test]
+    async fn a_foreign_log_group_is_left_alone() {
+        let rules = [&exists(), &described(GROUP, None), &tagged(false)];
+        let error = ensure(&client(&rules), &stack(), &spec(), None).await.unwrap_err();
+        assert_eq!(error.name(), ErrorName::NotOwned);
+
+        let rules = [&tagged(false)];
+        remove(&client(&rules), &stack(), &spec().function_name).await.unwrap();
+        assert_all_called(&rules);
+    }
+
+    #[tokio::test]
+    async fn a_longer_name_is_another_log_group() {
+        let create =
+            mock!(Client::create_log_group).then_output(|| CreateLogGroupOutput::builder().build());
+        let rules = [&described("/aws/lambda/hello-2", Some(1)), &create, &retention_put()];
+        ensure(&client(&rules), &stack(), &spec(), Some(&spec())).await.unwrap();
+        assert_all_called(&rules);
+    }
+
+    #[tokio::test]
+    async fn refusals_get_their_names() {
+        for (code, name) in [
+            ("OperationAbortedException", ErrorName::Transient),
+            ("InvalidParameterException", ErrorName::Rejected),
+            ("AccessDeniedException", ErrorName::AccessDenied),
+        ] {
+            let create = mock!(Client::create_log_group)
+                .then_http_response(move || json_error(400, code, "told"));
+            let error = ensure(&client(&[&create]), &stack(), &spec(), None).await.unwrap_err();
+            assert_eq!(error.name(), name, "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_log_group_that_is_gone_is_removed() {
+        let missing = || json_error(400, "ResourceNotFoundException", "no such group");
+        let gone = mock!(Client::list_tags_for_resource).then_http_response(missing);
+        remove(&client(&[&gone]), &stack(), &spec().function_name).await.unwrap();
+
+        let deleted = mock!(Client::delete_log_group).then_http_response(missing);
+        remove(&client(&[&tagged(true), &deleted]), &stack(), &spec().function_name).await.unwrap();
+
+        // The second try of a delete whose answer was lost: denied, since no tag is there any more.
+        let denied = mock!(Client::delete_log_group)
+            .then_http_response(|| json_error(400, "AccessDeniedException", "denied"));
+        let gone = mock!(Client::list_tags_for_resource).then_http_response(missing);
+        let rules = [&tagged(true), &denied, &gone];
+        remove(&client(&rules), &stack(), &spec().function_name).await.unwrap();
+        assert_all_called(&rules);
+    }
+
+    #[tokio::test]
+    async fn our_log_group_is_removed_with_two_calls() {
+        let delete = mock!(Client::delete_log_group)
+            .match_requests(|request| request.log_group_name() == Some(GROUP))
+            .then_output(|| DeleteLogGroupOutput::builder().build());
+        let rules = [&tagged(true), &delete];
+        remove(&client(&rules), &stack(), &spec().function_name).await.unwrap();
+        assert_all_called(&rules);
+    }
+}

@@ -1,5 +1,8 @@
 //! What the tests of this crate share.
 
+use aws_smithy_mocks::Rule;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::http::StatusCode;
 use formation_model::function::{Architecture, Environment};
 use formation_model::{Bundle, FunctionSpec, StackIdentity};
 
@@ -32,4 +35,29 @@ pub(crate) fn spec() -> FunctionSpec {
         tags: [("team".to_owned(), "a".to_owned())].into(),
         deletion_protection: false,
     }
+}
+
+/// Each of `rules` was called, and once.
+pub(crate) fn assert_all_called(rules: &[&Rule]) {
+    for (index, rule) in rules.iter().enumerate() {
+        assert_eq!(rule.num_calls(), 1, "call {index}");
+    }
+}
+
+/// An error of a JSON service (Lambda, CloudWatch Logs) as it comes over the wire.
+pub(crate) fn json_error(status: u16, code: &str, message: &str) -> HttpResponse {
+    let body = serde_json::json!({"__type": code, "message": message}).to_string();
+    let mut response = HttpResponse::new(StatusCode::try_from(status).unwrap(), body.into());
+    response.headers_mut().insert("x-amzn-errortype", code.to_owned());
+    response.headers_mut().insert("x-amzn-requestid", "r-1");
+    response
+}
+
+/// An error of IAM as it comes over the wire.
+pub(crate) fn iam_error(status: u16, code: &str) -> HttpResponse {
+    let body = format!(
+        "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>told</Message>\
+         </Error><RequestId>r-1</RequestId></ErrorResponse>"
+    );
+    HttpResponse::new(StatusCode::try_from(status).unwrap(), body.into())
 }

@@ -1,7 +1,7 @@
 //! The steps that record how an operation ended.
 
+use formation_control::OperationRecord;
 use formation_control::bundles::BundleState;
-use formation_control::records::{Commit, OperationRecord};
 use formation_control::{Bundles, Outcome, Records};
 use formation_model::step::Announcement;
 use formation_model::{Bundle, ErrorName, OperationStatus, Rollback, StepInput};
@@ -96,10 +96,9 @@ async fn commit(
     outcome: &Outcome,
     input: &StepInput,
 ) -> Result<Announcement, StepError> {
-    match records.commit(operation, outcome).await? {
-        Commit::Done(ended) => Ok(ended.to_announcement()),
-        Commit::Superseded => Err(StepError::superseded(&input.execution)),
-    }
+    let ended = records.commit(operation, outcome).await?;
+    let ended = ended.ok_or_else(|| StepError::superseded(&input.execution))?;
+    Ok(ended.to_announcement())
 }
 
 fn bundle(spec: Option<&formation_model::FunctionSpec>) -> Option<&Bundle> {
