@@ -127,3 +127,50 @@ impl ApiError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use formation_aws::{AwsError, ErrorKind};
+    use http_body_util::BodyExt;
+    use serde_json::Value;
+
+    use super::*;
+
+    async fn body(error: ApiError) -> (StatusCode, Value) {
+        let response = error.into_response();
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+        let status = response.status();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    fn aws(kind: ErrorKind) -> ApiError {
+        let error = AwsError {
+            call: "dynamodb:TransactWriteItems",
+            kind,
+            code: Some("ValidationException".into()),
+            message: "item {TOKEN: s3cr3t} is not valid".into(),
+            request_id: Some("r-1".into()),
+        };
+        ApiError::Refused(Refusal::Aws(error))
+    }
+
+    #[tokio::test]
+    async fn our_own_faults_show_no_internals() {
+        let (status, problem) = body(aws(ErrorKind::Refused)).await;
+        assert_eq!((status.as_u16(), &problem["code"]), (500, &"INTERNAL_ERROR".into()));
+        assert!(!problem.to_string().contains("s3cr3t"), "{problem}");
+        let (status, problem) = body(ApiError::NoCaller).await;
+        assert_eq!((status.as_u16(), &problem["code"]), (500, &"INTERNAL_ERROR".into()));
+    }
+
+    #[tokio::test]
+    async fn what_may_succeed_later_says_so() {
+        let response = aws(ErrorKind::Throttled).into_response();
+        assert_eq!(response.status(), 503);
+        assert!(response.headers().contains_key(RETRY_AFTER));
+        let (_, problem) = body(aws(ErrorKind::Transient)).await;
+        assert_eq!(problem["code"], "SERVICE_UNAVAILABLE");
+        assert!(!problem.to_string().contains("s3cr3t"), "{problem}");
+    }
+}

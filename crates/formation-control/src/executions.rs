@@ -55,3 +55,56 @@ impl Executions {
 fn was_started_before(error: &AwsError) -> bool {
     error.has_code("ExecutionAlreadyExists")
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_mocks::{mock, mock_client};
+    use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+    use aws_smithy_runtime_api::http::StatusCode;
+    use formation_model::{OperationId, OperationKind, OperationStatus, ProblemCode, Rollback};
+    use jiff::Timestamp;
+
+    use super::*;
+
+    const ARN: &str = "arn:aws:states:eu-west-1:111122223333:stateMachine:formation";
+
+    fn operation() -> OperationRecord {
+        OperationRecord {
+            operation_id: OperationId::generate(),
+            kind: OperationKind::Delete,
+            function_name: "hello".parse().unwrap(),
+            status: OperationStatus::Running,
+            attempt: 3,
+            target: None,
+            previous: None,
+            revision: 1,
+            rollback: Rollback::NotNeeded,
+            error: None,
+            leftovers: Vec::new(),
+            started_at: Timestamp::now(),
+            ended_at: None,
+            requested_by: "ann".into(),
+        }
+    }
+
+    /// What starting answers when Step Functions answers with this code.
+    async fn started(code: &'static str) -> Result<(), Refusal> {
+        let operation = operation();
+        let name = format!("hello-DELETE-{}-3", operation.operation_id);
+        let refused = mock!(Client::start_execution)
+            .match_requests(move |request| request.name() == Some(name.as_str()))
+            .then_http_response(move || {
+                let body = format!("{{\"__type\": \"{code}\", \"message\": \"told\"}}");
+                HttpResponse::new(StatusCode::try_from(400).unwrap(), body.into())
+            });
+        let client = mock_client!(aws_sdk_sfn, [&refused]);
+        Executions::new(client, ARN).start(&operation).await
+    }
+
+    #[tokio::test]
+    async fn an_execution_that_exists_was_started() {
+        assert!(started("ExecutionAlreadyExists").await.is_ok());
+        let error = started("StateMachineDoesNotExist").await.unwrap_err();
+        assert_eq!(error.code(), ProblemCode::InternalError);
+    }
+}

@@ -618,7 +618,192 @@ fn read_token(token: &str, filter: &ListFilter) -> Result<FunctionName, Refusal>
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
+    use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsOutput;
+    use aws_sdk_dynamodb::types::CancellationReason;
+    use aws_sdk_dynamodb::types::error::TransactionCanceledException;
+    use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+    use formation_model::Bundle;
+    use formation_model::function::{Architecture, Environment};
+
     use super::*;
+
+    fn function(operation_id: OperationId) -> FunctionRecord {
+        let now = Timestamp::now();
+        FunctionRecord {
+            spec: FunctionSpec {
+                function_name: "hello".parse().unwrap(),
+                code: Bundle {
+                    sha256: "c2hh".into(),
+                    size_bytes: 7,
+                    key: "bundles/hello/1.zip".into(),
+                    version: "v1".into(),
+                },
+                runtime: "nodejs24.x".into(),
+                handler: "index.handler".into(),
+                architecture: Architecture::Arm64,
+                memory_megabytes: 128,
+                timeout_seconds: 3,
+                log_retention_days: 30,
+                environment: Environment([("KEY".to_owned(), "value".to_owned())].into()),
+                description: String::new(),
+                tags: [].into(),
+                deletion_protection: false,
+            },
+            status: FunctionStatus::Creating,
+            revision: 0,
+            committed_by: operation_id,
+            operation_id,
+            created_at: now,
+            updated_at: now,
+            created_by: "arn:aws:iam::111122223333:user/ann".into(),
+        }
+    }
+
+    fn operation() -> OperationRecord {
+        let operation_id = OperationId::generate();
+        OperationRecord {
+            operation_id,
+            kind: OperationKind::Create,
+            function_name: "hello".parse().unwrap(),
+            status: OperationStatus::Running,
+            attempt: 1,
+            target: Some(function(operation_id).spec),
+            previous: None,
+            revision: 1,
+            rollback: Rollback::NotNeeded,
+            error: None,
+            leftovers: Vec::new(),
+            started_at: Timestamp::now(),
+            ended_at: None,
+            requested_by: "arn:aws:iam::111122223333:user/ann".into(),
+        }
+    }
+
+    fn records(rules: &[&Rule]) -> Records {
+        Records::new(mock_client!(aws_sdk_dynamodb, RuleMode::Sequential, rules), "records")
+    }
+
+    /// A transaction that was cancelled for these reasons, one for each of its items.
+    fn cancelled(reasons: &'static [&'static str], found: Option<FunctionRecord>) -> Rule {
+        mock!(Client::transact_write_items).then_error(move || {
+            let reason = |(index, code): (usize, &&str)| {
+                let item = found.as_ref().filter(|_| index == 0);
+                let item = item.map(|function| to_item(function).unwrap());
+                CancellationReason::builder().code(*code).set_item(item).build()
+            };
+            let reasons = reasons.iter().enumerate().map(reason).collect();
+            TransactWriteItemsError::TransactionCanceledException(
+                TransactionCanceledException::builder()
+                    .set_cancellation_reasons(Some(reasons))
+                    .build(),
+            )
+        })
+    }
+
+    fn written() -> Rule {
+        mock!(Client::transact_write_items)
+            .then_output(|| TransactWriteItemsOutput::builder().build())
+    }
+
+    fn stored(operation: &OperationRecord) -> Rule {
+        let item: Item = to_item(operation).unwrap();
+        mock!(Client::get_item)
+            .then_output(move || GetItemOutput::builder().set_item(Some(item.clone())).build())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_conflict_decides_nothing_and_is_tried_again() {
+        let operation = operation();
+        let conflict = || cancelled(&["TransactionConflict", "None"], None);
+        let rules = [&conflict(), &conflict(), &written()];
+        let function = function(operation.operation_id);
+        let claim = records(&rules).claim_create(&function, &operation).await.unwrap();
+        assert!(matches!(claim, Claim::Won));
+        assert!(rules.iter().all(|rule| rule.num_calls() == 1));
+    }
+
+    #[tokio::test]
+    async fn a_claim_whose_answer_was_lost_recognises_itself() {
+        let operation = operation();
+        let ours = function(operation.operation_id);
+        let theirs = function(OperationId::generate());
+        let reasons: &[&str] = &["ConditionalCheckFailed", "None"];
+
+        let records_with = |found| records(&[&cancelled(reasons, Some(found))]);
+        let claim = records_with(ours.clone()).claim_create(&ours, &operation).await.unwrap();
+        assert!(matches!(claim, Claim::Won));
+
+        let claim = records_with(theirs.clone()).claim_create(&ours, &operation).await.unwrap();
+        let Claim::Lost(Some(first)) = claim else { panic!("{claim:?}") };
+        assert_eq!(first.operation_id, theirs.operation_id);
+    }
+
+    #[tokio::test]
+    async fn an_outcome_that_is_committed_already_is_answered_again() {
+        let running = operation();
+        let ended = OperationRecord { status: OperationStatus::Succeeded, ..running.clone() };
+        let refused = || cancelled(&["ConditionalCheckFailed", "ConditionalCheckFailed"], None);
+        let records_with = |found: &OperationRecord| records(&[&refused(), &stored(found)]);
+
+        let again = records_with(&ended).commit(&running, &Outcome::Succeeded).await.unwrap();
+        assert_eq!(again.unwrap().status, OperationStatus::Succeeded);
+
+        for otherwise in [
+            OperationRecord { status: OperationStatus::Failed, ..running.clone() },
+            OperationRecord { attempt: 2, ..ended },
+            OperationRecord { attempt: 2, ..running.clone() },
+        ] {
+            let found = records_with(&otherwise).commit(&running, &Outcome::Succeeded).await;
+            assert!(found.unwrap().is_none(), "committed over {otherwise:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_has_ended_keeps_no_specification_unless_something_is_left_to_do() {
+        let error = OperationError {
+            code: "REJECTED".into(),
+            message: "told".into(),
+            step: "Ensure function".into(),
+            aws_error_code: None,
+            aws_request_id: None,
+        };
+        for (rollback, keeps) in [(Rollback::Complete, false), (Rollback::Incomplete, true)] {
+            let put = mock!(Client::transact_write_items)
+                .match_requests(move |request| {
+                    let item = request.transact_items()[1].put().unwrap().item();
+                    item.contains_key("target") == keeps && item.contains_key("expiresAt") != keeps
+                })
+                .then_output(|| TransactWriteItemsOutput::builder().build());
+            let outcome = Outcome::Failed { rollback, error: error.clone(), leftovers: Vec::new() };
+            let ended = records(&[&put]).commit(&operation(), &outcome).await.unwrap().unwrap();
+            assert_eq!(ended.target.is_some(), keeps);
+            assert_eq!(put.num_calls(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_has_expired_is_gone_even_if_dynamodb_still_has_it() {
+        let mut item: Item = to_item(operation()).unwrap();
+        let past = Timestamp::now().as_second() - 1;
+        item.insert("expiresAt".to_owned(), to_attribute_value(past).unwrap());
+        let get = mock!(Client::get_item)
+            .then_output(move || GetItemOutput::builder().set_item(Some(item.clone())).build());
+        let found = records(&[&get])
+            .operation(&"hello".parse().unwrap(), OperationId::generate())
+            .await
+            .unwrap();
+        assert!(found.is_none());
+    }
+
+    #[test]
+    fn records_survive_the_table() {
+        let function = function(OperationId::generate());
+        let item: Item = to_item(&function).unwrap();
+        let read: FunctionRecord = from_item(item).unwrap();
+        assert_eq!(read.spec, function.spec);
+        assert_eq!((read.created_at, read.etag()), (function.created_at, function.etag()));
+    }
 
     #[test]
     fn a_page_token_leads_back_to_its_place_and_only_with_its_filter() {
