@@ -28,7 +28,8 @@ down: ## Ends the local AWS of `make run`
 
 .PHONY: test
 test: build ## Runs every test; the end-to-end tests on a local AWS of their own
-	cargo test --locked --workspace
+	@# The binaries' own targets hold no tests, and each would have to be linked.
+	cargo test --locked --workspace --lib --test it
 
 .PHONY: lint
 lint: tools infra/node_modules ## Checks formatting, clippy, docs, the template and the state machine

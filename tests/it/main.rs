@@ -11,6 +11,7 @@ mod replay;
 mod state_machine;
 mod template;
 mod undo;
+mod update;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -79,6 +80,13 @@ fn main() -> ExitCode {
         undo::a_create_that_lambda_refuses_is_undone_and_the_name_is_free,
         undo::a_create_waits_for_its_role_with_few_refused_calls,
         undo::an_undo_that_fails_leaves_a_record_of_what_is_left,
+        update::an_update_changes_what_differs_and_nothing_else,
+        update::a_change_that_changes_nothing_is_no_operation,
+        update::put_creates_and_replaces_on_condition,
+        update::an_update_that_fails_leaves_the_last_good_state,
+        update::a_restore_that_fails_can_be_repaired,
+        update::a_repair_brings_back_what_was_deleted_or_changed_behind_our_back,
+        update::a_repair_finishes_undoing_a_create,
     };
     let conclusion = libtest_mimic::run(&arguments, trials);
     if let Err(error) = runtime.block_on(world.stop()) {

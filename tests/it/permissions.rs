@@ -104,7 +104,6 @@ pub async fn no_step_can_do_another_steps_work(world: &World) {
             Some(keys.session_token),
         );
         let config = formation_aws::sdk_config()
-            .await
             .into_builder()
             .endpoint_url(&world.stack.endpoint_url)
             .region(aws_config::Region::new(world.stack.region.clone()))

@@ -26,15 +26,20 @@ fn steps(definition: &Value) -> Vec<(&str, &Value, &str)> {
     invoking.collect()
 }
 
-/// `Undo role` borrows the Lambda of `Remove role`, every other state has its own.
+/// `Undo role` borrows the Lambda of `Remove role`, `Restore role` that of `Ensure role`; every
+/// other state has its own.
+fn lender_of(state: &str) -> String {
+    state.replacen("Undo", "Remove", 1).replacen("Restore", "Ensure", 1)
+}
+
 fn lambda_of(state: &str) -> String {
-    let words = state.replacen("Undo", "Remove", 1);
+    let words = lender_of(state);
     let camel = words.split(' ').map(|word| word[..1].to_uppercase() + &word[1..]);
     camel.collect::<String>() + "Function"
 }
 
 fn binary_of(state: &str) -> String {
-    state.replacen("Undo", "Remove", 1).to_lowercase().replace(' ', "-")
+    lender_of(state).to_lowercase().replace(' ', "-")
 }
 
 pub async fn names_follow_from_the_states(world: &World) {
@@ -78,7 +83,7 @@ pub async fn errors_are_those_of_the_code(_: &World) {
         let verb = name.split(' ').next().unwrap();
         let expected = match verb {
             "Ensure" => Some("Let AWS settle"),
-            "Remove" | "Undo" => Some("Record failure"),
+            "Remove" | "Undo" | "Restore" => Some("Record failure"),
             // What cannot be recorded fails the execution.
             "Record" => None,
             other => panic!("no such verb {other}"),

@@ -36,6 +36,13 @@ impl Call {
     pub fn name(&self) -> String {
         format!("{}:{}", self.service, self.operation)
     }
+
+    /// Whether it changes a part of a function, rather than looks at it or writes a record.
+    pub fn changes_a_part(&self) -> bool {
+        let reads = ["Get", "List", "Describe"];
+        ["iam", "lambda", "logs"].contains(&self.service.as_str())
+            && !reads.iter().any(|read| self.operation.starts_with(read))
+    }
 }
 
 /// What is done to a call.

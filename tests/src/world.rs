@@ -132,7 +132,7 @@ impl World {
         url: String,
         folder: &TempDir,
     ) -> Result<(Stack, aws_config::SdkConfig, Value), LocalError> {
-        let config = formation_aws::sdk_config().await.into_builder();
+        let config = formation_aws::sdk_config().into_builder();
         let config = config
             .endpoint_url(&url)
             .region(aws_config::Region::new(REGION))

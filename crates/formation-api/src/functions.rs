@@ -5,9 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use formation_control::control::Accepted;
 use formation_control::records::ListFilter;
-use formation_control::{Control, Refusal};
+use formation_control::{Accepted, Changed, Control, Refusal};
 use formation_model::function::{Function, FunctionStatus};
 use formation_model::{FunctionName, Operation, OperationId, ProblemCode, request};
 use http::header::{ETAG, LOCATION, RETRY_AFTER};
@@ -17,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::caller::Caller;
 use crate::json::JsonBody;
+use crate::precondition::Precondition;
 use crate::problem::{ApiError, RETRY_AFTER_SECONDS};
 
 const DEFAULT_LIMIT: i32 = 50;
@@ -39,7 +39,8 @@ pub(crate) async fn create(
     Caller(caller): Caller,
     JsonBody(body): JsonBody,
 ) -> Result<Response, ApiError> {
-    let request = request::read(&body, &control.defaults).map_err(Refusal::InvalidFunction)?;
+    let request =
+        request::read(&body, &control.defaults, None).map_err(Refusal::InvalidFunction)?;
     Ok(accepted(&control.create(request, &caller).await?))
 }
 
@@ -65,9 +66,71 @@ pub(crate) async fn describe(
     Path(function): Path<String>,
 ) -> Result<Response, ApiError> {
     let (function, etag) = control.function(&function_name(&function)?).await?;
-    let mut response = Json(function).into_response();
-    set(&mut response, ETAG, &etag);
-    Ok(response)
+    Ok(described(function, &etag))
+}
+
+/// `PUT /v1/functions/{functionName}`
+pub(crate) async fn put(
+    State(control): State<Arc<Control>>,
+    _: NoParameters,
+    Path(function): Path<String>,
+    precondition: Precondition,
+    Caller(caller): Caller,
+    JsonBody(mut body): JsonBody,
+) -> Result<Response, ApiError> {
+    let name = function_name(&function)?;
+    // The path has named it already.
+    if let Some(body) = body.as_object_mut() {
+        body.entry("functionName").or_insert_with(|| name.as_str().into());
+    }
+    match precondition {
+        Precondition::None => Err(ApiError::PreconditionRequired),
+        Precondition::Absent => {
+            let request =
+                request::read(&body, &control.defaults, None).map_err(Refusal::InvalidFunction)?;
+            if request.function_name != name {
+                return Err(ApiError::OtherName(name));
+            }
+            match control.create(request, &caller).await {
+                Err(Refusal::FunctionExists(name)) => {
+                    Err(Refusal::PreconditionFailed(format!("a revision: {name} exists")).into())
+                }
+                created => Ok(accepted(&created?)),
+            }
+        }
+        Precondition::Expected(expected) => {
+            let request = |current: &_| request::read(&body, &control.defaults, Some(current));
+            Ok(changed(control.update(&name, Some(&expected), request, &caller).await?))
+        }
+    }
+}
+
+/// `PATCH /v1/functions/{functionName}`
+pub(crate) async fn patch(
+    State(control): State<Arc<Control>>,
+    _: NoParameters,
+    Path(function): Path<String>,
+    precondition: Precondition,
+    Caller(caller): Caller,
+    JsonBody(body): JsonBody,
+) -> Result<Response, ApiError> {
+    let name = function_name(&function)?;
+    let expected = precondition.of_what_exists()?;
+    let request = |current: &_| request::patched(&body, &control.defaults, current);
+    Ok(changed(control.update(&name, expected.as_ref(), request, &caller).await?))
+}
+
+/// `POST /v1/functions/{functionName}/repair`
+pub(crate) async fn repair(
+    State(control): State<Arc<Control>>,
+    _: NoParameters,
+    Path(function): Path<String>,
+    precondition: Precondition,
+    Caller(caller): Caller,
+) -> Result<Response, ApiError> {
+    let name = function_name(&function)?;
+    let expected = precondition.of_what_exists()?;
+    Ok(accepted(&control.repair(&name, expected.as_ref(), &caller).await?))
 }
 
 /// `DELETE /v1/functions/{functionName}`
@@ -75,9 +138,12 @@ pub(crate) async fn delete(
     State(control): State<Arc<Control>>,
     _: NoParameters,
     Path(function): Path<String>,
+    precondition: Precondition,
     Caller(caller): Caller,
 ) -> Result<Response, ApiError> {
-    Ok(accepted(&control.delete(&function_name(&function)?, &caller).await?))
+    let name = function_name(&function)?;
+    let expected = precondition.of_what_exists()?;
+    Ok(accepted(&control.delete(&name, expected.as_ref(), &caller).await?))
 }
 
 /// `GET /v1/functions/{functionName}/operations/{operationId}`
@@ -135,6 +201,19 @@ impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Par
 /// A name that no function can have names none.
 fn function_name(text: &str) -> Result<FunctionName, ApiError> {
     text.parse().map_err(|_| ApiError::NotFound(ProblemCode::FunctionNotFound))
+}
+
+fn changed(changed: Changed) -> Response {
+    match changed {
+        Changed::Accepted(operation) => accepted(&operation),
+        Changed::Already(function, etag) => described(*function, &etag),
+    }
+}
+
+fn described(function: Function, etag: &str) -> Response {
+    let mut response = Json(function).into_response();
+    set(&mut response, ETAG, etag);
+    response
 }
 
 fn accepted(accepted: &Accepted) -> Response {

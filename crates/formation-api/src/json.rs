@@ -29,7 +29,11 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
 
 fn is_json(content_type: &[u8]) -> bool {
     let media_type = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
-    media_type.trim_ascii().eq_ignore_ascii_case(b"application/json")
+    let media_type = media_type.trim_ascii();
+    // RFC 7396's own type is welcome wherever JSON is; only PATCH gives it a meaning.
+    ["application/json", "application/merge-patch+json"]
+        .iter()
+        .any(|known| media_type.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 /// Where the body ceases to be JSON, and nothing of what stands there.

@@ -3,13 +3,14 @@
 mod caller;
 mod functions;
 mod json;
+mod precondition;
 mod problem;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::get;
+use axum::routing::{get, post};
 use formation_control::Control;
 
 use crate::problem::ApiError;
@@ -19,7 +20,14 @@ use crate::problem::ApiError;
 pub fn router(control: Arc<Control>) -> Router {
     Router::new()
         .route("/v1/functions", get(functions::list).post(functions::create))
-        .route("/v1/functions/{function_name}", get(functions::describe).delete(functions::delete))
+        .route(
+            "/v1/functions/{function_name}",
+            get(functions::describe)
+                .put(functions::put)
+                .patch(functions::patch)
+                .delete(functions::delete),
+        )
+        .route("/v1/functions/{function_name}/repair", post(functions::repair))
         .route(
             "/v1/functions/{function_name}/operations/{operation_id}",
             get(functions::describe_operation),

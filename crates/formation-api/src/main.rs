@@ -12,7 +12,7 @@ use formation_model::Defaults;
 async fn main() -> Result<(), lambda_http::Error> {
     lambda_http::tracing::init_default_subscriber();
 
-    let config = sdk_config().await;
+    let config = sdk_config();
     let stack = stack_identity()?;
     let architecture = required_var("DEFAULT_ARCHITECTURE")?;
     let code_buckets = required_var("CODE_BUCKETS")?;

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use formation_control::Refusal;
-use formation_model::{FieldProblem, OperationId, ProblemCode};
+use formation_model::{FieldProblem, FieldProblemCode, FunctionName, OperationId, ProblemCode};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
@@ -23,6 +23,10 @@ pub(crate) enum ApiError {
     UnsupportedMediaType,
     /// A query parameter is unknown or has no such value.
     InvalidParameter(String),
+    /// PUT needs a condition.
+    PreconditionRequired,
+    /// The body names another function than the path.
+    OtherName(FunctionName),
     /// The path names a function or operation in a way that none can have.
     NotFound(ProblemCode),
     /// No such path.
@@ -65,6 +69,15 @@ impl IntoResponse for ApiError {
                 "send the body with Content-Type: application/json".to_owned(),
             ),
             Self::InvalidParameter(reason) => (ProblemCode::InvalidParameter, reason.clone()),
+            Self::PreconditionRequired => (
+                ProblemCode::PreconditionRequired,
+                "send If-Match with the function's ETag to replace it, or If-None-Match: * to create it"
+                    .to_owned(),
+            ),
+            Self::OtherName(_) => (
+                ProblemCode::InvalidFunction,
+                "the body names another function than the path; see errors".to_owned(),
+            ),
             Self::NotFound(code) => (*code, "nothing can have this name".to_owned()),
             Self::RouteNotFound => {
                 (ProblemCode::RouteNotFound, "the API has no such path; see /v1".to_owned())
@@ -103,6 +116,11 @@ impl IntoResponse for ApiError {
                 if let Ok(path) = HeaderValue::try_from(operation_path(&function, operation)) {
                     headers.insert("operation-location", path);
                 }
+            }
+            Self::OtherName(name) => {
+                let detail = format!("is {name} in the path");
+                problem.errors =
+                    vec![FieldProblem::new("/functionName", FieldProblemCode::Conflict, detail)];
             }
             _ if code == ProblemCode::ServiceUnavailable => {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());

@@ -76,7 +76,8 @@ impl Bundles {
         Self { client, bucket: bucket.into(), account_id: account_id.into(), code_buckets }
     }
 
-    /// Stores the code of an operation, as pending.
+    /// Stores the code of an operation, as pending. Code that is the same as `current`, to the
+    /// byte, is not stored again.
     ///
     /// # Errors
     /// [`Refusal::InvalidFunction`] if the code cannot be used, otherwise what S3 answered.
@@ -84,12 +85,26 @@ impl Bundles {
         &self,
         function: &FunctionName,
         operation: OperationId,
-        source: CodeSource,
+        source: &CodeSource,
+        current: Option<&Bundle>,
     ) -> Result<Bundle, Refusal> {
         let key = bundle_key(function, operation);
+        let same = |sha256: &str| current.filter(|current| current.sha256 == sha256).cloned();
         match source {
-            CodeSource::Archive(archive) => self.put(key, archive).await,
-            CodeSource::S3(object) => self.fetch(key, &object).await,
+            CodeSource::Unchanged => current.cloned().ok_or_else(|| {
+                let detail = "there is no code yet; send it".to_owned();
+                invalid("/code", FieldProblemCode::Required, detail)
+            }),
+            CodeSource::Archive(archive) => match same(&bundle::sha256(archive)) {
+                Some(same) => Ok(same),
+                None => self.put(key, archive.clone()).await,
+            },
+            CodeSource::S3(object) => {
+                let stored = self.fetch(key, object).await?;
+                let Some(same) = same(&stored.sha256) else { return Ok(stored) };
+                self.discard(&stored).await;
+                Ok(same)
+            }
         }
     }
 

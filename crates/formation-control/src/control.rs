@@ -2,8 +2,8 @@
 
 use formation_model::function::{Drift, Function, Resources};
 use formation_model::{
-    Defaults, FunctionName, FunctionRequest, FunctionStatus, Operation, OperationId, OperationKind,
-    OperationStatus, Rollback, StackIdentity,
+    Defaults, FieldProblem, FunctionName, FunctionRequest, FunctionSpec, FunctionStatus, Operation,
+    OperationId, OperationKind, OperationStatus, Rollback, StackIdentity,
 };
 use jiff::Timestamp;
 
@@ -45,6 +45,34 @@ pub struct FunctionPage {
     pub next_token: Option<String>,
 }
 
+/// What became of a request to change a function.
+#[derive(Debug)]
+pub enum Changed {
+    /// The operation that changes it.
+    Accepted(Box<Accepted>),
+    /// It is as asked already; with its entity tag.
+    Already(Box<Function>, String),
+}
+
+/// What a caller expects of a function, as HTTP's conditional requests have it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Expected {
+    /// If-Match: it is there with one of these entity tags.
+    Tags(Vec<String>),
+    /// If-Match: *
+    Present,
+}
+
+impl Expected {
+    fn check(&self, function: &FunctionRecord) -> Result<(), Refusal> {
+        let etag = function.etag();
+        match self {
+            Self::Tags(tags) if !tags.contains(&etag) => Err(Refusal::PreconditionFailed(etag)),
+            Self::Tags(_) | Self::Present => Ok(()),
+        }
+    }
+}
+
 impl Control {
     /// Accepts the creation of a function.
     ///
@@ -62,42 +90,95 @@ impl Control {
         }
 
         let operation_id = OperationId::generate();
-        let bundle = self.bundles.store(&name, operation_id, request.code.clone()).await?;
+        let bundle = self.bundles.store(&name, operation_id, &request.code, None).await?;
         let spec = request.with_code(bundle.clone());
-        let now = Timestamp::now();
+        let operation = OperationRecord {
+            target: Some(spec.clone()),
+            revision: 1,
+            ..running(OperationKind::Create, operation_id, name.clone(), requested_by)
+        };
         let function = FunctionRecord {
-            spec: spec.clone(),
+            spec,
             status: FunctionStatus::Creating,
             revision: 0,
             committed_by: operation_id,
             operation_id,
-            created_at: now,
-            updated_at: now,
+            created_at: operation.started_at,
+            updated_at: operation.started_at,
             created_by: requested_by.to_owned(),
         };
-        let operation = OperationRecord {
-            operation_id,
-            kind: OperationKind::Create,
-            function_name: name.clone(),
-            status: OperationStatus::Running,
-            attempt: 1,
-            target: Some(spec),
-            previous: None,
-            revision: 1,
-            rollback: Rollback::NotNeeded,
-            error: None,
-            leftovers: Vec::new(),
-            started_at: now,
-            ended_at: None,
-            requested_by: requested_by.to_owned(),
-        };
         match self.records.claim_create(&function, &operation).await? {
-            Claim::Won => Ok(self.start(&operation).await),
+            Claim::Won => {
+                let etag = Some(etag(operation.revision, operation_id));
+                Ok(self.start(&operation, etag).await)
+            }
             Claim::Lost(first) => {
                 self.bundles.discard(&bundle).await;
                 Err(first.map_or(Refusal::FunctionExists(name), |first| taken(*first)))
             }
         }
+    }
+
+    /// Accepts a change of a function to what `request` makes of its current specification.
+    ///
+    /// # Errors
+    /// Why it is not accepted. Nothing is left of a request that was refused.
+    pub async fn update(
+        &self,
+        name: &FunctionName,
+        expected: Option<&Expected>,
+        request: impl FnOnce(&FunctionSpec) -> Result<FunctionRequest, Vec<FieldProblem>>,
+        requested_by: &str,
+    ) -> Result<Changed, Refusal> {
+        let function = self.settled_function(name, expected).await?;
+        if function.revision == 0 {
+            return Err(Refusal::NeverAvailable(name.clone()));
+        }
+        let request = request(&function.spec).map_err(Refusal::InvalidFunction)?;
+
+        let operation_id = OperationId::generate();
+        let current = &function.spec.code;
+        let bundle = self.bundles.store(name, operation_id, &request.code, Some(current)).await?;
+        let spec = request.with_code(bundle.clone());
+        if spec == function.spec && function.status == FunctionStatus::Available {
+            let etag = function.etag();
+            return Ok(Changed::Already(Box::new(self.to_function(function)), etag));
+        }
+        let operation = OperationRecord {
+            target: Some(spec),
+            previous: Some(function.spec.clone()),
+            revision: function.revision + 1,
+            ..running(OperationKind::Update, operation_id, name.clone(), requested_by)
+        };
+        let etag = etag(operation.revision, operation_id);
+        let claimed = self.claim(&function, FunctionStatus::Updating, &operation).await;
+        if claimed.is_err() && bundle != *current {
+            self.bundles.discard(&bundle).await;
+        }
+        claimed?;
+        Ok(Changed::Accepted(Box::new(self.start(&operation, Some(etag)).await)))
+    }
+
+    /// Accepts bringing AWS back to what is recorded. Where a create could not be undone, that is
+    /// to finish undoing it.
+    ///
+    /// # Errors
+    /// Why it is not accepted. Nothing was changed then.
+    pub async fn repair(
+        &self,
+        name: &FunctionName,
+        expected: Option<&Expected>,
+        requested_by: &str,
+    ) -> Result<Accepted, Refusal> {
+        let function = self.settled_function(name, expected).await?;
+        let operation = OperationRecord {
+            target: (function.revision > 0).then(|| function.spec.clone()),
+            previous: Some(function.spec.clone()),
+            revision: function.revision,
+            ..running(OperationKind::Repair, OperationId::generate(), name.clone(), requested_by)
+        };
+        self.claim(&function, FunctionStatus::Updating, &operation).await?;
+        Ok(self.start(&operation, Some(function.etag())).await)
     }
 
     /// Accepts the deletion of a function.
@@ -107,39 +188,20 @@ impl Control {
     pub async fn delete(
         &self,
         name: &FunctionName,
+        expected: Option<&Expected>,
         requested_by: &str,
     ) -> Result<Accepted, Refusal> {
-        let function = self.function_record(name).await?;
-        refuse_if_busy(&function)?;
+        let function = self.settled_function(name, expected).await?;
         if function.spec.deletion_protection {
             return Err(Refusal::DeletionProtected(name.clone()));
         }
         let operation = OperationRecord {
-            operation_id: OperationId::generate(),
-            kind: OperationKind::Delete,
-            function_name: name.clone(),
-            status: OperationStatus::Running,
-            attempt: 1,
-            target: None,
             previous: Some(function.spec.clone()),
             revision: function.revision,
-            rollback: Rollback::NotNeeded,
-            error: None,
-            leftovers: Vec::new(),
-            started_at: Timestamp::now(),
-            ended_at: None,
-            requested_by: requested_by.to_owned(),
+            ..running(OperationKind::Delete, OperationId::generate(), name.clone(), requested_by)
         };
-        let claim =
-            self.records.claim_change(&function, FunctionStatus::Deleting, &operation).await?;
-        match claim {
-            Claim::Won => Ok(self.start(&operation).await),
-            Claim::Lost(None) => Err(Refusal::FunctionNotFound(name.clone())),
-            Claim::Lost(Some(first)) => Err(Refusal::OperationInProgress {
-                function: name.clone(),
-                operation: first.operation_id,
-            }),
-        }
+        self.claim(&function, FunctionStatus::Deleting, &operation).await?;
+        Ok(self.start(&operation, None).await)
     }
 
     /// The function of that name, and its entity tag.
@@ -182,20 +244,54 @@ impl Control {
         }
     }
 
+    /// A function on which no operation runs, as the caller expects it.
+    async fn settled_function(
+        &self,
+        name: &FunctionName,
+        expected: Option<&Expected>,
+    ) -> Result<FunctionRecord, Refusal> {
+        let function = match self.records.function(name).await? {
+            Some(function) => function,
+            None if expected.is_some() => {
+                return Err(Refusal::PreconditionFailed("no revision: there is none".to_owned()));
+            }
+            None => return Err(Refusal::FunctionNotFound(name.clone())),
+        };
+        if let Some(expected) = expected {
+            expected.check(&function)?;
+        }
+        refuse_if_busy(&function)?;
+        Ok(function)
+    }
+
+    async fn claim(
+        &self,
+        function: &FunctionRecord,
+        status: FunctionStatus,
+        operation: &OperationRecord,
+    ) -> Result<(), Refusal> {
+        match self.records.claim_change(function, status, operation).await? {
+            Claim::Won => Ok(()),
+            Claim::Lost(None) => Err(Refusal::FunctionNotFound(operation.function_name.clone())),
+            Claim::Lost(Some(first)) => Err(Refusal::OperationInProgress {
+                function: operation.function_name.clone(),
+                operation: first.operation_id,
+            }),
+        }
+    }
+
     /// Starts what was claimed. From the claim on, the operation is accepted, so a start that
     /// fails does not take that back: it is made up for by whoever finds the operation running
     /// without an execution.
-    async fn start(&self, operation: &OperationRecord) -> Accepted {
+    async fn start(&self, operation: &OperationRecord, etag: Option<String>) -> Accepted {
         if let Err(error) = self.executions.start(operation).await {
             tracing::error!(
-                operation.id = %operation.operation_id,
-                function.name = %operation.function_name,
+                operationId = %operation.operation_id,
+                functionName = %operation.function_name,
                 error = &error as &dyn std::error::Error,
                 "the execution was not started"
             );
         }
-        let etag = (operation.kind != OperationKind::Delete)
-            .then(|| etag(operation.revision, operation.operation_id));
         Accepted { operation: self.to_operation(operation), etag }
     }
 
@@ -222,6 +318,32 @@ impl Control {
             updated_at: record.updated_at,
             created_by: record.created_by,
         }
+    }
+}
+
+/// An operation that begins, without what is particular to its kind.
+fn running(
+    kind: OperationKind,
+    operation_id: OperationId,
+    function_name: FunctionName,
+    requested_by: &str,
+) -> OperationRecord {
+    OperationRecord {
+        operation_id,
+        kind,
+        function_name,
+        status: OperationStatus::Running,
+        attempt: 1,
+        target: None,
+        previous: None,
+        released: None,
+        revision: 0,
+        rollback: Rollback::NotNeeded,
+        error: None,
+        leftovers: Vec::new(),
+        started_at: Timestamp::now(),
+        ended_at: None,
+        requested_by: requested_by.to_owned(),
     }
 }
 

@@ -77,6 +77,7 @@ mod tests {
             attempt: 3,
             target: None,
             previous: None,
+            released: None,
             revision: 1,
             rollback: Rollback::NotNeeded,
             error: None,

@@ -12,7 +12,7 @@ pub mod records;
 pub mod refusal;
 
 pub use bundles::Bundles;
-pub use control::{Accepted, Control};
+pub use control::{Accepted, Changed, Control, Expected};
 pub use executions::Executions;
 pub use records::{FunctionRecord, OperationRecord, Outcome, Records};
 pub use refusal::Refusal;

@@ -25,7 +25,7 @@ use formation_model::names::{execution_arn, execution_name};
 use formation_model::operation::OperationError;
 use formation_model::step::Announcement;
 use formation_model::{
-    ExecutionInput, FunctionName, FunctionSpec, FunctionStatus, Operation, OperationId,
+    Bundle, ExecutionInput, FunctionName, FunctionSpec, FunctionStatus, Operation, OperationId,
     OperationKind, OperationStatus, Part, Rollback,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -109,6 +109,9 @@ pub struct OperationRecord {
     /// The last good specification, if there is one; none once it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<FunctionSpec>,
+    /// The code that nothing refers to any more once it has ended; to be marked as expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<Bundle>,
     /// The revision that the function has if it succeeds.
     pub revision: u64,
     /// What became of its changes if it failed.
@@ -131,7 +134,13 @@ pub struct OperationRecord {
 impl OperationRecord {
     /// The input of the execution of its current attempt.
     pub fn execution_input(&self) -> ExecutionInput {
-        ExecutionInput::new(self.kind, self.function_name.clone(), self.operation_id, self.attempt)
+        ExecutionInput::new(
+            self.kind,
+            self.target.is_some(),
+            self.function_name.clone(),
+            self.operation_id,
+            self.attempt,
+        )
     }
 
     /// The name of the execution of its current attempt.
@@ -378,6 +387,7 @@ impl Records {
     /// Commits the outcome of an attempt: operation and function in one transaction, on condition
     /// that the operation still runs at this attempt. Answers the operation as it has ended, also
     /// when it is committed again; none if it has ended otherwise or another attempt took over.
+    /// `released` is code that nothing refers to from then on.
     ///
     /// # Errors
     /// What DynamoDB answered, or a record that cannot be read or written.
@@ -385,6 +395,7 @@ impl Records {
         &self,
         operation: &OperationRecord,
         outcome: &Outcome,
+        released: Option<Bundle>,
     ) -> Result<Option<OperationRecord>, Refusal> {
         let now = Timestamp::now();
         let mut ended = OperationRecord {
@@ -392,6 +403,7 @@ impl Records {
             ended_at: Some(now),
             target: None,
             previous: None,
+            released,
             ..operation.clone()
         };
         let mut expires = true;
@@ -430,7 +442,9 @@ impl Records {
         let gone = match operation.kind {
             OperationKind::Delete => succeeded,
             OperationKind::Create => undone,
-            OperationKind::Update | OperationKind::Repair => false,
+            OperationKind::Update => false,
+            // Of a create that could not be undone: now it is.
+            OperationKind::Repair => succeeded && operation.target.is_none(),
         };
         let key = function_key(&operation.function_name);
         let id = text(&operation.operation_id.to_string());
@@ -457,7 +471,7 @@ impl Records {
             .expression_attribute_values(":operation", id.clone())
             .expression_attribute_values(":status", text(status.as_str()));
         update = match &operation.target {
-            Some(target) if succeeded => update
+            Some(target) if succeeded && operation.kind != OperationKind::Repair => update
                 .update_expression(
                     "SET #status = :status, #spec = :spec, #revision = :revision, \
                      #committedBy = :operation, #updatedAt = :now",
@@ -623,7 +637,6 @@ mod tests {
     use aws_sdk_dynamodb::types::CancellationReason;
     use aws_sdk_dynamodb::types::error::TransactionCanceledException;
     use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-    use formation_model::Bundle;
     use formation_model::function::{Architecture, Environment};
 
     use super::*;
@@ -670,6 +683,7 @@ mod tests {
             attempt: 1,
             target: Some(function(operation_id).spec),
             previous: None,
+            released: None,
             revision: 1,
             rollback: Rollback::NotNeeded,
             error: None,
@@ -746,7 +760,7 @@ mod tests {
         let refused = || cancelled(&["ConditionalCheckFailed", "ConditionalCheckFailed"], None);
         let records_with = |found: &OperationRecord| records(&[&refused(), &stored(found)]);
 
-        let again = records_with(&ended).commit(&running, &Outcome::Succeeded).await.unwrap();
+        let again = records_with(&ended).commit(&running, &Outcome::Succeeded, None).await.unwrap();
         assert_eq!(again.unwrap().status, OperationStatus::Succeeded);
 
         for otherwise in [
@@ -754,7 +768,7 @@ mod tests {
             OperationRecord { attempt: 2, ..ended },
             OperationRecord { attempt: 2, ..running.clone() },
         ] {
-            let found = records_with(&otherwise).commit(&running, &Outcome::Succeeded).await;
+            let found = records_with(&otherwise).commit(&running, &Outcome::Succeeded, None).await;
             assert!(found.unwrap().is_none(), "committed over {otherwise:?}");
         }
     }
@@ -776,7 +790,8 @@ mod tests {
                 })
                 .then_output(|| TransactWriteItemsOutput::builder().build());
             let outcome = Outcome::Failed { rollback, error: error.clone(), leftovers: Vec::new() };
-            let ended = records(&[&put]).commit(&operation(), &outcome).await.unwrap().unwrap();
+            let ended =
+                records(&[&put]).commit(&operation(), &outcome, None).await.unwrap().unwrap();
             assert_eq!(ended.target.is_some(), keeps);
             assert_eq!(put.num_calls(), 1);
         }

@@ -33,6 +33,12 @@ pub enum Refusal {
         /// The operation that runs.
         operation: OperationId,
     },
+    /// There is no good state to update from.
+    #[error("the function {0} was never made completely; repair or delete it")]
+    NeverAvailable(FunctionName),
+    /// The function is not at the revision that the caller has seen.
+    #[error("the function is at {0}, not at what If-Match or If-None-Match asks for")]
+    PreconditionFailed(String),
     /// The function must not be deleted.
     #[error("the function {0} has deletionProtection; set it to false first")]
     DeletionProtected(FunctionName),
@@ -56,6 +62,8 @@ impl Refusal {
             Self::OperationNotFound { .. } => ProblemCode::OperationNotFound,
             Self::FunctionExists(_) => ProblemCode::FunctionExists,
             Self::OperationInProgress { .. } => ProblemCode::OperationInProgress,
+            Self::NeverAvailable(_) => ProblemCode::NeverAvailable,
+            Self::PreconditionFailed(_) => ProblemCode::PreconditionFailed,
             Self::DeletionProtected(_) => ProblemCode::DeletionProtected,
             Self::InvalidNextToken => ProblemCode::InvalidNextToken,
             Self::Aws(error) => match error.kind {

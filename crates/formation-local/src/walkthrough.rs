@@ -16,7 +16,7 @@ const NAME: &str = "hello";
 const OPERATION_LIMIT: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Creates, invokes, describes, lists and deletes the example's function, and prints what happens.
+/// Creates, invokes, describes, updates, lists and deletes the example's function, and prints what happens.
 ///
 /// # Errors
 /// Whatever is not answered as it should be.
@@ -36,6 +36,11 @@ pub async fn walk_through(client: &Client) -> Result<(), LocalError> {
 
     println!("GET {function}");
     show("described", &expect(client.api(Method::GET, &function, None).await?, 200)?.json());
+
+    let body = json!({"memoryMegabytes": 256, "environment": {"GREETING": "Hello!"}});
+    println!("PATCH {function} {body}");
+    let accepted = expect(client.api(Method::PATCH, &function, Some(&body)).await?, 202)?;
+    show("updated", &wait_for(client, accepted.header("operation-location")).await?);
 
     println!("GET {functions}");
     let listed = expect(client.api(Method::GET, functions, None).await?, 200)?.json();

@@ -19,4 +19,4 @@ pub use names::StackIdentity;
 pub use operation::{Operation, OperationId, OperationKind, OperationStatus, Rollback};
 pub use problem::{FieldProblem, FieldProblemCode, ProblemCode};
 pub use request::{CodeSource, Defaults, FunctionRequest};
-pub use step::{ErrorName, ExecutionInput, Failure, Lane, Part, StepInput};
+pub use step::{ErrorName, ExecutionInput, Failure, Goal, Lane, Part, Recovery, StepInput};

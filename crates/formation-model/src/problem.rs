@@ -24,12 +24,18 @@ pub enum ProblemCode {
     FunctionExists,
     /// 409: another operation on the function is running.
     OperationInProgress,
+    /// 409: the function has no good state yet that could be changed.
+    NeverAvailable,
     /// 409: the function has `deletionProtection`.
     DeletionProtected,
+    /// 412: the function is not at the revision that the request asks for.
+    PreconditionFailed,
     /// 415: the body is not `application/json`.
     UnsupportedMediaType,
     /// 422: the function is not valid; `errors` lists every reason.
     InvalidFunction,
+    /// 428: the request must say which revision it is for.
+    PreconditionRequired,
     /// 500: Formation's own fault; the request's id finds the cause in the logs.
     InternalError,
     /// 503: AWS throttles or cannot be reached; the same request may succeed later.
@@ -43,9 +49,14 @@ impl ProblemCode {
             Self::MalformedJson | Self::InvalidParameter | Self::InvalidNextToken => 400,
             Self::FunctionNotFound | Self::OperationNotFound | Self::RouteNotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::FunctionExists | Self::OperationInProgress | Self::DeletionProtected => 409,
+            Self::FunctionExists
+            | Self::OperationInProgress
+            | Self::NeverAvailable
+            | Self::DeletionProtected => 409,
+            Self::PreconditionFailed => 412,
             Self::UnsupportedMediaType => 415,
             Self::InvalidFunction => 422,
+            Self::PreconditionRequired => 428,
             Self::InternalError => 500,
             Self::ServiceUnavailable => 503,
         }
@@ -63,9 +74,12 @@ impl ProblemCode {
             Self::MethodNotAllowed => "The method is not allowed here",
             Self::FunctionExists => "The function exists already",
             Self::OperationInProgress => "Another operation is running",
+            Self::NeverAvailable => "The function was never available",
             Self::DeletionProtected => "The function is protected from deletion",
-            Self::UnsupportedMediaType => "The body must be application/json",
+            Self::PreconditionFailed => "The function is at another revision",
+            Self::UnsupportedMediaType => "The body must be JSON",
             Self::InvalidFunction => "The function is not valid",
+            Self::PreconditionRequired => "The request must be conditional",
             Self::InternalError => "Internal error",
             Self::ServiceUnavailable => "AWS cannot serve the request now",
         }

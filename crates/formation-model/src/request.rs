@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use crate::bundle::{self, BundleError, MAX_ZIP_BYTES};
+use crate::bundle::{self, BundleError, CodeSummary, MAX_ZIP_BYTES};
 use crate::function::{Architecture, Environment, FunctionName, FunctionSpec, OUTPUT_ONLY};
 use crate::problem::{FieldProblem, FieldProblemCode as Code, pointer};
 use crate::runtime::{self, DEFAULT_HANDLER, DEFAULT_RUNTIME, Runtime, RuntimeStatus};
@@ -70,6 +70,8 @@ pub struct Defaults {
 /// Where a function's code is to come from.
 #[derive(Clone, Eq, PartialEq)]
 pub enum CodeSource {
+    /// What the function has already.
+    Unchanged,
     /// A zip archive from the request, or made from the source in it.
     Archive(Vec<u8>),
     /// An object in S3, to be copied when the request is accepted.
@@ -80,6 +82,7 @@ impl std::fmt::Debug for CodeSource {
     /// Shows where the code comes from and never the code.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Unchanged => f.write_str("Unchanged"),
             Self::Archive(bytes) => write!(f, "Archive({} bytes)", bytes.len()),
             Self::S3(object) => object.fmt(f),
         }
@@ -100,16 +103,22 @@ pub struct S3Object {
 /// A valid request for a function: the specification, with the code still where it comes from.
 pub type FunctionRequest = FunctionSpec<CodeSource>;
 
-/// Reads the function that `body` asks for.
+/// Reads the function that `body` asks for. `current` is what the function is now, if there is one:
+/// its name cannot change, its code can be referred to by its digest, and its runtime may have been
+/// deprecated since.
 ///
 /// # Errors
 /// Everything that is wrong with it, in the order of the fields.
-pub fn read(body: &Value, defaults: &Defaults) -> Result<FunctionRequest, Vec<FieldProblem>> {
+pub fn read(
+    body: &Value,
+    defaults: &Defaults,
+    current: Option<&FunctionSpec>,
+) -> Result<FunctionRequest, Vec<FieldProblem>> {
     let Value::Object(body) = body else {
         return Err(vec![FieldProblem::new("", Code::WrongType, "must be a JSON object")]);
     };
     let mut fields = Fields { body, known: BTreeSet::from(OUTPUT_ONLY), problems: Vec::new() };
-    let request = read_fields(&mut fields, defaults);
+    let request = read_fields(&mut fields, defaults, current);
     fields.refuse_unknown();
     match request {
         Some(request) if fields.problems.is_empty() => Ok(request),
@@ -117,12 +126,63 @@ pub fn read(body: &Value, defaults: &Defaults) -> Result<FunctionRequest, Vec<Fi
     }
 }
 
+/// What `current` becomes by `patch`, a JSON merge patch (RFC 7396): members are merged, null takes
+/// one away and leaves its default. The code alone is replaced as a whole.
+///
+/// # Errors
+/// As for [`read`].
+pub fn patched(
+    patch: &Value,
+    defaults: &Defaults,
+    current: &FunctionSpec,
+) -> Result<FunctionRequest, Vec<FieldProblem>> {
+    let Value::Object(patch) = patch else {
+        return Err(vec![FieldProblem::new("", Code::WrongType, "must be a JSON object")]);
+    };
+    let digest = CodeSummary::from(&current.code);
+    let mut body = serde_json::to_value(current.clone().with_code(digest)).unwrap_or_default();
+    if let (Some(body), true) = (body.as_object_mut(), patch.contains_key("code")) {
+        body.remove("code");
+    }
+    for (field, value) in patch {
+        merge(&mut body[field], value);
+    }
+    if let Some(body) = body.as_object_mut() {
+        body.retain(|_, value| !value.is_null());
+    }
+    read(&body, defaults, Some(current))
+}
+
+/// MergePatch of RFC 7396, section 2.
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    if let Some(target) = target.as_object_mut() {
+        for (field, value) in patch {
+            if value.is_null() {
+                target.remove(field);
+            } else {
+                merge(target.entry(field.clone()).or_insert(Value::Null), value);
+            }
+        }
+    }
+}
+
 /// None only where a problem was noted.
-fn read_fields(fields: &mut Fields<'_>, defaults: &Defaults) -> Option<FunctionRequest> {
-    let function_name = function_name(fields);
-    let runtime = supported_runtime(fields);
+fn read_fields(
+    fields: &mut Fields<'_>,
+    defaults: &Defaults,
+    current: Option<&FunctionSpec>,
+) -> Option<FunctionRequest> {
+    let function_name = function_name(fields, current);
+    let runtime = usable_runtime(fields, current);
     let handler = handler(fields);
-    let code = code(fields, runtime, handler.as_deref());
+    let code = code(fields, runtime.as_deref(), handler.as_deref(), current);
     let architecture = architecture(fields, defaults);
     let memory_megabytes = fields.number("memoryMegabytes", &MEMORY);
     let timeout_seconds = fields.number("timeoutSeconds", &TIMEOUT);
@@ -134,7 +194,7 @@ fn read_fields(fields: &mut Fields<'_>, defaults: &Defaults) -> Option<FunctionR
     Some(FunctionSpec {
         function_name: function_name?,
         code: code?,
-        runtime: runtime?.name.clone(),
+        runtime: runtime?,
         handler: handler?,
         architecture: architecture?,
         memory_megabytes: memory_megabytes?,
@@ -147,18 +207,31 @@ fn read_fields(fields: &mut Fields<'_>, defaults: &Defaults) -> Option<FunctionR
     })
 }
 
-fn function_name(fields: &mut Fields<'_>) -> Option<FunctionName> {
+fn function_name(fields: &mut Fields<'_>, current: Option<&FunctionSpec>) -> Option<FunctionName> {
     let text = fields.required_text("functionName")?;
-    match text.parse() {
-        Ok(name) => Some(name),
-        Err(error) => fields.refuse("/functionName", Code::InvalidFormat, format!("{error}")),
+    let name: FunctionName = match text.parse() {
+        Ok(name) => name,
+        Err(error) => {
+            return fields.refuse("/functionName", Code::InvalidFormat, format!("{error}"));
+        }
+    };
+    match current {
+        Some(current) if current.function_name != name => {
+            let detail = format!("is {} and cannot be changed", current.function_name);
+            fields.refuse("/functionName", Code::Conflict, detail)
+        }
+        _ => Some(name),
     }
 }
 
-fn supported_runtime(fields: &mut Fields<'_>) -> Option<&'static Runtime> {
+/// A runtime that functions may be created with, or that the function has already.
+fn usable_runtime(fields: &mut Fields<'_>, current: Option<&FunctionSpec>) -> Option<String> {
     let name = fields.text("runtime", DEFAULT_RUNTIME)?;
+    if current.is_some_and(|current| current.runtime == name) {
+        return Some(name);
+    }
     let reason = match runtime::find(&name) {
-        Some(runtime) if runtime.status == RuntimeStatus::Supported => return Some(runtime),
+        Some(runtime) if runtime.status == RuntimeStatus::Supported => return Some(name),
         Some(Runtime { status: RuntimeStatus::Deprecated, deprecation, successor, .. }) => format!(
             "AWS ended its support of {name} on {}; use {}",
             deprecation.as_deref().unwrap_or("an earlier day"),
@@ -182,8 +255,9 @@ fn handler(fields: &mut Fields<'_>) -> Option<String> {
 
 fn code(
     fields: &mut Fields<'_>,
-    runtime: Option<&Runtime>,
+    runtime: Option<&str>,
     handler: Option<&str>,
+    current: Option<&FunctionSpec>,
 ) -> Option<CodeSource> {
     match fields.take("code") {
         None => fields.refuse(
@@ -192,7 +266,7 @@ fn code(
             "must be given: inline source (a string), {\"zipFile\"} or {\"s3Bucket\", \"s3Key\"}",
         ),
         Some(Value::String(source)) => inline_code(fields, source, runtime, handler),
-        Some(Value::Object(object)) => code_object(fields, object),
+        Some(Value::Object(object)) => code_object(fields, object, current),
         Some(_) => fields.refuse(
             "/code",
             Code::WrongType,
@@ -204,7 +278,7 @@ fn code(
 fn inline_code(
     fields: &mut Fields<'_>,
     source: &str,
-    runtime: Option<&Runtime>,
+    runtime: Option<&str>,
     handler: Option<&str>,
 ) -> Option<CodeSource> {
     if source.is_empty() {
@@ -212,10 +286,10 @@ fn inline_code(
     }
     // What is wrong with the runtime has been said already.
     let runtime = runtime?;
-    let Some(file_name) = &runtime.inline_file else {
+    let Some(file_name) = runtime::find(runtime).and_then(|found| found.inline_file.as_deref())
+    else {
         let detail = format!(
-            "source can be given inline for Node.js and Python only, not for {}; send a zip archive",
-            runtime.name
+            "source can be given inline for Node.js and Python only, not for {runtime}; send a zip archive"
         );
         return fields.refuse("/code", Code::NotSupported, detail);
     };
@@ -233,20 +307,20 @@ fn inline_code(
     }
 }
 
-fn code_object(fields: &mut Fields<'_>, object: &Map<String, Value>) -> Option<CodeSource> {
+fn code_object(
+    fields: &mut Fields<'_>,
+    object: &Map<String, Value>,
+    current: Option<&FunctionSpec>,
+) -> Option<CodeSource> {
     let mut inner = Fields { body: object, known: BTreeSet::new(), problems: Vec::new() };
     let code = if object.contains_key("zipFile") {
         zip_file(&mut inner)
     } else if object.keys().any(|key| key.starts_with("s3")) {
         s3_object(&mut inner)
+    } else if object.contains_key("sha256") {
+        unchanged(&mut inner, current)
     } else {
-        inner.known.extend(["sha256", "sizeBytes"]);
-        let detail = if object.contains_key("sha256") {
-            "a digest names only the code that a function already has; send the code itself"
-        } else {
-            "must hold \"zipFile\" or \"s3Bucket\" and \"s3Key\""
-        };
-        inner.refuse("", Code::Required, detail)
+        inner.refuse("", Code::Required, "must hold \"zipFile\" or \"s3Bucket\" and \"s3Key\"")
     };
     inner.refuse_unknown();
     let nested = inner.problems.into_iter();
@@ -257,6 +331,23 @@ fn code_object(fields: &mut Fields<'_>, object: &Map<String, Value>) -> Option<C
         }),
     );
     code
+}
+
+/// The code as GET shows it.
+fn unchanged(fields: &mut Fields<'_>, current: Option<&FunctionSpec>) -> Option<CodeSource> {
+    fields.known.insert("sizeBytes");
+    let digest = fields.required_text("sha256")?;
+    match current {
+        Some(current) if current.code.sha256 == digest => Some(CodeSource::Unchanged),
+        Some(_) => {
+            let detail = "is not the digest of the function's code; send the code itself";
+            fields.refuse("/sha256", Code::Conflict, detail)
+        }
+        None => {
+            let detail = "a digest names only code that a function has; send the code itself";
+            fields.refuse("", Code::Required, detail)
+        }
+    }
 }
 
 fn zip_file(fields: &mut Fields<'_>) -> Option<CodeSource> {
@@ -536,11 +627,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::bundle::Bundle;
 
     const DEFAULTS: Defaults = Defaults { architecture: Architecture::Arm64 };
 
     fn problems(body: Value) -> Vec<(String, Code)> {
-        let problems = read(&body, &DEFAULTS).unwrap_err();
+        let problems = read(&body, &DEFAULTS, None).unwrap_err();
         problems.into_iter().map(|problem| (problem.pointer, problem.code)).collect()
     }
 
@@ -553,7 +645,7 @@ mod tests {
     #[test]
     fn the_original_examples_function_gets_the_documented_defaults() {
         let body = json!({"functionName": "hello", "code": "export const handler = () => 1;"});
-        let function = read(&body, &DEFAULTS).unwrap();
+        let function = read(&body, &DEFAULTS, None).unwrap();
         assert_eq!(function.runtime, "nodejs24.x");
         assert_eq!(function.handler, "index.handler");
         assert_eq!(function.architecture, Architecture::Arm64);
@@ -619,7 +711,7 @@ mod tests {
         ] {
             for value in good {
                 let body = hello_with(field, value.clone());
-                assert!(read(&body, &DEFAULTS).is_ok(), "{field} {value}");
+                assert!(read(&body, &DEFAULTS, None).is_ok(), "{field} {value}");
             }
             for value in bad {
                 let found = problems(hello_with(field, value.clone()));
@@ -632,7 +724,7 @@ mod tests {
     #[test]
     fn a_deprecated_runtime_is_refused_with_the_reason() {
         let body = hello_with("runtime", json!("nodejs20.x"));
-        let found = read(&body, &DEFAULTS).unwrap_err();
+        let found = read(&body, &DEFAULTS, None).unwrap_err();
         assert_eq!(found[0].pointer, "/runtime");
         assert!(found[0].detail.contains("2026-04-30"), "{}", found[0].detail);
         assert!(found[0].detail.contains("nodejs24.x"), "{}", found[0].detail);
@@ -644,7 +736,7 @@ mod tests {
         assert_eq!(problems(body.clone()), [("/code".to_owned(), Code::NotSupported)]);
 
         body["runtime"] = json!("python3.14");
-        let CodeSource::Archive(archive) = read(&body, &DEFAULTS).unwrap().code else {
+        let CodeSource::Archive(archive) = read(&body, &DEFAULTS, None).unwrap().code else {
             panic!("no archive")
         };
         assert_eq!(archive, bundle::from_source("index.py", "x").unwrap());
@@ -657,7 +749,7 @@ mod tests {
     fn zip_files_are_checked_before_anything_is_made() {
         let archive = bundle::from_source("main.js", "x").unwrap();
         let body = hello_with("code", json!({"zipFile": STANDARD.encode(&archive)}));
-        assert_eq!(read(&body, &DEFAULTS).unwrap().code, CodeSource::Archive(archive));
+        assert_eq!(read(&body, &DEFAULTS, None).unwrap().code, CodeSource::Archive(archive));
 
         let at_zip_file = |code| [("/code/zipFile".to_owned(), code)];
         for (value, code) in [
@@ -673,7 +765,7 @@ mod tests {
     #[test]
     fn s3_references_need_bucket_and_key_and_nothing_else() {
         let code = json!({"s3Bucket": "builds", "s3Key": "a.zip", "s3ObjectVersion": "v1"});
-        let function = read(&hello_with("code", code), &DEFAULTS).unwrap();
+        let function = read(&hello_with("code", code), &DEFAULTS, None).unwrap();
         let object =
             S3Object { bucket: "builds".into(), key: "a.zip".into(), version: Some("v1".into()) };
         assert_eq!(function.code, CodeSource::S3(object));
@@ -698,7 +790,7 @@ mod tests {
             "environment",
             json!({"AWS_REGION": "s3cr3t", "_X": "s3cr3t", "A": "s3cr3t", "1A": "s3cr3t"}),
         );
-        let found = read(&body, &DEFAULTS).unwrap_err();
+        let found = read(&body, &DEFAULTS, None).unwrap_err();
         let at: Vec<_> = found.iter().map(|problem| problem.pointer.as_str()).collect();
         assert_eq!(
             at,
@@ -711,7 +803,7 @@ mod tests {
     fn the_environment_is_measured_as_lambda_measures_it() {
         // {"KEY":"…"} adds ten bytes.
         let fits = json!({"KEY": "x".repeat(ENVIRONMENT_BYTES - 10)});
-        assert!(read(&hello_with("environment", fits), &DEFAULTS).is_ok());
+        assert!(read(&hello_with("environment", fits), &DEFAULTS, None).is_ok());
         let over = json!({"KEY": "x".repeat(ENVIRONMENT_BYTES - 9)});
         assert_eq!(
             problems(hello_with("environment", over)),
@@ -749,11 +841,79 @@ mod tests {
         let mut body = hello_with("status", json!("AVAILABLE"));
         body["revision"] = json!(3);
         body["resources"] = json!({});
-        assert!(read(&body, &DEFAULTS).is_ok());
+        assert!(read(&body, &DEFAULTS, None).is_ok());
     }
 
     #[test]
     fn a_body_that_is_no_object_is_refused_at_the_root() {
         assert_eq!(problems(json!([])), [(String::new(), Code::WrongType)]);
+    }
+
+    fn current() -> FunctionSpec {
+        let body = json!({
+            "functionName": "hello", "code": "x", "memoryMegabytes": 256,
+            "environment": {"KEEP": "1", "DROP": "2"}, "tags": {"team": "a"},
+        });
+        let request = read(&body, &DEFAULTS, None).unwrap();
+        let code = Bundle {
+            sha256: "c2hh".into(),
+            size_bytes: 7,
+            key: "bundles/hello/1.zip".into(),
+            version: "v1".into(),
+        };
+        request.with_code(code)
+    }
+
+    #[test]
+    fn a_merge_patch_changes_what_it_names_and_null_gives_the_default_back() {
+        let patch = json!({
+            "memoryMegabytes": null, "timeoutSeconds": 9,
+            "environment": {"DROP": null, "NEW": "3"}, "tags": null,
+        });
+        let patched = patched(&patch, &DEFAULTS, &current()).unwrap();
+        let mut expected = current();
+        expected.memory_megabytes = 128;
+        expected.timeout_seconds = 9;
+        expected.environment.0.remove("DROP");
+        expected.environment.0.insert("NEW".into(), "3".into());
+        expected.tags.clear();
+        assert_eq!(patched, expected.with_code(CodeSource::Unchanged));
+    }
+
+    #[test]
+    fn code_is_patched_as_a_whole() {
+        let code = json!({"s3Bucket": "builds", "s3Key": "a.zip"});
+        let patched = |code| patched(&json!({"code": code}), &DEFAULTS, &current());
+        assert!(matches!(patched(code).unwrap().code, CodeSource::S3(_)));
+        assert!(matches!(patched(json!("y")).unwrap().code, CodeSource::Archive(_)));
+        assert_eq!(patched(Value::Null).unwrap_err()[0].code, Code::Required);
+    }
+
+    #[test]
+    fn what_get_returned_can_be_put() {
+        let summary = CodeSummary::from(&current().code);
+        let mut body = serde_json::to_value(current().with_code(summary)).unwrap();
+        body["status"] = json!("AVAILABLE");
+        let request = read(&body, &DEFAULTS, Some(&current())).unwrap();
+        assert_eq!(request, current().with_code(CodeSource::Unchanged));
+
+        body["code"]["sha256"] = json!("b3RoZXI=");
+        let problem = &read(&body, &DEFAULTS, Some(&current())).unwrap_err()[0];
+        assert_eq!((problem.pointer.as_str(), problem.code), ("/code/sha256", Code::Conflict));
+    }
+
+    #[test]
+    fn a_runtime_that_was_deprecated_since_can_stay_but_not_come_back() {
+        let mut old = current();
+        old.runtime = "nodejs18.x".into();
+        assert!(patched(&json!({"timeoutSeconds": 9}), &DEFAULTS, &old).is_ok());
+        assert!(patched(&json!({"runtime": "nodejs18.x"}), &DEFAULTS, &current()).is_err());
+    }
+
+    #[test]
+    fn the_name_cannot_be_changed() {
+        let problem =
+            &patched(&json!({"functionName": "b"}), &DEFAULTS, &current()).unwrap_err()[0];
+        assert_eq!((problem.pointer.as_str(), problem.code), ("/functionName", Code::Conflict));
     }
 }

@@ -22,6 +22,29 @@ pub enum Lane {
     Delete,
 }
 
+/// What is done about the changes of an operation whose Ensure steps failed for good.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Recovery {
+    /// There was nothing before: remove every part.
+    Undo,
+    /// There is a last good state: bring every part back to it.
+    Restore,
+    /// Nothing: restoring would repeat what just failed, and a delete only goes forward.
+    None,
+}
+
+/// Which state of the function an ensure step brings its part to.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Goal {
+    /// What the operation is to make of it.
+    #[default]
+    Target,
+    /// What it was before the operation.
+    LastGood,
+}
+
 /// The input of an execution. It is built from the stored operation alone, so that starting the
 /// same attempt again is the same request, byte for byte. No specification, environment or code.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -37,21 +60,27 @@ pub struct ExecutionInput {
     pub attempt: u32,
     /// The lane to take.
     pub lane: Lane,
+    /// What to do if an Ensure step fails for good.
+    pub recovery: Recovery,
 }
 
 impl ExecutionInput {
-    /// The input of an attempt of an operation.
+    /// The input of an attempt of an operation; `has_target` tells whether it is to make anything.
     pub fn new(
         kind: OperationKind,
+        has_target: bool,
         function_name: FunctionName,
         operation_id: OperationId,
         attempt: u32,
     ) -> Self {
-        let lane = match kind {
-            OperationKind::Delete => Lane::Delete,
-            OperationKind::Create | OperationKind::Update | OperationKind::Repair => Lane::Ensure,
+        let (lane, recovery) = match kind {
+            OperationKind::Create => (Lane::Ensure, Recovery::Undo),
+            OperationKind::Update => (Lane::Ensure, Recovery::Restore),
+            OperationKind::Repair if has_target => (Lane::Ensure, Recovery::None),
+            // To repair a create that could not be undone is to finish undoing it.
+            OperationKind::Repair | OperationKind::Delete => (Lane::Delete, Recovery::None),
         };
-        Self { v: CONTRACT_VERSION, function_name, operation_id, attempt, lane }
+        Self { v: CONTRACT_VERSION, function_name, operation_id, attempt, lane, recovery }
     }
 }
 
@@ -62,10 +91,14 @@ pub struct StepInput {
     /// What the execution was started with.
     #[serde(flatten)]
     pub execution: ExecutionInput,
+    /// The state that an ensure step is to reach.
+    #[serde(default)]
+    pub goal: Goal,
     /// The step that failed for good first, if one did.
     #[serde(default)]
     pub failure: Option<Failure>,
-    /// What is left in AWS because a Remove or Undo step failed for good too.
+    /// What is not as it should be because a Remove, Undo or Restore step, or a repair, failed for
+    /// good.
     #[serde(default)]
     pub leftovers: Vec<Part>,
 }
@@ -328,13 +361,14 @@ mod tests {
     fn inputs_of_executions_are_byte_stable() {
         let input = ExecutionInput::new(
             OperationKind::Create,
+            true,
             "hello".parse().unwrap(),
             "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
             1,
         );
         assert_eq!(
             serde_json::to_string(&input).unwrap(),
-            r#"{"v":1,"functionName":"hello","operationId":"01ARZ3NDEKTSV4RRFFQ69G5FAV","attempt":1,"lane":"ENSURE"}"#
+            r#"{"v":1,"functionName":"hello","operationId":"01ARZ3NDEKTSV4RRFFQ69G5FAV","attempt":1,"lane":"ENSURE","recovery":"UNDO"}"#
         );
     }
 
@@ -342,7 +376,7 @@ mod tests {
     fn steps_ignore_fields_that_a_later_release_adds() {
         let input = json!({
             "v": 1, "functionName": "hello", "operationId": "01ARZ3NDEKTSV4RRFFQ69G5FAV",
-            "attempt": 2, "lane": "DELETE", "later": {"a": 1},
+            "attempt": 2, "lane": "DELETE", "recovery": "NONE", "later": {"a": 1},
             "failure": {"step": "Remove role", "error": "E", "cause": "C"},
             "leftovers": ["ROLE", "LOG_GROUP"]
         });

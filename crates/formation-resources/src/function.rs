@@ -180,8 +180,9 @@ async fn converge(
         return Err(ResourceError::NotOwned { what: format!("the function {function}") });
     }
     // Lambda takes no change while another is in progress.
-    let mut configuration = settled(lambda, function).await?;
-    if !has_configuration(&configuration, settings, spec) {
+    let (mut configuration, last_update) = at_rest(lambda, function, Some(found)).await?;
+    // After an update that failed it is not sure what the function runs with.
+    if last_update.is_err() || !has_configuration(&configuration, settings, spec) {
         update_configuration(lambda, settings, spec).await?;
         configuration = settled(lambda, function).await?;
     }
@@ -284,18 +285,33 @@ async fn when_role_is_ready(
     }
 }
 
-/// Waits until the function is active and no update of it is in progress.
+/// Waits until the function is active and its last update has succeeded.
 async fn settled(
     lambda: &Client,
     function: &FunctionName,
 ) -> Result<FunctionConfiguration, ResourceError> {
+    let (configuration, last_update) = at_rest(lambda, function, None).await?;
+    last_update.map(|()| configuration)
+}
+
+/// Waits until the function is active and no update of it is in progress, and answers how the last
+/// one ended. `found` is a look that was just taken.
+async fn at_rest(
+    lambda: &Client,
+    function: &FunctionName,
+    found: Option<GetFunctionOutput>,
+) -> Result<(FunctionConfiguration, Result<(), ResourceError>), ResourceError> {
+    let mut found = found;
     let mut pauses = SETTLE_PAUSES.iter();
     loop {
-        let found = find(lambda, function).await?;
-        if let Some(configuration) = found.and_then(|found| found.configuration)
-            && is_settled(&configuration)?
+        let look = match found.take() {
+            Some(found) => Some(found),
+            None => find(lambda, function).await?,
+        };
+        if let Some(configuration) = look.and_then(|look| look.configuration)
+            && let Some(last_update) = last_update(&configuration)?
         {
-            return Ok(configuration);
+            return Ok((configuration, last_update));
         }
         let Some(pause) = pauses.next() else {
             let what = format!("the function {function} is not active yet");
@@ -305,19 +321,29 @@ async fn settled(
     }
 }
 
+/// How the last update ended; none while the function or an update is on its way.
+///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html>. A fresh function
 /// has no `LastUpdateStatus` yet.
-fn is_settled(configuration: &FunctionConfiguration) -> Result<bool, ResourceError> {
-    if configuration.state() == Some(&State::Failed) {
-        return Err(failed(configuration.state_reason(), "could not be made"));
+fn last_update(
+    configuration: &FunctionConfiguration,
+) -> Result<Option<Result<(), ResourceError>>, ResourceError> {
+    match configuration.state() {
+        Some(State::Failed) => {
+            return Err(failed(configuration.state_reason(), "could not be made"));
+        }
+        // An idle function is Inactive: the next invocation wakes it.
+        Some(State::Active | State::Inactive) => {}
+        _ => return Ok(None),
     }
-    if configuration.last_update_status() == Some(&LastUpdateStatus::Failed) {
-        return Err(failed(configuration.last_update_status_reason(), "could not be updated"));
-    }
-    // An idle function is Inactive: the next invocation wakes it.
-    let alive = matches!(configuration.state(), Some(State::Active | State::Inactive));
-    let updated = configuration.last_update_status() == Some(&LastUpdateStatus::Successful);
-    Ok(alive && updated)
+    Ok(match configuration.last_update_status() {
+        Some(LastUpdateStatus::Successful) => Some(Ok(())),
+        Some(LastUpdateStatus::Failed) => {
+            let reason = configuration.last_update_status_reason();
+            Some(Err(failed(reason, "could not be updated")))
+        }
+        _ => None,
+    })
 }
 
 fn failed(reason: Option<&str>, what: &str) -> ResourceError {
@@ -581,11 +607,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_function_made_by_a_lost_attempt_is_recognised() {
-        let settled = configuration(&spec());
         let rules = [
             &create_refused(409, "ResourceConflictException", TAKEN),
-            &ours(settled.clone()),
-            &ours(settled),
+            &ours(configuration(&spec())),
         ];
         ensure(&client(&rules), &settings(), &spec(), None).await.unwrap();
         assert_all_called(&rules);
@@ -634,8 +658,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_function_that_matches_is_read_and_not_written() {
-        let settled = configuration(&spec());
-        let rules = [&ours(settled.clone()), &ours(settled)];
+        let rules = [&ours(configuration(&spec()))];
         ensure(&client(&rules), &settings(), &spec(), Some(&spec())).await.unwrap();
         assert_all_called(&rules);
     }
@@ -656,10 +679,8 @@ mod tests {
             .then_output(|| UpdateFunctionConfigurationOutput::builder().build());
         let code = mock!(Client::update_function_code)
             .then_output(|| UpdateFunctionCodeOutput::builder().build());
-        let before = configuration(&spec());
         let rules = [
-            &ours(before.clone()),
-            &ours(before),
+            &ours(configuration(&spec())),
             &update,
             &ours(updating.clone()),
             &ours(configuration(&half_way)),
@@ -675,11 +696,10 @@ mod tests {
     async fn another_architecture_is_a_matter_of_code() {
         let mut target = spec();
         target.architecture = formation_model::function::Architecture::X86_64;
-        let before = configuration(&spec());
         let code = mock!(Client::update_function_code)
             .match_requests(|request| request.architectures() == [Architecture::X8664])
             .then_output(|| UpdateFunctionCodeOutput::builder().build());
-        let rules = [&ours(before.clone()), &ours(before), &code, &ours(configuration(&target))];
+        let rules = [&ours(configuration(&spec())), &code, &ours(configuration(&target))];
         ensure(&client(&rules), &settings(), &target, Some(&spec())).await.unwrap();
         assert_all_called(&rules);
     }
@@ -688,12 +708,39 @@ mod tests {
     async fn a_change_of_somebody_else_is_waited_for() {
         let mut target = spec();
         target.memory_megabytes = 512;
-        let settled = configuration(&spec());
         let update = mock!(Client::update_function_configuration)
             .then_http_response(|| json_error(409, "ResourceConflictException", UPDATING));
-        let rules = [&ours(settled.clone()), &ours(settled), &update];
+        let rules = [&ours(configuration(&spec())), &update];
         let error = ensure(&client(&rules), &settings(), &target, Some(&spec())).await.unwrap_err();
         assert_eq!(error.name(), ErrorName::NotReady);
+    }
+
+    #[tokio::test]
+    async fn an_update_that_fails_later_is_rejected_with_its_reason() {
+        let mut target = spec();
+        target.code.sha256 = "bmV3".into();
+        let failed = FunctionConfiguration::builder()
+            .state(State::Active)
+            .last_update_status(LastUpdateStatus::Failed)
+            .last_update_status_reason("The zip file cannot be read")
+            .build();
+        let code = mock!(Client::update_function_code)
+            .then_output(|| UpdateFunctionCodeOutput::builder().build());
+        let rules = [&ours(configuration(&spec())), &code, &ours(failed)];
+        let error = ensure(&client(&rules), &settings(), &target, Some(&spec())).await.unwrap_err();
+        assert_eq!(error.name(), ErrorName::Rejected);
+        assert!(error.to_string().contains("The zip file cannot be read"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_a_failed_update_left_is_set_anew_though_it_looks_right() {
+        let mut left = configuration(&spec());
+        left.last_update_status = Some(LastUpdateStatus::Failed);
+        let update = mock!(Client::update_function_configuration)
+            .then_output(|| UpdateFunctionConfigurationOutput::builder().build());
+        let rules = [&ours(left), &update, &ours(configuration(&spec()))];
+        ensure(&client(&rules), &settings(), &spec(), Some(&spec())).await.unwrap();
+        assert_all_called(&rules);
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use formation_control::OperationRecord;
 use formation_control::bundles::BundleState;
 use formation_control::{Bundles, Outcome, Records};
 use formation_model::step::Announcement;
-use formation_model::{Bundle, ErrorName, OperationStatus, Rollback, StepInput};
+use formation_model::{Bundle, ErrorName, FunctionSpec, OperationStatus, Rollback, StepInput};
 
 use crate::{StepError, current_operation};
 
@@ -18,17 +18,16 @@ pub async fn record_success(
     input: StepInput,
 ) -> Result<Announcement, StepError> {
     let operation = match before_commit(records, &input, OperationStatus::Succeeded).await? {
-        Found::Ended(operation) => return Ok(operation.to_announcement()),
+        Found::Ended(operation) => return announce(bundles, &operation).await,
         Found::Running(operation) => operation,
     };
-    // Before the commit: a bundle that a record refers to must never expire.
-    match (bundle(operation.target.as_ref()), bundle(operation.previous.as_ref())) {
-        (Some(target), _) => bundles.mark(target, BundleState::Kept).await?,
-        // A delete only goes forward, so nothing needs the code again.
-        (None, Some(previous)) => bundles.mark(previous, BundleState::Expired).await?,
-        (None, None) => {}
+    let (target, previous) = (bundle(&operation.target), bundle(&operation.previous));
+    if let Some(target) = target {
+        // Before the commit: a bundle that a record refers to must never expire.
+        bundles.mark(target, BundleState::Kept).await?;
     }
-    commit(records, &operation, &Outcome::Succeeded, &input).await
+    let released = previous.filter(|previous| target != Some(previous)).cloned();
+    commit(records, bundles, &operation, &Outcome::Succeeded, released, &input).await
 }
 
 /// Commits that the operation failed and what became of its changes, and answers what is to be
@@ -42,7 +41,7 @@ pub async fn record_failure(
     input: StepInput,
 ) -> Result<Announcement, StepError> {
     let operation = match before_commit(records, &input, OperationStatus::Failed).await? {
-        Found::Ended(operation) => return Ok(operation.to_announcement()),
+        Found::Ended(operation) => return announce(bundles, &operation).await,
         Found::Running(operation) => operation,
     };
     let Some(failure) = &input.failure else {
@@ -51,16 +50,15 @@ pub async fn record_failure(
     };
     let rollback =
         if input.leftovers.is_empty() { Rollback::Complete } else { Rollback::Incomplete };
-    if let (Rollback::Complete, Some(target)) = (rollback, bundle(operation.target.as_ref())) {
-        // It may have been marked as kept by a success that was not committed.
-        bundles.mark(target, BundleState::Expired).await?;
-    }
     let outcome = Outcome::Failed {
         rollback,
         error: failure.to_operation_error(),
         leftovers: input.leftovers.clone(),
     };
-    commit(records, &operation, &outcome, &input).await
+    // What was to be is not, and nothing that is left to do needs its code.
+    let (target, previous) = (bundle(&operation.target), bundle(&operation.previous));
+    let released = target.filter(|target| previous != Some(target)).cloned();
+    commit(records, bundles, &operation, &outcome, released, &input).await
 }
 
 enum Found {
@@ -92,15 +90,26 @@ async fn before_commit(
 
 async fn commit(
     records: &Records,
+    bundles: &Bundles,
     operation: &OperationRecord,
     outcome: &Outcome,
+    released: Option<Bundle>,
     input: &StepInput,
 ) -> Result<Announcement, StepError> {
-    let ended = records.commit(operation, outcome).await?;
+    let ended = records.commit(operation, outcome, released).await?;
     let ended = ended.ok_or_else(|| StepError::superseded(&input.execution))?;
+    announce(bundles, &ended).await
+}
+
+/// What is to be announced of an operation that has ended, once the code that it released is marked
+/// as such: after the commit, since until then the code may still be needed.
+async fn announce(bundles: &Bundles, ended: &OperationRecord) -> Result<Announcement, StepError> {
+    if let Some(released) = &ended.released {
+        bundles.mark(released, BundleState::Expired).await?;
+    }
     Ok(ended.to_announcement())
 }
 
-fn bundle(spec: Option<&formation_model::FunctionSpec>) -> Option<&Bundle> {
-    spec.map(|spec| &spec.code)
+fn bundle(spec: &Option<FunctionSpec>) -> Option<&Bundle> {
+    spec.as_ref().map(|spec| &spec.code)
 }

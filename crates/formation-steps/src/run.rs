@@ -75,19 +75,21 @@ async fn within_deadline<Output>(
 
 #[cfg(test)]
 mod tests {
-    use formation_model::{ExecutionInput, OperationId, OperationKind};
+    use formation_model::{ExecutionInput, Goal, OperationId, OperationKind};
 
     use super::*;
 
     fn input(v: u32) -> StepInput {
         let execution = ExecutionInput::new(
             OperationKind::Create,
+            true,
             "hello".parse().unwrap(),
             OperationId::generate(),
             1,
         );
         StepInput {
             execution: ExecutionInput { v, ..execution },
+            goal: Goal::Target,
             failure: None,
             leftovers: Vec::new(),
         }

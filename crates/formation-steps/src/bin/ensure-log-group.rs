@@ -1,4 +1,4 @@
-//! The Lambda behind the `Ensure log group` state.
+//! The Lambda behind the `Ensure log group` and `Restore log group` states.
 
 use formation_aws::sdk_config;
 use formation_control::Records;
@@ -9,7 +9,7 @@ use formation_steps::{ensure_log_group, run_step};
 async fn main() -> Result<(), lambda_runtime::Error> {
     lambda_runtime::tracing::init_default_subscriber();
 
-    let config = sdk_config().await;
+    let config = sdk_config();
     let logs = aws_sdk_cloudwatchlogs::Client::new(&config);
     let records = Records::new(aws_sdk_dynamodb::Client::new(&config), required_var("TABLE_NAME")?);
     let stack = stack_identity()?;

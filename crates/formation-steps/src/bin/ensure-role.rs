@@ -1,4 +1,4 @@
-//! The Lambda behind the `Ensure role` state.
+//! The Lambda behind the `Ensure role` and `Restore role` states.
 
 use formation_aws::sdk_config;
 use formation_control::Records;
@@ -10,7 +10,7 @@ use formation_steps::{ensure_role, run_step};
 async fn main() -> Result<(), lambda_runtime::Error> {
     lambda_runtime::tracing::init_default_subscriber();
 
-    let config = sdk_config().await;
+    let config = sdk_config();
     let iam = aws_sdk_iam::Client::new(&config);
     let records = Records::new(aws_sdk_dynamodb::Client::new(&config), required_var("TABLE_NAME")?);
     let settings = RoleSettings {

@@ -9,7 +9,7 @@ use formation_steps::{remove_function, run_step};
 async fn main() -> Result<(), lambda_runtime::Error> {
     lambda_runtime::tracing::init_default_subscriber();
 
-    let config = sdk_config().await;
+    let config = sdk_config();
     let lambda = aws_sdk_lambda::Client::new(&config);
     let records = Records::new(aws_sdk_dynamodb::Client::new(&config), required_var("TABLE_NAME")?);
     let stack = stack_identity()?;

@@ -1,0 +1,342 @@
+//! Update, replace and repair, and what becomes of them when they fail.
+
+use std::collections::BTreeMap;
+
+use formation_local::client::Answer;
+use formation_tests::{Fault, Live, Rule, World};
+use http::Method;
+use serde_json::{Value, json};
+
+const OTHER_CODE: &str = "export const handler = async () => 'second';";
+
+fn path(name: &str) -> String {
+    format!("/v1/functions/{name}")
+}
+
+async fn describe(world: &World, name: &str) -> Value {
+    world.api(Method::GET, &path(name), None).await.json()
+}
+
+async fn conditional(
+    world: &World,
+    method: Method,
+    path: &str,
+    condition: (&str, &str),
+    body: &Value,
+) -> Answer {
+    world.client.api_raw(method, path, &[condition], body.to_string()).await.unwrap()
+}
+
+/// Patches a function, and answers the ended operation.
+async fn patch(world: &World, name: &str, patch: Value) -> Value {
+    let accepted = world.api(Method::PATCH, &path(name), Some(&patch)).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.json());
+    world.ended(&accepted).await
+}
+
+/// Everything about a function that must be the same before an update and after its rollback.
+fn facts(live: &Live) -> Value {
+    let function = live.function.as_ref().unwrap();
+    let configuration = function.configuration().unwrap();
+    let sorted = |map: &std::collections::HashMap<String, String>| {
+        map.iter().map(|(key, value)| (key.clone(), value.clone())).collect::<BTreeMap<_, _>>()
+    };
+    let role = live.role.as_ref().unwrap();
+    let role_tags: BTreeMap<_, _> = role.tags().iter().map(|tag| (&tag.key, &tag.value)).collect();
+    let (retention, group_tags) = live.log_group.as_ref().unwrap();
+    let variables = configuration.environment().and_then(|environment| environment.variables());
+    json!({
+        "code": configuration.code_sha256(),
+        "runtime": configuration.runtime().map(|runtime| runtime.as_str()),
+        "handler": configuration.handler(),
+        "memory": configuration.memory_size(),
+        "timeout": configuration.timeout(),
+        "description": configuration.description(),
+        "environment": variables.map(sorted),
+        "role": configuration.role(),
+        "tags": function.tags().map(sorted),
+        "trust": role.assume_role_policy_document(),
+        "roleTags": role_tags,
+        "retention": retention,
+        "groupTags": group_tags,
+    })
+}
+
+/// How often each call changed a part of a function, but for the first `before` calls.
+fn changes(world: &World, name: &str, before: usize) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    let calls = world.proxy.calls(name).split_off(before);
+    for call in calls.iter().filter(|call| call.changes_a_part()) {
+        *counts.entry(call.name()).or_default() += 1;
+    }
+    counts
+}
+
+pub async fn an_update_changes_what_differs_and_nothing_else(world: &World) {
+    let name = world.name("update");
+    world
+        .create(
+            &name,
+            json!({"environment": {"KEEP": "1", "DROP": "2"}, "tags": {"team": "a", "old": "x"}}),
+        )
+        .await;
+    for (change, expected) in [
+        (
+            json!({"memoryMegabytes": 256, "environment": {"DROP": null, "NEW": "3"}}),
+            vec!["lambda:UpdateFunctionConfiguration"],
+        ),
+        (json!({"code": OTHER_CODE}), vec!["lambda:UpdateFunctionCode"]),
+        (
+            json!({"code": formation_tests::world::EXAMPLE_CODE, "timeoutSeconds": 9}),
+            vec!["lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"],
+        ),
+        (json!({"logRetentionDays": 7}), vec!["logs:PutRetentionPolicy"]),
+        (json!({"deletionProtection": true}), vec![]),
+        (
+            json!({"tags": {"team": "b", "old": null}}),
+            vec![
+                "iam:TagRole",
+                "iam:UntagRole",
+                "lambda:TagResource",
+                "lambda:UntagResource",
+                "logs:TagResource",
+                "logs:UntagResource",
+            ],
+        ),
+    ] {
+        let revision = describe(world, &name).await["revision"].as_u64().unwrap();
+        let before = world.proxy.calls(&name).len();
+        let operation = patch(world, &name, change.clone()).await;
+        assert_eq!(operation["status"], "SUCCEEDED", "{change}: {operation:#}");
+        assert_eq!(operation["kind"], "UPDATE");
+        let states = world.states_entered(&operation).await;
+        assert!(states.len() <= 6, "{states:?}");
+        let expected: BTreeMap<_, _> =
+            expected.into_iter().map(|call| (call.to_owned(), 1)).collect();
+        assert_eq!(changes(world, &name, before), expected, "{change}");
+        let function = describe(world, &name).await;
+        assert_eq!(function["status"], "AVAILABLE");
+        assert_eq!(function["revision"], revision + 1);
+    }
+    let facts = facts(&world.live(&name).await);
+    assert_eq!(facts["environment"], json!({"KEEP": "1", "NEW": "3"}));
+    assert_eq!((&facts["memory"], &facts["timeout"]), (&json!(256), &json!(9)));
+    assert_eq!(facts["retention"], 7);
+    for tags in ["tags", "roleTags", "groupTags"] {
+        let mut expected = world.tags(&name);
+        expected.insert("team".to_owned(), "b".to_owned());
+        assert_eq!(facts[tags], json!(expected), "{tags}");
+    }
+    // The first code came back under a new key; what it superseded is gone soon.
+    let mut states = world.bundle_states(&name).await;
+    states.sort();
+    assert_eq!(states, ["expired", "expired", "kept"]);
+}
+
+pub async fn a_change_that_changes_nothing_is_no_operation(world: &World) {
+    let name = world.name("same");
+    world.create(&name, json!({"memoryMegabytes": 256})).await;
+    let before = describe(world, &name).await;
+    for same in [
+        json!({}),
+        json!({"memoryMegabytes": 256, "timeoutSeconds": null}),
+        json!({"code": formation_tests::world::EXAMPLE_CODE}),
+        json!({"code": {"sha256": before["code"]["sha256"]}}),
+    ] {
+        let answer = world.api(Method::PATCH, &path(&name), Some(&same)).await;
+        assert_eq!(answer.status, 200, "{same}: {}", answer.json());
+        assert_eq!(answer.json(), before, "{same}");
+    }
+    assert_eq!(world.bundle_states(&name).await, ["kept"]);
+}
+
+pub async fn put_creates_and_replaces_on_condition(world: &World) {
+    let name = world.name("put");
+    let body = json!({"code": formation_tests::world::EXAMPLE_CODE, "memoryMegabytes": 256});
+    let refused = world.api(Method::PUT, &path(&name), Some(&body)).await;
+    assert_eq!(refused.status, 428);
+    assert_eq!(refused.json()["code"], "PRECONDITION_REQUIRED");
+
+    let absent = ("if-none-match", "*");
+    let accepted = conditional(world, Method::PUT, &path(&name), absent, &body).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.json());
+    assert_eq!(world.ended(&accepted).await["status"], "SUCCEEDED");
+    let refused = conditional(world, Method::PUT, &path(&name), absent, &body).await;
+    assert_eq!(refused.status, 412);
+    assert_eq!(refused.json()["code"], "PRECONDITION_FAILED");
+
+    // What GET returned can be PUT.
+    let described = world.api(Method::GET, &path(&name), None).await;
+    let etag = described.header("etag").to_owned();
+    let mut function = described.json();
+    let matching = ("if-match", etag.as_str());
+    let same = conditional(world, Method::PUT, &path(&name), matching, &function).await;
+    assert_eq!(same.status, 200, "{}", same.json());
+
+    function["memoryMegabytes"] = json!(512);
+    let accepted = conditional(world, Method::PUT, &path(&name), matching, &function).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.json());
+    let expected = accepted.header("etag").to_owned();
+    assert_eq!(world.ended(&accepted).await["status"], "SUCCEEDED");
+    assert_eq!(world.api(Method::GET, &path(&name), None).await.header("etag"), expected);
+
+    // The revision that the caller has seen is gone.
+    for method in [Method::PUT, Method::PATCH, Method::DELETE] {
+        let stale = conditional(world, method.clone(), &path(&name), matching, &function).await;
+        assert_eq!(stale.status, 412, "{method}");
+    }
+    // Replacing gives back the defaults of what is left out.
+    let present = ("if-match", "*");
+    let accepted =
+        conditional(world, Method::PUT, &path(&name), present, &json!({"code": function["code"]}))
+            .await;
+    assert_eq!(world.ended(&accepted).await["status"], "SUCCEEDED");
+    assert_eq!(describe(world, &name).await["memoryMegabytes"], 128);
+}
+
+pub async fn an_update_that_fails_leaves_the_last_good_state(world: &World) {
+    let refuse = || Fault::Refuse(400, "InvalidParameterValueException", "injected");
+    let change = json!({
+        "code": OTHER_CODE, "memoryMegabytes": 512, "logRetentionDays": 7,
+        "environment": {"STAGE": "second"}, "tags": {"team": "b", "new": "y"},
+    });
+    for call in [
+        "iam:TagRole",
+        "logs:PutRetentionPolicy",
+        "logs:TagResource",
+        "lambda:UpdateFunctionConfiguration",
+        "lambda:UpdateFunctionCode",
+        "lambda:TagResource",
+    ] {
+        let name = world.name("restored");
+        let fields = json!({"environment": {"STAGE": "first"}, "tags": {"team": "a"}});
+        world.create(&name, fields).await;
+        let before = facts(&world.live(&name).await);
+        let described = describe(world, &name).await;
+
+        world.proxy.inject(Rule {
+            call: call.to_owned(),
+            function: name.clone(),
+            skip: 0,
+            times: 1,
+            fault: refuse(),
+        });
+        let operation = patch(world, &name, change.clone()).await;
+        assert_eq!(operation["status"], "FAILED", "{call}: {operation:#}");
+        assert_eq!(operation["rollback"], "COMPLETE", "{call}: {operation:#}");
+        assert_eq!(operation["error"]["code"], "REJECTED", "{call}");
+        assert_eq!(facts(&world.live(&name).await), before, "{call}");
+        let mut after = describe(world, &name).await;
+        assert_eq!(after["operation"], operation["operationId"]);
+        after["operation"] = described["operation"].clone();
+        assert_eq!(after, described, "{call}");
+        let mut states = world.bundle_states(&name).await;
+        states.sort();
+        assert_eq!(states, ["expired", "kept"], "{call}");
+        assert_eq!(world.client.invoke(&name, &json!({})).await.unwrap()["statusCode"], 200);
+    }
+}
+
+pub async fn a_restore_that_fails_can_be_repaired(world: &World) {
+    let name = world.name("half-way");
+    world.create(&name, json!({})).await;
+    let before = facts(&world.live(&name).await);
+    let refuse = || Fault::Refuse(400, "InvalidParameterValueException", "injected");
+    let rule = |call: &str, skip, times| Rule {
+        call: call.to_owned(),
+        function: name.clone(),
+        skip,
+        times,
+        fault: refuse(),
+    };
+    // The new code is refused, and then the old configuration is too.
+    world.proxy.inject(rule("lambda:UpdateFunctionCode", 0, 1));
+    world.proxy.inject(rule("lambda:UpdateFunctionConfiguration", 1, 1));
+    let change = json!({"code": OTHER_CODE, "memoryMegabytes": 512});
+    let operation = patch(world, &name, change).await;
+    assert_eq!(operation["rollback"], "INCOMPLETE", "{operation:#}");
+    assert_eq!(operation["leftovers"], json!(["FUNCTION"]));
+    assert_eq!(describe(world, &name).await["status"], "FAILED");
+
+    let accepted = world.api(Method::POST, &format!("{}/repair", path(&name)), None).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.json());
+    let repaired = world.ended(&accepted).await;
+    assert_eq!(repaired["status"], "SUCCEEDED", "{repaired:#}");
+    assert_eq!(repaired["kind"], "REPAIR");
+    assert_eq!(facts(&world.live(&name).await), before);
+    let function = describe(world, &name).await;
+    assert_eq!((&function["status"], &function["revision"]), (&json!("AVAILABLE"), &json!(1)));
+}
+
+pub async fn a_repair_brings_back_what_was_deleted_or_changed_behind_our_back(world: &World) {
+    let name = world.name("repair");
+    world.create(&name, json!({"logRetentionDays": 7, "tags": {"team": "a"}})).await;
+    let before = facts(&world.live(&name).await);
+    let etag = world.api(Method::GET, &path(&name), None).await.header("etag").to_owned();
+    let role = world.role_name(&name);
+    let group = format!("/aws/lambda/{name}");
+    for damage in 0..4 {
+        match damage {
+            0 => {
+                world.lambda.delete_function().function_name(&name).send().await.unwrap();
+            }
+            1 => {
+                world.logs.delete_log_group().log_group_name(&group).send().await.unwrap();
+            }
+            2 => {
+                let policy = world.iam.delete_role_policy().role_name(&role);
+                policy.policy_name("write-own-logs").send().await.unwrap();
+                world.iam.delete_role().role_name(&role).send().await.unwrap();
+            }
+            _ => {
+                let update = world.lambda.update_function_configuration();
+                update.function_name(&name).timeout(900).send().await.unwrap();
+                let attach = world.iam.put_role_policy().role_name(&role).policy_name("extra");
+                let any = json!({"Version": "2012-10-17", "Statement": [
+                    {"Effect": "Allow", "Action": "*", "Resource": "*"}
+                ]});
+                attach.policy_document(any.to_string()).send().await.unwrap();
+                let retention = world.logs.put_retention_policy().log_group_name(&group);
+                retention.retention_in_days(365).send().await.unwrap();
+            }
+        }
+        let accepted = world.api(Method::POST, &format!("{}/repair", path(&name)), None).await;
+        assert_eq!(accepted.status, 202, "{}", accepted.json());
+        let operation = world.ended(&accepted).await;
+        assert_eq!(operation["status"], "SUCCEEDED", "{damage}: {operation:#}");
+        assert_eq!(facts(&world.live(&name).await), before, "{damage}");
+        let described = world.api(Method::GET, &path(&name), None).await;
+        assert_eq!(described.json()["status"], "AVAILABLE");
+        assert_eq!(described.header("etag"), etag, "a repair is no new revision");
+    }
+    let inline = world.iam.list_role_policies().role_name(&role).send().await.unwrap();
+    assert_eq!(inline.policy_names(), ["write-own-logs"]);
+}
+
+pub async fn a_repair_finishes_undoing_a_create(world: &World) {
+    let name = world.name("unmade");
+    let refuse = || Fault::Refuse(403, "AccessDeniedException", "explicit deny");
+    for call in ["lambda:CreateFunction", "logs:DeleteLogGroup"] {
+        world.proxy.inject(Rule {
+            call: call.to_owned(),
+            function: name.clone(),
+            skip: 0,
+            times: 1,
+            fault: refuse(),
+        });
+    }
+    let operation = world.create(&name, json!({})).await;
+    assert_eq!(operation["leftovers"], json!(["LOG_GROUP"]), "{operation:#}");
+    let refused = world.api(Method::PATCH, &path(&name), Some(&json!({"timeoutSeconds": 9}))).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json()["code"]),
+        (409, &json!("NEVER_AVAILABLE"))
+    );
+
+    let accepted = world.api(Method::POST, &format!("{}/repair", path(&name)), None).await;
+    let repaired = world.ended(&accepted).await;
+    assert_eq!(repaired["status"], "SUCCEEDED", "{repaired:#}");
+    assert!(world.live(&name).await.parts().is_empty());
+    assert_eq!(world.api(Method::GET, &path(&name), None).await.status, 404);
+    assert_eq!(world.create(&name, json!({})).await["status"], "SUCCEEDED");
+}
