@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use formation_api::router;
 use formation_aws::sdk_config;
-use formation_control::environment::{BadVariable, required_var, stack_identity};
+use formation_control::environment::{BadVariable, init_log, required_var, stack_identity};
 use formation_control::{Bundles, Control, Executions, Records};
 use formation_model::Defaults;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    lambda_http::tracing::init_default_subscriber();
+    init_log();
 
     let config = sdk_config();
     let stack = stack_identity()?;

@@ -1,13 +1,13 @@
 //! The Lambda behind the `Record success` state.
 
 use formation_aws::sdk_config;
-use formation_control::environment::required_var;
+use formation_control::environment::{init_log, required_var};
 use formation_control::{Bundles, Records};
 use formation_steps::{record_success, run_step};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    lambda_runtime::tracing::init_default_subscriber();
+    init_log();
 
     let config = sdk_config();
     let records = Records::new(aws_sdk_dynamodb::Client::new(&config), required_var("TABLE_NAME")?);

@@ -2,12 +2,12 @@
 
 use formation_aws::sdk_config;
 use formation_control::Records;
-use formation_control::environment::{required_var, stack_identity};
+use formation_control::environment::{init_log, required_var, stack_identity};
 use formation_steps::{remove_function, run_step};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    lambda_runtime::tracing::init_default_subscriber();
+    init_log();
 
     let config = sdk_config();
     let lambda = aws_sdk_lambda::Client::new(&config);
