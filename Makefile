@@ -16,7 +16,7 @@ LOCAL := $(CARGO_TARGET_DIR)/$(CARGO_BUILD_TARGET)/debug/formation-local
 
 .PHONY: help
 help: ## Lists the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 .PHONY: run
 run: build ## Starts local AWS, deploys Formation to it and shows a function's life; leaves it up
@@ -30,6 +30,10 @@ down: ## Ends the local AWS of `make run`
 test: build ## Runs every test; the end-to-end tests on a local AWS of their own
 	@# The binaries' own targets hold no tests, and each would have to be linked.
 	cargo test --locked --workspace --lib --test it
+
+.PHONY: test-faults
+test-faults: build ## Runs the fault matrix: every call of every operation, failing in every way
+	cargo test --locked --workspace --test faults
 
 .PHONY: lint
 lint: tools infra/node_modules ## Checks formatting, clippy, docs, the template and the state machine

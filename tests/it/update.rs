@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use formation_local::client::Answer;
-use formation_tests::{Fault, Live, Rule, World};
+use formation_tests::{Fault, Rule, World};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -32,34 +32,6 @@ async fn patch(world: &World, name: &str, patch: Value) -> Value {
     let accepted = world.api(Method::PATCH, &path(name), Some(&patch)).await;
     assert_eq!(accepted.status, 202, "{}", accepted.json());
     world.ended(&accepted).await
-}
-
-/// Everything about a function that must be the same before an update and after its rollback.
-fn facts(live: &Live) -> Value {
-    let function = live.function.as_ref().unwrap();
-    let configuration = function.configuration().unwrap();
-    let sorted = |map: &std::collections::HashMap<String, String>| {
-        map.iter().map(|(key, value)| (key.clone(), value.clone())).collect::<BTreeMap<_, _>>()
-    };
-    let role = live.role.as_ref().unwrap();
-    let role_tags: BTreeMap<_, _> = role.tags().iter().map(|tag| (&tag.key, &tag.value)).collect();
-    let (retention, group_tags) = live.log_group.as_ref().unwrap();
-    let variables = configuration.environment().and_then(|environment| environment.variables());
-    json!({
-        "code": configuration.code_sha256(),
-        "runtime": configuration.runtime().map(|runtime| runtime.as_str()),
-        "handler": configuration.handler(),
-        "memory": configuration.memory_size(),
-        "timeout": configuration.timeout(),
-        "description": configuration.description(),
-        "environment": variables.map(sorted),
-        "role": configuration.role(),
-        "tags": function.tags().map(sorted),
-        "trust": role.assume_role_policy_document(),
-        "roleTags": role_tags,
-        "retention": retention,
-        "groupTags": group_tags,
-    })
 }
 
 /// How often each call changed a part of a function, but for the first `before` calls.
@@ -118,14 +90,15 @@ pub async fn an_update_changes_what_differs_and_nothing_else(world: &World) {
         assert_eq!(function["status"], "AVAILABLE");
         assert_eq!(function["revision"], revision + 1);
     }
-    let facts = facts(&world.live(&name).await);
-    assert_eq!(facts["environment"], json!({"KEEP": "1", "NEW": "3"}));
-    assert_eq!((&facts["memory"], &facts["timeout"]), (&json!(256), &json!(9)));
-    assert_eq!(facts["retention"], 7);
-    for tags in ["tags", "roleTags", "groupTags"] {
+    let facts = world.live(&name).await.facts();
+    let function = &facts["function"];
+    assert_eq!(function["environment"], json!({"KEEP": "1", "NEW": "3"}));
+    assert_eq!((&function["memory"], &function["timeout"]), (&json!(256), &json!(9)));
+    assert_eq!(facts["logGroup"]["retention"], 7);
+    for part in ["function", "role", "logGroup"] {
         let mut expected = world.tags(&name);
         expected.insert("team".to_owned(), "b".to_owned());
-        assert_eq!(facts[tags], json!(expected), "{tags}");
+        assert_eq!(facts[part]["tags"], json!(expected), "{part}");
     }
     // The first code came back under a new key; what it superseded is gone soon.
     let mut states = world.bundle_states(&name).await;
@@ -211,7 +184,7 @@ pub async fn an_update_that_fails_leaves_the_last_good_state(world: &World) {
         let name = world.name("restored");
         let fields = json!({"environment": {"STAGE": "first"}, "tags": {"team": "a"}});
         world.create(&name, fields).await;
-        let before = facts(&world.live(&name).await);
+        let before = world.live(&name).await.facts();
         let described = describe(world, &name).await;
 
         world.proxy.inject(Rule {
@@ -225,7 +198,7 @@ pub async fn an_update_that_fails_leaves_the_last_good_state(world: &World) {
         assert_eq!(operation["status"], "FAILED", "{call}: {operation:#}");
         assert_eq!(operation["rollback"], "COMPLETE", "{call}: {operation:#}");
         assert_eq!(operation["error"]["code"], "REJECTED", "{call}");
-        assert_eq!(facts(&world.live(&name).await), before, "{call}");
+        assert_eq!(world.live(&name).await.facts(), before, "{call}");
         let mut after = describe(world, &name).await;
         assert_eq!(after["operation"], operation["operationId"]);
         after["operation"] = described["operation"].clone();
@@ -240,7 +213,7 @@ pub async fn an_update_that_fails_leaves_the_last_good_state(world: &World) {
 pub async fn a_restore_that_fails_can_be_repaired(world: &World) {
     let name = world.name("half-way");
     world.create(&name, json!({})).await;
-    let before = facts(&world.live(&name).await);
+    let before = world.live(&name).await.facts();
     let refuse = || Fault::Refuse(400, "InvalidParameterValueException", "injected");
     let rule = |call: &str, skip, times| Rule {
         call: call.to_owned(),
@@ -263,7 +236,7 @@ pub async fn a_restore_that_fails_can_be_repaired(world: &World) {
     let repaired = world.ended(&accepted).await;
     assert_eq!(repaired["status"], "SUCCEEDED", "{repaired:#}");
     assert_eq!(repaired["kind"], "REPAIR");
-    assert_eq!(facts(&world.live(&name).await), before);
+    assert_eq!(world.live(&name).await.facts(), before);
     let function = describe(world, &name).await;
     assert_eq!((&function["status"], &function["revision"]), (&json!("AVAILABLE"), &json!(1)));
 }
@@ -271,7 +244,7 @@ pub async fn a_restore_that_fails_can_be_repaired(world: &World) {
 pub async fn a_repair_brings_back_what_was_deleted_or_changed_behind_our_back(world: &World) {
     let name = world.name("repair");
     world.create(&name, json!({"logRetentionDays": 7, "tags": {"team": "a"}})).await;
-    let before = facts(&world.live(&name).await);
+    let before = world.live(&name).await.facts();
     let etag = world.api(Method::GET, &path(&name), None).await.header("etag").to_owned();
     let role = world.role_name(&name);
     let group = format!("/aws/lambda/{name}");
@@ -304,7 +277,7 @@ pub async fn a_repair_brings_back_what_was_deleted_or_changed_behind_our_back(wo
         assert_eq!(accepted.status, 202, "{}", accepted.json());
         let operation = world.ended(&accepted).await;
         assert_eq!(operation["status"], "SUCCEEDED", "{damage}: {operation:#}");
-        assert_eq!(facts(&world.live(&name).await), before, "{damage}");
+        assert_eq!(world.live(&name).await.facts(), before, "{damage}");
         let described = world.api(Method::GET, &path(&name), None).await;
         assert_eq!(described.json()["status"], "AVAILABLE");
         assert_eq!(described.header("etag"), etag, "a repair is no new revision");

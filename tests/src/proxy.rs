@@ -50,6 +50,12 @@ impl Call {
 pub enum Fault {
     /// AWS refuses it, with this status, code and message, in the service's own protocol.
     Refuse(u16, &'static str, &'static str),
+    /// AWS limits the rate of calls: refused in the service's own words.
+    Throttle,
+    /// AWS fails: 500.
+    Fail,
+    /// The call does not reach AWS: the connection ends.
+    Drop,
     /// AWS carries it out and the answer is lost: the connection ends.
     LoseAnswer,
 }
@@ -123,6 +129,12 @@ impl Proxy {
         self.state().rules.push(rule);
     }
 
+    /// Whether every fault that was injected for `function` was done as often as it should be.
+    pub fn is_spent(&self, function: &str) -> bool {
+        let state = self.state();
+        state.rules.iter().filter(|rule| rule.function == function).all(|rule| rule.times == 0)
+    }
+
     /// The calls so far that name `function`.
     pub fn calls(&self, function: &str) -> Vec<Call> {
         let state = self.state();
@@ -144,6 +156,15 @@ impl Proxy {
         let answer = match &fault {
             Some(Fault::Refuse(status, code, message)) => {
                 refusal(&call.service, *status, code, message)
+            }
+            Some(Fault::Throttle) => {
+                let (status, code) = throttling(&call.service);
+                refusal(&call.service, status, code, "Rate exceeded")
+            }
+            Some(Fault::Fail) => refusal(&call.service, 500, "InternalFailure", "injected"),
+            Some(Fault::Drop) => {
+                self.state().calls.push(call);
+                return Err("the connection is dropped".into());
             }
             Some(Fault::LoseAnswer) | None => {
                 let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -242,6 +263,16 @@ fn s3_operation(method: &Method, query: &HashMap<&str, &str>, headers: &HeaderMa
         _ => "Unknown",
     };
     name.to_owned()
+}
+
+/// How a service says that calls come too fast.
+fn throttling(service: &str) -> (u16, &'static str) {
+    match service {
+        "lambda" => (429, "TooManyRequestsException"),
+        "iam" => (400, "Throttling"),
+        "s3" => (503, "SlowDown"),
+        _ => (400, "ThrottlingException"),
+    }
 }
 
 /// An error as the service itself would answer it.

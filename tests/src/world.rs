@@ -1,6 +1,6 @@
 //! Local AWS with Formation on it, and what can be asked of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -80,6 +80,38 @@ impl Live {
             ("log group", self.log_group.is_some()),
         ];
         parts.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect()
+    }
+
+    /// Everything that Formation declares about the parts that are there: the same before an update
+    /// and after its rollback.
+    pub fn facts(&self) -> Value {
+        let sorted =
+            |map: &HashMap<String, String>| map.clone().into_iter().collect::<BTreeMap<_, _>>();
+        let function = self.function.as_ref().map(|function| {
+            let found = function.configuration().expect("a function has a configuration");
+            let variables = found.environment().and_then(|environment| environment.variables());
+            json!({
+                "code": found.code_sha256(),
+                "runtime": found.runtime().map(|runtime| runtime.as_str()),
+                "handler": found.handler(),
+                "memory": found.memory_size(),
+                "timeout": found.timeout(),
+                "description": found.description(),
+                "environment": variables.map(sorted),
+                "role": found.role(),
+                "tags": function.tags().map(sorted),
+            })
+        });
+        let role = self.role.as_ref().map(|role| {
+            let tags = role.tags().iter().map(|tag| (&tag.key, &tag.value));
+            json!({
+                "trust": role.assume_role_policy_document(),
+                "tags": tags.collect::<BTreeMap<_, _>>(),
+            })
+        });
+        let group = self.log_group.as_ref();
+        let group = group.map(|(days, tags)| json!({"retention": days, "tags": tags}));
+        json!({"function": function, "role": role, "logGroup": group})
     }
 }
 
@@ -213,6 +245,31 @@ impl World {
         })
         .await;
         operation
+    }
+
+    /// Waits until an operation and its execution have ended, past the API and so unseen by the
+    /// proxy, and answers its status and its rollback.
+    pub async fn ended_unseen(&self, operation: &Value) -> (String, String) {
+        let text = |field: &str| operation[field].as_str().expect("an operation").to_owned();
+        let key = |value: String| aws_sdk_dynamodb::types::AttributeValue::S(value);
+        let arn = text("executionArn");
+        self.until("the execution has ended", async || {
+            let execution = self.sfn.describe_execution().execution_arn(&arn).send().await.ok()?;
+            (execution.status != aws_sdk_sfn::types::ExecutionStatus::Running).then_some(())
+        })
+        .await;
+        let found = self
+            .dynamodb
+            .get_item()
+            .table_name(&self.stack.table_name)
+            .key("pk", key(format!("FUNCTION#{}", text("functionName"))))
+            .key("sk", key(format!("OPERATION#{}", text("operationId"))))
+            .send()
+            .await
+            .expect("the table can be read");
+        let item = found.item.expect("the operation is recorded");
+        let read = |field: &str| item[field].as_s().expect("a text").clone();
+        (read("status"), read("rollback"))
     }
 
     /// Looks again and again until `look` finds something.

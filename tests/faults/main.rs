@@ -1,0 +1,298 @@
+//! The fault matrix: every call that an operation makes to AWS, failing in every way.
+//!
+//! The calls are not listed here. A clean run of each operation is recorded, and each of its calls
+//! becomes a row: a call that is added to a step is covered without anyone adding it.
+//!
+//! After each case AWS is compared with the record: it holds either exactly what was asked for or
+//! exactly what was there before, the operation tells which, and the name can be used again.
+
+#![expect(clippy::expect_used, reason = "these are tests")]
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use formation_local::client::Answer;
+use formation_tests::{Fault, Rule, World};
+use http::Method;
+use libtest_mimic::{Arguments, Trial};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+/// Cases mostly wait for local AWS, so more of them run at once than there are cores.
+const THREADS: usize = 8;
+
+const OTHER_CODE: &str = "export const handler = async () => 'second';";
+
+/// An operation on a function, and what it is done to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Act {
+    Create,
+    UpdateConfiguration,
+    UpdateCode,
+    UpdateBoth,
+    Delete,
+    Repair,
+}
+
+const ACTS: [Act; 6] = [
+    Act::Create,
+    Act::UpdateConfiguration,
+    Act::UpdateCode,
+    Act::UpdateBoth,
+    Act::Delete,
+    Act::Repair,
+];
+
+impl Act {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::UpdateConfiguration => "update of configuration",
+            Self::UpdateCode => "update of code",
+            Self::UpdateBoth => "update of both",
+            Self::Delete => "delete",
+            Self::Repair => "repair",
+        }
+    }
+
+    /// Makes what the operation is to change.
+    async fn prepare(self, world: &World, name: &str) {
+        if self == Self::Create {
+            return;
+        }
+        let fields = json!({"environment": {"STAGE": "first"}, "tags": {"team": "a"}});
+        let created = world.ask_for(name, fields).await;
+        assert_eq!(created.status, 202, "{}", created.json());
+        assert_eq!(world.ended_unseen(&created.json()).await.0, "SUCCEEDED");
+        if self == Self::Repair {
+            // What is to be repaired: one part gone, one changed.
+            world.lambda.delete_function().function_name(name).send().await.expect("deleted");
+            let retention = world.logs.put_retention_policy();
+            let retention = retention.log_group_name(format!("/aws/lambda/{name}"));
+            retention.retention_in_days(365).send().await.expect("changed");
+        }
+    }
+
+    /// Asks for the operation.
+    async fn ask(self, world: &World, name: &str) -> Answer {
+        let path = format!("/v1/functions/{name}");
+        let configuration = json!({
+            "memoryMegabytes": 512, "logRetentionDays": 7,
+            "environment": {"STAGE": "second"}, "tags": {"team": "b", "new": "y"},
+        });
+        match self {
+            Self::Create => world.ask_for(name, json!({"tags": {"team": "a"}})).await,
+            Self::UpdateConfiguration => {
+                world.api(Method::PATCH, &path, Some(&configuration)).await
+            }
+            Self::UpdateCode => {
+                world.api(Method::PATCH, &path, Some(&json!({"code": OTHER_CODE}))).await
+            }
+            Self::UpdateBoth => {
+                let mut both = configuration;
+                both["code"] = json!(OTHER_CODE);
+                world.api(Method::PATCH, &path, Some(&both)).await
+            }
+            Self::Delete => world.api(Method::DELETE, &path, None).await,
+            Self::Repair => world.api(Method::POST, &format!("{path}/repair"), None).await,
+        }
+    }
+}
+
+/// A call of a clean run: the n-th of its name.
+#[derive(Clone, Debug)]
+struct Place {
+    call: String,
+    before: usize,
+    /// The API's calls come before the operation is accepted; those of the last step decide
+    /// whether it is recorded.
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Phase {
+    Accept,
+    Step,
+    Record,
+}
+
+/// What a clean run shows: its calls, and what AWS holds before and after it. What differs from
+/// function to function is replaced by `NAME`.
+struct Clean {
+    places: Vec<Place>,
+    before: Value,
+    after: Value,
+}
+
+async fn facts(world: &World, name: &str) -> Value {
+    let role = world.role_name(name);
+    let text = world.live(name).await.facts().to_string();
+    serde_json::from_str(&text.replace(&role, "ROLE").replace(name, "NAME")).expect("JSON")
+}
+
+async fn clean_run(world: &World, act: Act) -> Clean {
+    let name = world.name("clean");
+    act.prepare(world, &name).await;
+    let before = facts(world, &name).await;
+    let prepared = world.proxy.calls(&name).len();
+    let accepted = act.ask(world, &name).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.json());
+    let ended = world.ended_unseen(&accepted.json()).await;
+    assert_eq!(ended.0, "SUCCEEDED", "a clean {}", act.name());
+
+    let calls = world.proxy.calls(&name).split_off(prepared);
+    let start = calls.iter().position(|call| call.operation == "StartExecution");
+    let start = start.expect("an execution was started");
+    // The last step begins with the last look at the operation.
+    let record = calls.iter().rposition(|call| call.name() == "dynamodb:GetItem");
+    let record = record.expect("the outcome was recorded");
+    let mut seen = BTreeMap::<String, usize>::new();
+    let places = calls.iter().enumerate().map(|(index, call)| {
+        let count = seen.entry(call.name()).or_default();
+        let before = *count;
+        *count += 1;
+        let phase = match index {
+            index if index <= start => Phase::Accept,
+            index if index >= record => Phase::Record,
+            _ => Phase::Step,
+        };
+        Place { call: call.name(), before, phase }
+    });
+    Clean { places: places.collect(), before, after: facts(world, &name).await }
+}
+
+/// A fault, and whether it goes away by itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Trouble {
+    Throttled,
+    Failed,
+    Dropped,
+    AnswerLost,
+    Denied,
+    Rejected,
+}
+
+const TROUBLES: [Trouble; 6] = [
+    Trouble::Throttled,
+    Trouble::Failed,
+    Trouble::Dropped,
+    Trouble::AnswerLost,
+    Trouble::Denied,
+    Trouble::Rejected,
+];
+
+impl Trouble {
+    fn fault(self) -> Fault {
+        match self {
+            Self::Throttled => Fault::Throttle,
+            Self::Failed => Fault::Fail,
+            Self::Dropped => Fault::Drop,
+            Self::AnswerLost => Fault::LoseAnswer,
+            Self::Denied => Fault::Refuse(403, "AccessDeniedException", "injected"),
+            Self::Rejected => Fault::Refuse(400, "InvalidParameterValueException", "injected"),
+        }
+    }
+
+    const fn is_permanent(self) -> bool {
+        match self {
+            Self::Throttled | Self::Failed | Self::Dropped | Self::AnswerLost => false,
+            Self::Denied | Self::Rejected => true,
+        }
+    }
+}
+
+/// One case: `trouble` at `place` of `act`.
+async fn case(world: &World, act: Act, clean: &Clean, place: &Place, trouble: Trouble) {
+    let name = world.name("fault");
+    act.prepare(world, &name).await;
+    // A rule counts from now on: what the preparation called is past.
+    world.proxy.inject(Rule {
+        call: place.call.clone(),
+        function: name.clone(),
+        skip: place.before,
+        times: 1,
+        fault: trouble.fault(),
+    });
+    let accepted = act.ask(world, &name).await;
+    if accepted.status != 202 {
+        assert!(trouble.is_permanent() && place.phase == Phase::Accept, "{}", accepted.json());
+        assert!(accepted.status.as_u16() >= 500 || accepted.status == 422, "{}", accepted.status);
+        assert_eq!(facts(world, &name).await, clean.before, "a refused request changed something");
+        assert!(world.proxy.is_spent(&name), "the fault was not met");
+        return;
+    }
+    let (status, rollback) = world.ended_unseen(&accepted.json()).await;
+    assert!(world.proxy.is_spent(&name), "the fault was not met");
+    let found = facts(world, &name).await;
+    match (status.as_str(), rollback.as_str()) {
+        ("SUCCEEDED", "NOT_NEEDED") => assert_eq!(found, clean.after, "not what was asked for"),
+        ("FAILED", "COMPLETE") => {
+            assert!(trouble.is_permanent(), "{trouble:?} at {place:?} was not got over");
+            assert_eq!(found, clean.before, "not what was there before");
+        }
+        // A delete and a repair only go forward: the next one finishes them.
+        ("FAILED", "INCOMPLETE") if [Act::Delete, Act::Repair].contains(&act) => {
+            assert!(trouble.is_permanent(), "{trouble:?} at {place:?} was not got over");
+            let again = act.ask(world, &name).await;
+            assert_eq!(again.status, 202, "{}", again.json());
+            assert_eq!(world.ended_unseen(&again.json()).await.0, "SUCCEEDED");
+            assert_eq!(facts(world, &name).await, clean.after);
+        }
+        other => panic!("the operation ended as {other:?}: {found:#}"),
+    }
+    // The name is usable: what is there can be deleted, what is not can be created.
+    let path = format!("/v1/functions/{name}");
+    let next = match world.api(Method::GET, &path, None).await.status.as_u16() {
+        404 => world.ask_for(&name, json!({})).await,
+        _ => world.api(Method::DELETE, &path, None).await,
+    };
+    assert_eq!(next.status, 202, "{}", next.json());
+    assert_eq!(world.ended_unseen(&next.json()).await.0, "SUCCEEDED");
+}
+
+/// What the matrix leaves out: a permanent failure to start or to record ends the execution with
+/// the operation still running, and only the reconciler, which is not here yet, goes on from there.
+fn needs_the_reconciler(place: &Place, trouble: Trouble) -> bool {
+    trouble.is_permanent()
+        && (place.phase == Phase::Record || place.call == "states:StartExecution")
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(THREADS);
+    let runtime = Arc::new(Runtime::new().expect("a runtime"));
+    let world = match runtime.block_on(World::start()) {
+        Ok(world) => Arc::new(world),
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut trials = Vec::new();
+    for act in ACTS {
+        let clean = Arc::new(runtime.block_on(clean_run(&world, act)));
+        for place in &clean.places {
+            for trouble in TROUBLES {
+                if needs_the_reconciler(place, trouble) {
+                    continue;
+                }
+                let (world, runtime) = (Arc::clone(&world), Arc::clone(&runtime));
+                let (clean, place) = (Arc::clone(&clean), place.clone());
+                let name =
+                    format!("{}/{}#{}/{trouble:?}", act.name(), place.call, place.before + 1);
+                trials.push(Trial::test(name, move || {
+                    runtime.block_on(case(&world, act, &clean, &place, trouble));
+                    Ok(())
+                }));
+            }
+        }
+    }
+    println!("{} cases", trials.len());
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if let Err(error) = runtime.block_on(world.stop()) {
+        eprintln!("error: {error}");
+        return ExitCode::FAILURE;
+    }
+    conclusion.exit_code()
+}
