@@ -13,14 +13,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use formation_local::client::Answer;
-use formation_tests::{Fault, Rule, World};
+use formation_tests::{Fault, Rule, World, run};
 use http::Method;
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Trial;
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
-
-/// Cases mostly wait for local AWS, so more of them run at once than there are cores.
-const THREADS: usize = 8;
 
 const OTHER_CODE: &str = "export const handler = async () => 'second';";
 
@@ -100,20 +96,22 @@ impl Act {
     }
 }
 
-/// A call of a clean run: the n-th of its name.
+/// A call of a clean run.
 #[derive(Clone, Debug)]
 struct Place {
     call: String,
+    /// How many calls of this name come before it.
     before: usize,
-    /// The API's calls come before the operation is accepted; those of the last step decide
-    /// whether it is recorded.
     phase: Phase,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Phase {
+    /// The API's calls, until the execution is started.
     Accept,
+    /// The steps' calls.
     Step,
+    /// The last step's calls, which record the outcome.
     Record,
 }
 
@@ -259,40 +257,25 @@ fn needs_the_reconciler(place: &Place, trouble: Trouble) -> bool {
 }
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(THREADS);
-    let runtime = Arc::new(Runtime::new().expect("a runtime"));
-    let world = match runtime.block_on(World::start()) {
-        Ok(world) => Arc::new(world),
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let mut trials = Vec::new();
-    for act in ACTS {
-        let clean = Arc::new(runtime.block_on(clean_run(&world, act)));
-        for place in &clean.places {
-            for trouble in TROUBLES {
-                if needs_the_reconciler(place, trouble) {
-                    continue;
+    run(|world, runtime| {
+        let mut trials = Vec::new();
+        for act in ACTS {
+            let clean = Arc::new(runtime.block_on(clean_run(world, act)));
+            for place in &clean.places {
+                let troubles = TROUBLES.into_iter();
+                for trouble in troubles.filter(|trouble| !needs_the_reconciler(place, *trouble)) {
+                    let (world, runtime) = (Arc::clone(world), Arc::clone(runtime));
+                    let (clean, place) = (Arc::clone(&clean), place.clone());
+                    let name =
+                        format!("{}/{}#{}/{trouble:?}", act.name(), place.call, place.before + 1);
+                    trials.push(Trial::test(name, move || {
+                        runtime.block_on(case(&world, act, &clean, &place, trouble));
+                        Ok(())
+                    }));
                 }
-                let (world, runtime) = (Arc::clone(&world), Arc::clone(&runtime));
-                let (clean, place) = (Arc::clone(&clean), place.clone());
-                let name =
-                    format!("{}/{}#{}/{trouble:?}", act.name(), place.call, place.before + 1);
-                trials.push(Trial::test(name, move || {
-                    runtime.block_on(case(&world, act, &clean, &place, trouble));
-                    Ok(())
-                }));
             }
         }
-    }
-    println!("{} cases", trials.len());
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    if let Err(error) = runtime.block_on(world.stop()) {
-        eprintln!("error: {error}");
-        return ExitCode::FAILURE;
-    }
-    conclusion.exit_code()
+        println!("{} cases", trials.len());
+        trials
+    })
 }

@@ -180,6 +180,26 @@ pub async fn code_from_s3_is_taken_over_when_it_is_accepted(world: &World) {
     assert_eq!(world.client.invoke(&name, &json!({})).await.unwrap(), "first");
 }
 
+pub async fn code_that_is_too_large_to_be_read_is_copied_within_s3(world: &World) {
+    let name = world.name("large");
+    let key = format!("{name}.zip");
+    let source = format!("export const handler = () => 'large'; // {}", "x".repeat(17 << 20));
+    let archive = bundle::from_source("index.mjs", &source).unwrap();
+    let put = world.s3.put_object().bucket(CODE_BUCKET).key(&key);
+    // Local AWS keeps the source's checksum in a copy and computes none of its own.
+    let put = put.checksum_sha256(bundle::sha256(&archive)).body(archive.clone().into());
+    put.send().await.unwrap();
+
+    let operation =
+        world.create(&name, json!({"code": {"s3Bucket": CODE_BUCKET, "s3Key": key}})).await;
+    assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
+    let path = format!("/v1/functions/{name}");
+    let code = world.api(Method::GET, &path, None).await.json()["code"].clone();
+    assert_eq!(code, json!({"sha256": bundle::sha256(&archive), "sizeBytes": archive.len()}));
+    assert_eq!(world.client.invoke(&name, &json!({})).await.unwrap(), "large");
+    assert_eq!(world.bundle_states(&name).await, ["kept"]);
+}
+
 pub async fn delete_removes_all_parts_and_frees_the_name(world: &World) {
     let name = world.name("deleted");
     world.create(&name, json!({})).await;

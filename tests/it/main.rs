@@ -1,7 +1,7 @@
 //! The end-to-end tests: the real template, state machine and Lambdas on a local AWS that is
 //! started once for all of them.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
+#![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod lifecycle;
 mod ownership;
@@ -16,18 +16,14 @@ mod update;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use formation_tests::World;
-use libtest_mimic::{Arguments, Trial};
-use tokio::runtime::Runtime;
-
-/// Tests mostly wait for local AWS, so more of them run at once than there are cores.
-const THREADS: usize = 8;
+use formation_tests::run;
+use libtest_mimic::Trial;
 
 /// Trials named as their functions; each gets the world.
 macro_rules! trials {
     ($world:ident, $runtime:ident: $($module:ident::$test:ident,)*) => {
         vec![$({
-            let (world, runtime) = (Arc::clone(&$world), Arc::clone(&$runtime));
+            let (world, runtime) = (Arc::clone($world), Arc::clone($runtime));
             Trial::test(concat!(stringify!($module), "::", stringify!($test)), move || {
                 runtime.block_on($module::$test(&world));
                 Ok(())
@@ -37,61 +33,48 @@ macro_rules! trials {
 }
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(THREADS);
-    let runtime = Arc::new(Runtime::new().expect("a runtime"));
-    let world = match runtime.block_on(World::start()) {
-        Ok(world) => Arc::new(world),
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::FAILURE;
+    run(|world, runtime| {
+        trials! { world, runtime:
+            lifecycle::the_original_examples_function_answers_and_everything_is_as_designed,
+            lifecycle::every_field_reaches_aws,
+            lifecycle::code_from_s3_is_taken_over_when_it_is_accepted,
+            lifecycle::code_that_is_too_large_to_be_read_is_copied_within_s3,
+            lifecycle::delete_removes_all_parts_and_frees_the_name,
+            lifecycle::lists_are_ordered_paged_and_filtered,
+            lifecycle::eight_simultaneous_creates_of_one_name_give_one_operation,
+            ownership::a_foreign_function_makes_the_create_fail_and_stays_untouched,
+            ownership::a_foreign_log_group_makes_the_create_fail_and_stays_untouched,
+            ownership::a_foreign_role_makes_the_create_fail_and_stays_untouched,
+            permissions::no_step_can_do_another_steps_work,
+            permissions::an_unsigned_request_is_forbidden,
+            refusals::an_invalid_function_is_refused_with_every_problem,
+            refusals::a_body_that_is_not_json_is_refused,
+            refusals::what_does_not_exist_is_not_found,
+            refusals::a_busy_function_is_a_conflict,
+            refusals::a_protected_function_is_not_deleted,
+            refusals::a_reference_to_a_missing_object_is_refused_with_its_pointer,
+            replay::an_answer_lost_by_any_call_of_a_create_or_delete_is_made_good,
+            replay::a_step_that_runs_twice_writes_once_and_answers_the_same,
+            replay::a_superseded_attempt_does_nothing,
+            state_machine::names_follow_from_the_states,
+            state_machine::errors_are_those_of_the_code,
+            state_machine::the_page_in_docs_is_drawn_from_it,
+            state_machine::nothing_acts_after_its_undo_has_begun,
+            state_machine::the_time_limit_exceeds_all_attempts_and_waits,
+            template::every_lambda_has_a_role_of_its_own_with_just_its_calls,
+            template::what_local_aws_cannot_evaluate_is_in_the_template,
+            template::every_route_is_authorised_and_handled,
+            template::logs_and_records_are_kept_as_designed,
+            undo::a_create_that_lambda_refuses_is_undone_and_the_name_is_free,
+            undo::a_create_waits_for_its_role_with_few_refused_calls,
+            undo::an_undo_that_fails_leaves_a_record_of_what_is_left,
+            update::an_update_changes_what_differs_and_nothing_else,
+            update::a_change_that_changes_nothing_is_no_operation,
+            update::put_creates_and_replaces_on_condition,
+            update::an_update_that_fails_leaves_the_last_good_state,
+            update::a_restore_that_fails_can_be_repaired,
+            update::a_repair_brings_back_what_was_deleted_or_changed_behind_our_back,
+            update::a_repair_finishes_undoing_a_create,
         }
-    };
-    let trials = trials! { world, runtime:
-        lifecycle::the_original_examples_function_answers_and_everything_is_as_designed,
-        lifecycle::every_field_reaches_aws,
-        lifecycle::code_from_s3_is_taken_over_when_it_is_accepted,
-        lifecycle::delete_removes_all_parts_and_frees_the_name,
-        lifecycle::lists_are_ordered_paged_and_filtered,
-        lifecycle::eight_simultaneous_creates_of_one_name_give_one_operation,
-        ownership::a_foreign_function_makes_the_create_fail_and_stays_untouched,
-        ownership::a_foreign_log_group_makes_the_create_fail_and_stays_untouched,
-        ownership::a_foreign_role_makes_the_create_fail_and_stays_untouched,
-        permissions::no_step_can_do_another_steps_work,
-        permissions::an_unsigned_request_is_forbidden,
-        refusals::an_invalid_function_is_refused_with_every_problem,
-        refusals::a_body_that_is_not_json_is_refused,
-        refusals::what_does_not_exist_is_not_found,
-        refusals::a_busy_function_is_a_conflict,
-        refusals::a_protected_function_is_not_deleted,
-        refusals::a_reference_to_a_missing_object_is_refused_with_its_pointer,
-        replay::an_answer_lost_by_any_call_of_a_create_or_delete_is_made_good,
-        replay::a_step_that_runs_twice_writes_once_and_answers_the_same,
-        replay::a_superseded_attempt_does_nothing,
-        state_machine::names_follow_from_the_states,
-        state_machine::errors_are_those_of_the_code,
-        state_machine::the_page_in_docs_is_drawn_from_it,
-        state_machine::nothing_acts_after_its_undo_has_begun,
-        state_machine::the_time_limit_exceeds_all_attempts_and_waits,
-        template::every_lambda_has_a_role_of_its_own_with_just_its_calls,
-        template::what_local_aws_cannot_evaluate_is_in_the_template,
-        template::every_route_is_authorised_and_handled,
-        template::logs_and_records_are_kept_as_designed,
-        undo::a_create_that_lambda_refuses_is_undone_and_the_name_is_free,
-        undo::a_create_waits_for_its_role_with_few_refused_calls,
-        undo::an_undo_that_fails_leaves_a_record_of_what_is_left,
-        update::an_update_changes_what_differs_and_nothing_else,
-        update::a_change_that_changes_nothing_is_no_operation,
-        update::put_creates_and_replaces_on_condition,
-        update::an_update_that_fails_leaves_the_last_good_state,
-        update::a_restore_that_fails_can_be_repaired,
-        update::a_repair_brings_back_what_was_deleted_or_changed_behind_our_back,
-        update::a_repair_finishes_undoing_a_create,
-    };
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    if let Err(error) = runtime.block_on(world.stop()) {
-        eprintln!("error: {error}");
-        return ExitCode::FAILURE;
-    }
-    conclusion.exit_code()
+    })
 }

@@ -7,4 +7,4 @@ pub mod proxy;
 pub mod world;
 
 pub use proxy::{Call, Fault, Proxy, Rule};
-pub use world::{Live, World};
+pub use world::{Live, World, run};

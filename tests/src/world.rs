@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
@@ -11,9 +13,11 @@ use formation_local::client::Answer;
 use formation_local::ministack::free_port;
 use formation_local::{Client, LocalError, MiniStack, Options, Project, REGION, Stack, deploy};
 use http::Method;
+use libtest_mimic::{Arguments, Trial};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 use tokio::time::sleep;
 
 use crate::proxy::Proxy;
@@ -23,6 +27,9 @@ const WAIT_SCALE: f64 = 0.02;
 /// Nothing that a test waits for takes longer.
 const LIMIT: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Tests mostly wait for local AWS, so more of them run at once than there are cores.
+const THREADS: usize = 8;
 
 /// A bucket that the stack takes code from.
 pub const CODE_BUCKET: &str = "formation-test-code";
@@ -372,6 +379,26 @@ impl World {
         }
         panic!("the stack has no Lambda {logical_id}");
     }
+}
+
+/// Starts a world, runs the trials that `list` makes for it, several at once, and ends the world.
+pub fn run(list: impl FnOnce(&Arc<World>, &Arc<Runtime>) -> Vec<Trial>) -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(THREADS);
+    let runtime = Arc::new(Runtime::new().expect("a runtime"));
+    let world = match runtime.block_on(World::start()) {
+        Ok(world) => Arc::new(world),
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let conclusion = libtest_mimic::run(&arguments, list(&world, &runtime));
+    if let Err(error) = runtime.block_on(world.stop()) {
+        eprintln!("error: {error}");
+        return ExitCode::FAILURE;
+    }
+    conclusion.exit_code()
 }
 
 /// A policy as IAM returns it: URL-encoded JSON.

@@ -4,7 +4,11 @@
 //! `expired` once none does; the bucket's lifecycle removes pending and expired ones after 7 days.
 //! So a rollback never finds its code gone, and nothing that was refused stays.
 
+use std::time::Duration;
+
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Config;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
@@ -27,6 +31,10 @@ const COPY_SOURCE: &AsciiSet =
 /// Objects up to this size are read and checked like an archive in the request; larger ones are
 /// copied within S3, unseen.
 const READ_UP_TO_BYTES: i64 = 16 * 1024 * 1024;
+
+/// A copy of the largest object that is accepted takes longer than other calls, and must still end
+/// before the caller's request does.
+const COPY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Which state a stored bundle is in, for the bucket's lifecycle.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -235,6 +243,10 @@ impl Bundles {
         object: &S3Object,
         head: &HeadObjectOutput,
     ) -> Result<Bundle, Refusal> {
+        let copy_timeout = TimeoutConfig::builder()
+            .operation_attempt_timeout(COPY_TIMEOUT)
+            .operation_timeout(COPY_TIMEOUT)
+            .build();
         let copied = self
             .client
             .copy_object()
@@ -246,6 +258,8 @@ impl Bundles {
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
             .tagging_directive(TaggingDirective::Replace)
             .tagging(BundleState::Pending.as_query())
+            .customize()
+            .config_override(Config::builder().timeout_config(copy_timeout))
             .send()
             .await
             .map_err(|error| source_problem("s3:CopyObject", error))?;

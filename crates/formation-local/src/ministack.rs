@@ -47,6 +47,10 @@ impl MiniStack {
         let program = project.tool("ministack")?;
         let folder = &options.folder;
         let temporary = folder.join("tmp");
+        // It leaves the code of its Lambdas behind.
+        if temporary.exists() {
+            std::fs::remove_dir_all(&temporary).map_err(LocalError::file(&temporary))?;
+        }
         std::fs::create_dir_all(&temporary).map_err(LocalError::file(&temporary))?;
         let log_path = folder.join("ministack.log");
         let log = File::create(&log_path).map_err(LocalError::file(&log_path))?;
