@@ -110,7 +110,8 @@ pub struct Failure {
     pub step: String,
     /// The name of the error.
     pub error: String,
-    /// For a Lambda's error: JSON text with `errorMessage`.
+    /// For a Lambda's error: JSON text with `errorMessage`. Step Functions' own errors may have none.
+    #[serde(default)]
     pub cause: String,
 }
 
@@ -354,7 +355,13 @@ mod tests {
         assert_eq!(error.code, "UNEXPECTED");
         assert!(error.message.contains("Runtime.ExitError"), "{}", error.message);
         assert!(!error.message.contains("s3cr3t"), "{}", error.message);
-        assert_eq!(failure("States.Timeout", "").code, "TIMED_OUT");
+    }
+
+    #[test]
+    fn a_timeout_needs_no_cause() {
+        let failure = json!({"step": "Ensure role", "error": "States.Timeout"});
+        let failure: Failure = serde_json::from_value(failure).unwrap();
+        assert_eq!(failure.to_operation_error().code, "TIMED_OUT");
     }
 
     #[test]
