@@ -152,7 +152,10 @@ impl Control {
         };
         let etag = etag(operation.revision, operation_id);
         let claimed = self.claim(&function, FunctionStatus::Updating, &operation).await;
-        if claimed.is_err() && bundle != *current {
+        // Only once it is decided: after an unclear answer the operation may well be running.
+        if let Err(Refusal::OperationInProgress { .. } | Refusal::FunctionNotFound(_)) = &claimed
+            && bundle != *current
+        {
             self.bundles.discard(&bundle).await;
         }
         claimed?;
