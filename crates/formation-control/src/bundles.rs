@@ -103,10 +103,13 @@ impl Bundles {
                 let detail = "there is no code yet; send it".to_owned();
                 invalid("/code", FieldProblemCode::Required, detail)
             }),
-            CodeSource::Archive(archive) => match same(&bundle::sha256(archive)) {
-                Some(same) => Ok(same),
-                None => self.put(key, archive.clone()).await,
-            },
+            CodeSource::Archive(archive) => {
+                let sha256 = bundle::sha256(archive);
+                match same(&sha256) {
+                    Some(same) => Ok(same),
+                    None => self.put(key, archive.clone(), sha256).await,
+                }
+            }
             CodeSource::S3(object) => {
                 let stored = self.fetch(key, object).await?;
                 let Some(same) = same(&stored.sha256) else { return Ok(stored) };
@@ -159,8 +162,7 @@ impl Bundles {
         }
     }
 
-    async fn put(&self, key: String, archive: Vec<u8>) -> Result<Bundle, Refusal> {
-        let sha256 = bundle::sha256(&archive);
+    async fn put(&self, key: String, archive: Vec<u8>, sha256: String) -> Result<Bundle, Refusal> {
         let size_bytes = archive.len() as u64;
         let stored = self
             .client
@@ -198,7 +200,8 @@ impl Bundles {
                 let code = FieldProblemCode::InvalidFormat;
                 return Err(invalid("/code/s3Key", code, error.to_string()));
             }
-            return self.put(key, archive).await;
+            let sha256 = bundle::sha256(&archive);
+            return self.put(key, archive, sha256).await;
         }
         self.copy(key, object, &head).await
     }
