@@ -37,7 +37,9 @@ pub async fn every_lambda_has_a_role_of_its_own_with_just_its_calls(world: &Worl
         ("RemoveLogGroupFunction", vec!["logs"]),
         ("RecordSuccessFunction", vec!["dynamodb", "s3"]),
         ("RecordFailureFunction", vec!["dynamodb", "s3"]),
-        ("ApiFunction", vec!["dynamodb", "s3", "states"]),
+        ("IntakeFunction", vec!["dynamodb", "events", "s3", "sqs", "states"]),
+        ("ReconcileFunction", vec!["dynamodb", "events", "iam", "lambda", "logs", "states"]),
+        ("ApiFunction", vec!["dynamodb", "iam", "lambda", "logs", "s3", "states"]),
     ];
     let functions = of_type(world, "AWS::Serverless::Function");
     assert_eq!(functions.len(), services.len());

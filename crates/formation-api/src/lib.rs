@@ -1,23 +1,48 @@
 //! The HTTP door: routes, requests and answers. What a request does is `formation-control`'s.
 
 mod caller;
+mod change;
+mod extract;
 mod functions;
 mod json;
+pub mod openapi;
+mod outcome;
 mod precondition;
 mod problem;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::routing::{get, post};
 use formation_control::Control;
+use formation_resources::Comparer;
+use lambda_http::request::RequestContext;
+use tracing::Instrument;
 
+use crate::outcome::Waits;
 use crate::problem::ApiError;
 
+/// What the routes work with.
+#[derive(Debug)]
+pub struct App {
+    control: Control,
+    comparer: Comparer,
+    waits: Waits,
+}
+
+impl App {
+    /// The API of `control`; `comparer` looks for drift.
+    pub fn new(control: Control, comparer: Comparer) -> Self {
+        Self { control, comparer, waits: Waits::default() }
+    }
+}
+
 /// The API as a service. Every route that is here must be in `infra/template.yaml` too, where it
-/// gets its authorisation.
-pub fn router(control: Arc<Control>) -> Router {
+/// gets its authorisation, and in [`openapi::ROUTES`], which describes it.
+pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/v1/functions", get(functions::list).post(functions::create))
         .route(
@@ -28,13 +53,37 @@ pub fn router(control: Arc<Control>) -> Router {
                 .delete(functions::delete),
         )
         .route("/v1/functions/{function_name}/repair", post(functions::repair))
+        .route("/v1/functions/{function_name}/drift", get(functions::drift))
+        .route("/v1/functions/{function_name}/operations", get(functions::list_operations))
         .route(
             "/v1/functions/{function_name}/operations/{operation_id}",
             get(functions::describe_operation),
         )
+        .route(
+            "/v1/functions/{function_name}/operations/{operation_id}/cancel",
+            post(functions::cancel),
+        )
+        .route("/v1/openapi.json", get(openapi::serve))
         .fallback(async || ApiError::RouteNotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-        // Lambda's own limit, 6 MB, comes first.
+        .layer(from_fn(log_request))
+        // Lambda's own limit, 6 MB, comes first; where it does not, `json` has it.
         .layer(DefaultBodyLimit::disable())
-        .with_state(control)
+        .with_state(app)
+}
+
+/// One line for each request, and the request's id on every line that is logged under way.
+async fn log_request(request: Request, next: Next) -> Response {
+    let request_id = match request.extensions().get() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+        _ => None,
+    };
+    let span = tracing::info_span!("request", requestId = request_id);
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let response = next.run(request).instrument(span.clone()).await;
+    span.in_scope(|| {
+        tracing::info!(%method, path, status = response.status().as_u16(), "answered");
+    });
+    response
 }

@@ -2,37 +2,27 @@
 
 use std::sync::Arc;
 
-use formation_api::router;
+use formation_api::{App, router};
 use formation_aws::sdk_config;
-use formation_control::environment::{BadVariable, init_log, required_var, stack_identity};
-use formation_control::{Bundles, Control, Executions, Records};
-use formation_model::Defaults;
+use formation_control::environment::{control, init_log, required_var, stack_identity};
+use formation_resources::Comparer;
+use formation_resources::role::RoleSettings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     init_log();
 
     let config = sdk_config();
-    let stack = stack_identity()?;
-    let architecture = required_var("DEFAULT_ARCHITECTURE")?;
-    let code_buckets = required_var("CODE_BUCKETS")?;
-    let control = Control {
-        defaults: Defaults {
-            architecture: architecture.parse().map_err(|()| BadVariable("DEFAULT_ARCHITECTURE"))?,
+    let comparer = Comparer {
+        iam: aws_sdk_iam::Client::new(&config),
+        logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+        lambda: aws_sdk_lambda::Client::new(&config),
+        settings: RoleSettings {
+            stack: stack_identity()?,
+            boundary_arn: required_var("PERMISSIONS_BOUNDARY_ARN")?,
         },
-        records: Records::new(aws_sdk_dynamodb::Client::new(&config), required_var("TABLE_NAME")?),
-        bundles: Bundles::new(
-            aws_sdk_s3::Client::new(&config),
-            required_var("ARTIFACT_BUCKET")?,
-            &stack.account_id,
-            code_buckets.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
-        ),
-        executions: Executions::new(
-            aws_sdk_sfn::Client::new(&config),
-            required_var("STATE_MACHINE_ARN")?,
-        ),
-        stack,
     };
+    let app = App::new(control(&config)?, comparer);
 
-    lambda_http::run(router(Arc::new(control))).await
+    lambda_http::run(router(Arc::new(app))).await
 }

@@ -53,7 +53,8 @@ impl<S: Sync> FromRequestParts<S> for Precondition {
     }
 }
 
-fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<String>, ApiError> {
+/// The text of a header, if it is there.
+pub(crate) fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<String>, ApiError> {
     let Some(value) = headers.get(&name) else { return Ok(None) };
     match value.to_str() {
         Ok(text) => Ok(Some(text.trim().to_owned())),

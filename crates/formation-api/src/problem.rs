@@ -3,9 +3,13 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use formation_control::Refusal;
-use formation_model::{FieldProblem, FieldProblemCode, FunctionName, OperationId, ProblemCode};
+use formation_model::{
+    ErrorName, FieldProblem, FieldProblemCode, FunctionName, Operation, OperationId, ProblemCode, Rollback,
+};
+use formation_resources::ResourceError;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::functions::operation_path;
@@ -21,6 +25,12 @@ pub(crate) enum ApiError {
     MalformedJson(String),
     /// The body is declared as something else.
     UnsupportedMediaType,
+    /// The body is larger than Lambda takes.
+    BodyTooLarge,
+    /// The operation that was waited for has failed.
+    OperationFailed(Box<Operation>),
+    /// AWS could not be compared with the record.
+    Comparison(ResourceError),
     /// A query parameter is unknown or has no such value.
     InvalidParameter(String),
     /// PUT needs a condition.
@@ -43,20 +53,30 @@ impl From<Refusal> for ApiError {
     }
 }
 
-/// The body of a problem.
-#[derive(Serialize)]
+/// The body of a problem (RFC 9457).
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Problem {
+pub(crate) struct Problem {
+    /// `about:blank`: the code tells what it is.
     #[serde(rename = "type")]
     problem_type: &'static str,
+    /// The same for every problem of this code.
     title: &'static str,
+    /// The HTTP status.
     status: u16,
+    /// What is wrong with this request, and what to do about it.
     detail: String,
+    /// Stable name of the problem, for programs.
     code: ProblemCode,
+    /// Everything that is wrong with the function, where that is the problem.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldProblem>,
+    /// The operation that runs, or that has failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     operation: Option<OperationId>,
+    /// What became of the changes of an operation that has failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rollback: Option<Rollback>,
 }
 
 impl IntoResponse for ApiError {
@@ -68,6 +88,24 @@ impl IntoResponse for ApiError {
                 ProblemCode::UnsupportedMediaType,
                 "send the body with Content-Type: application/json".to_owned(),
             ),
+            Self::BodyTooLarge => (
+                ProblemCode::BodyTooLarge,
+                "a body must not be larger than 6 MB; put larger code into S3".to_owned(),
+            ),
+            Self::OperationFailed(operation) => {
+                let error = operation.error.as_ref();
+                let code = error.map_or(ProblemCode::Unexpected, |error| {
+                    ProblemCode::of_failure(&error.code)
+                });
+                (code, error.map(|error| error.message.clone()).unwrap_or_default())
+            }
+            Self::Comparison(error) => match error.name() {
+                ErrorName::Throttled | ErrorName::Transient | ErrorName::NotReady => (
+                    ProblemCode::ServiceUnavailable,
+                    "AWS cannot be asked now; try again".to_owned(),
+                ),
+                _ => (ProblemCode::InternalError, String::new()),
+            },
             Self::InvalidParameter(reason) => (ProblemCode::InvalidParameter, reason.clone()),
             Self::PreconditionRequired => (
                 ProblemCode::PreconditionRequired,
@@ -104,6 +142,7 @@ impl IntoResponse for ApiError {
             code,
             errors: Vec::new(),
             operation: None,
+            rollback: None,
         };
         let mut response = Response::new(Body::empty());
         let headers = response.headers_mut();
@@ -114,6 +153,14 @@ impl IntoResponse for ApiError {
                 problem.operation = Some(operation);
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
                 if let Ok(path) = HeaderValue::try_from(operation_path(&function, operation)) {
+                    headers.insert("operation-location", path);
+                }
+            }
+            Self::OperationFailed(operation) => {
+                problem.operation = Some(operation.operation_id);
+                problem.rollback = Some(operation.rollback);
+                let path = operation_path(&operation.function_name, operation.operation_id);
+                if let Ok(path) = HeaderValue::try_from(path) {
                     headers.insert("operation-location", path);
                 }
             }
@@ -141,6 +188,7 @@ impl ApiError {
                 let cause = std::error::Error::source(refusal).map(ToString::to_string);
                 tracing::error!(cause, "{refusal}");
             }
+            Self::Comparison(error) => tracing::error!("the comparison with AWS failed: {error}"),
             _ => tracing::error!("the request has no verified caller: are the routes authorised?"),
         }
     }

@@ -114,6 +114,17 @@ impl AwsError {
         }
     }
 
+    /// An answer of AWS that leaves out what was asked for because calls come too fast.
+    pub fn throttled(call: &'static str) -> Self {
+        Self {
+            call,
+            kind: ErrorKind::Throttled,
+            code: None,
+            message: "AWS left out a part of its answer".to_owned(),
+            request_id: None,
+        }
+    }
+
     /// Whether AWS answered with this error code.
     pub fn has_code(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)

@@ -14,7 +14,7 @@ use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, Tag, Tagging, TaggingDirective};
 use formation_aws::{AwsError, ErrorKind};
-use formation_model::bundle::{self, MAX_UNZIPPED_BYTES};
+use formation_model::bundle::{self, CodeSummary, MAX_UNZIPPED_BYTES};
 use formation_model::names::bundle_key;
 use formation_model::request::S3Object;
 use formation_model::{
@@ -99,10 +99,7 @@ impl Bundles {
         let key = bundle_key(function, operation);
         let same = |sha256: &str| current.filter(|current| current.sha256 == sha256).cloned();
         match source {
-            CodeSource::Unchanged => current.cloned().ok_or_else(|| {
-                let detail = "there is no code yet; send it".to_owned();
-                invalid("/code", FieldProblemCode::Required, detail)
-            }),
+            CodeSource::Unchanged => unchanged(current).cloned(),
             CodeSource::Archive(archive) => {
                 let sha256 = bundle::sha256(archive);
                 match same(&sha256) {
@@ -116,6 +113,34 @@ impl Bundles {
                 self.discard(&stored).await;
                 Ok(same)
             }
+        }
+    }
+
+    /// What [`Bundles::store`] would store, with every check and without storing it. The digest of
+    /// an object that is too large to be read is not known before S3 has copied it: it is empty.
+    ///
+    /// # Errors
+    /// As for [`Bundles::store`].
+    pub async fn preview(
+        &self,
+        source: &CodeSource,
+        current: Option<&Bundle>,
+    ) -> Result<CodeSummary, Refusal> {
+        let summary = |archive: &[u8]| CodeSummary {
+            sha256: bundle::sha256(archive),
+            size_bytes: archive.len() as u64,
+        };
+        match source {
+            CodeSource::Unchanged => Ok(unchanged(current)?.into()),
+            CodeSource::Archive(archive) => Ok(summary(archive)),
+            CodeSource::S3(object) => match self.check_source(object).await? {
+                Source::Read(archive) => Ok(summary(&archive)),
+                Source::Large(head) => {
+                    let size_bytes = u64::try_from(head.content_length().unwrap_or_default());
+                    let size_bytes = size_bytes.unwrap_or_default();
+                    Ok(CodeSummary { sha256: String::new(), size_bytes })
+                }
+            },
         }
     }
 
@@ -181,6 +206,17 @@ impl Bundles {
 
     /// Takes over the user's object: its bytes as they are now, whatever becomes of it later.
     async fn fetch(&self, key: String, object: &S3Object) -> Result<Bundle, Refusal> {
+        match self.check_source(object).await? {
+            Source::Read(archive) => {
+                let sha256 = bundle::sha256(&archive);
+                self.put(key, archive, sha256).await
+            }
+            Source::Large(head) => self.copy(key, object, &head).await,
+        }
+    }
+
+    /// Checks the user's object as far as it can be read.
+    async fn check_source(&self, object: &S3Object) -> Result<Source, Refusal> {
         if !self.code_buckets.contains(&object.bucket) {
             let detail = match self.code_buckets.as_slice() {
                 [] => "this stack takes no code from S3: its parameter CodeBuckets is empty".into(),
@@ -200,10 +236,9 @@ impl Bundles {
                 let code = FieldProblemCode::InvalidFormat;
                 return Err(invalid("/code/s3Key", code, error.to_string()));
             }
-            let sha256 = bundle::sha256(&archive);
-            return self.put(key, archive, sha256).await;
+            return Ok(Source::Read(archive));
         }
-        self.copy(key, object, &head).await
+        Ok(Source::Large(Box::new(head)))
     }
 
     async fn head_source(&self, object: &S3Object) -> Result<HeadObjectOutput, Refusal> {
@@ -281,6 +316,21 @@ impl Bundles {
         let size_bytes = u64::try_from(stored.content_length.unwrap_or_default());
         Ok(Bundle { sha256, size_bytes: size_bytes.unwrap_or_default(), key, version })
     }
+}
+
+/// The user's object.
+enum Source {
+    /// Its bytes, which are a code bundle.
+    Read(Vec<u8>),
+    /// It is too large to be read.
+    Large(Box<HeadObjectOutput>),
+}
+
+fn unchanged(current: Option<&Bundle>) -> Result<&Bundle, Refusal> {
+    current.ok_or_else(|| {
+        let detail = "there is no code yet; send it".to_owned();
+        invalid("/code", FieldProblemCode::Required, detail)
+    })
 }
 
 fn copy_source(object: &S3Object) -> String {

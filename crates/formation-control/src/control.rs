@@ -1,15 +1,21 @@
 //! Accepting and reading operations.
 
-use formation_model::function::{Drift, Function, Resources};
+use formation_model::bundle::CodeSummary;
+use formation_model::function::{Function, Resources};
+use formation_model::operation::{CANCELLED, OperationError};
 use formation_model::{
-    Defaults, FieldProblem, FunctionName, FunctionRequest, FunctionSpec, FunctionStatus, Operation,
-    OperationId, OperationKind, OperationStatus, Rollback, StackIdentity,
+    Defaults, Drift, FieldProblem, FunctionName, FunctionRequest, FunctionSpec, FunctionStatus,
+    Lane, Operation, OperationId, OperationKind, OperationStatus, Plan, Rollback, StackIdentity,
 };
 use jiff::Timestamp;
 
 use crate::bundles::Bundles;
 use crate::executions::Executions;
-use crate::records::{Claim, FunctionRecord, ListFilter, OperationRecord, Records, etag};
+use crate::history;
+use crate::records::{
+    Claim, FunctionRecord, IdempotencyRecord, ListFilter, OperationRecord, Records, RequestKey,
+    START_GRACE, etag,
+};
 use crate::refusal::Refusal;
 
 /// Everything that a door needs.
@@ -27,13 +33,33 @@ pub struct Control {
     pub executions: Executions,
 }
 
-/// An operation that was accepted, and is running.
+/// Who asks for a change.
+#[derive(Clone, Debug)]
+pub struct Requester {
+    /// The verified caller, for `requestedBy`.
+    pub caller: String,
+    /// The key under which the request may be repeated.
+    pub key: Option<RequestKey>,
+    /// Whether only to tell what would be done.
+    pub dry_run: bool,
+}
+
+impl Requester {
+    /// The stack itself, when it heals or repairs.
+    pub fn formation() -> Self {
+        Self { caller: "formation:reconcile".to_owned(), key: None, dry_run: false }
+    }
+}
+
+/// An operation that was accepted.
 #[derive(Debug)]
 pub struct Accepted {
-    /// The operation.
+    /// The operation: running, unless the request is a replay.
     pub operation: Operation,
     /// The entity tag that the function has if the operation succeeds; none after a delete.
     pub etag: Option<String>,
+    /// Whether the request was accepted earlier, under the same key.
+    pub replayed: bool,
 }
 
 /// One page of functions as their users see them.
@@ -45,6 +71,15 @@ pub struct FunctionPage {
     pub next_token: Option<String>,
 }
 
+/// One page of operations as their users see them.
+#[derive(Debug)]
+pub struct Operations {
+    /// The operations, newest first.
+    pub operations: Vec<Operation>,
+    /// Where the next page begins; none on the last.
+    pub next_token: Option<String>,
+}
+
 /// What became of a request to change a function.
 #[derive(Debug)]
 pub enum Changed {
@@ -52,6 +87,8 @@ pub enum Changed {
     Accepted(Box<Accepted>),
     /// It is as asked already; with its entity tag.
     Already(Box<Function>, String),
+    /// What would be done: the request was a dry run.
+    Planned(Box<Plan>),
 }
 
 /// What a caller expects of a function, as HTTP's conditional requests have it.
@@ -81,12 +118,21 @@ impl Control {
     pub async fn create(
         &self,
         request: FunctionRequest,
-        requested_by: &str,
-    ) -> Result<Accepted, Refusal> {
+        requester: &Requester,
+    ) -> Result<Changed, Refusal> {
         let name = request.function_name.clone();
         // The claim below decides. This look spares storing code for a name that is taken.
-        if let Some(function) = self.records.function(&name).await? {
-            return Err(taken(function));
+        let function = match self.look(&name, requester).await? {
+            Seen::Replayed(accepted) => return Ok(Changed::Accepted(accepted)),
+            Seen::Function(function) => function,
+        };
+        if let Some(function) = function {
+            return Err(taken(*function));
+        }
+        if requester.dry_run {
+            let code = self.bundles.preview(&request.code, None).await?;
+            let target = request.with_code(code);
+            return Ok(planned(OperationKind::Create, &name, None, Some(&target)));
         }
 
         let operation_id = OperationId::generate();
@@ -95,7 +141,7 @@ impl Control {
         let operation = OperationRecord {
             target: Some(spec.clone()),
             revision: 1,
-            ..running(OperationKind::Create, operation_id, name.clone(), requested_by)
+            ..running(OperationKind::Create, operation_id, name.clone(), requester)
         };
         let function = FunctionRecord {
             spec,
@@ -105,17 +151,23 @@ impl Control {
             operation_id,
             created_at: operation.started_at,
             updated_at: operation.started_at,
-            created_by: requested_by.to_owned(),
+            created_by: requester.caller.clone(),
+            failures: 0,
+            drift: Drift::default(),
+            repaired: None,
         };
-        match self.records.claim_create(&function, &operation).await? {
-            Claim::Won => {
-                let etag = Some(etag(operation.revision, operation_id));
-                Ok(self.start(&operation, etag).await)
-            }
-            Claim::Lost(first) => {
-                self.bundles.discard(&bundle).await;
-                Err(first.map_or(Refusal::FunctionExists(name), |first| taken(*first)))
-            }
+        let etag = Some(etag(operation.revision, operation_id));
+        let memory = memory(requester, &operation, etag.as_ref());
+        let remembered = requester.key.as_ref().zip(memory.as_ref());
+        let claim = self.records.claim_create(&function, &operation, remembered).await?;
+        let claimed = self.claimed(claim, requester, &operation, etag).await;
+        if !claimed.as_ref().is_ok_and(|accepted| !accepted.replayed) {
+            self.bundles.discard(&bundle).await;
+        }
+        match claimed {
+            // Whoever was first may have finished.
+            Err(Refusal::FunctionNotFound(name)) => Err(Refusal::FunctionExists(name)),
+            claimed => Ok(Changed::Accepted(Box::new(claimed?))),
         }
     }
 
@@ -128,16 +180,24 @@ impl Control {
         name: &FunctionName,
         expected: Option<&Expected>,
         request: impl FnOnce(&FunctionSpec) -> Result<FunctionRequest, Vec<FieldProblem>>,
-        requested_by: &str,
+        requester: &Requester,
     ) -> Result<Changed, Refusal> {
-        let function = self.settled_function(name, expected).await?;
+        let function = match self.settled_function(name, expected, requester).await? {
+            Settled::Replayed(accepted) => return Ok(Changed::Accepted(accepted)),
+            Settled::Function(function) => *function,
+        };
         if function.revision == 0 {
             return Err(Refusal::NeverAvailable(name.clone()));
         }
         let request = request(&function.spec).map_err(Refusal::InvalidFunction)?;
+        let current = &function.spec.code;
+        if requester.dry_run {
+            let code = self.bundles.preview(&request.code, Some(current)).await?;
+            let target = request.with_code(code);
+            return Ok(planned(OperationKind::Update, name, Some(&function.spec), Some(&target)));
+        }
 
         let operation_id = OperationId::generate();
-        let current = &function.spec.code;
         let bundle = self.bundles.store(name, operation_id, &request.code, Some(current)).await?;
         let spec = request.with_code(bundle.clone());
         if spec == function.spec && function.status == FunctionStatus::Available {
@@ -148,18 +208,25 @@ impl Control {
             target: Some(spec),
             previous: Some(function.spec.clone()),
             revision: function.revision + 1,
-            ..running(OperationKind::Update, operation_id, name.clone(), requested_by)
+            ..running(OperationKind::Update, operation_id, name.clone(), requester)
         };
-        let etag = etag(operation.revision, operation_id);
-        let claimed = self.claim(&function, FunctionStatus::Updating, &operation).await;
+        let etag = Some(etag(operation.revision, operation_id));
+        let accepted =
+            self.claim(&function, FunctionStatus::Updating, &operation, requester, etag).await;
         // Only once it is decided: after an unclear answer the operation may well be running.
-        if let Err(Refusal::OperationInProgress { .. } | Refusal::FunctionNotFound(_)) = &claimed
-            && bundle != *current
-        {
+        let lost = match &accepted {
+            Ok(accepted) => accepted.replayed,
+            Err(error) => matches!(
+                error,
+                Refusal::OperationInProgress { .. }
+                    | Refusal::FunctionNotFound(_)
+                    | Refusal::KeyReused
+            ),
+        };
+        if lost && bundle != *current {
             self.bundles.discard(&bundle).await;
         }
-        claimed?;
-        Ok(Changed::Accepted(Box::new(self.start(&operation, Some(etag)).await)))
+        Ok(Changed::Accepted(Box::new(accepted?)))
     }
 
     /// Accepts bringing AWS back to what is recorded. Where a create could not be undone, that is
@@ -171,17 +238,38 @@ impl Control {
         &self,
         name: &FunctionName,
         expected: Option<&Expected>,
-        requested_by: &str,
-    ) -> Result<Accepted, Refusal> {
-        let function = self.settled_function(name, expected).await?;
+        requester: &Requester,
+    ) -> Result<Changed, Refusal> {
+        let function = match self.settled_function(name, expected, requester).await? {
+            Settled::Replayed(accepted) => return Ok(Changed::Accepted(accepted)),
+            Settled::Function(function) => *function,
+        };
+        self.repair_function(&function, requester, 0).await
+    }
+
+    async fn repair_function(
+        &self,
+        function: &FunctionRecord,
+        requester: &Requester,
+        failures: u32,
+    ) -> Result<Changed, Refusal> {
+        let name = &function.spec.function_name;
+        let target = (function.revision > 0).then(|| function.spec.clone());
+        if requester.dry_run {
+            let target = target.map(summarised);
+            let current = Some(&function.spec);
+            return Ok(planned(OperationKind::Repair, name, current, target.as_ref()));
+        }
         let operation = OperationRecord {
-            target: (function.revision > 0).then(|| function.spec.clone()),
+            target,
             previous: Some(function.spec.clone()),
             revision: function.revision,
-            ..running(OperationKind::Repair, OperationId::generate(), name.clone(), requested_by)
+            failures,
+            ..running(OperationKind::Repair, OperationId::generate(), name.clone(), requester)
         };
-        self.claim(&function, FunctionStatus::Updating, &operation).await?;
-        Ok(self.start(&operation, Some(function.etag())).await)
+        let (status, etag) = (FunctionStatus::Updating, Some(function.etag()));
+        let accepted = self.claim(function, status, &operation, requester, etag).await?;
+        Ok(Changed::Accepted(Box::new(accepted)))
     }
 
     /// Accepts the deletion of a function.
@@ -192,19 +280,120 @@ impl Control {
         &self,
         name: &FunctionName,
         expected: Option<&Expected>,
-        requested_by: &str,
-    ) -> Result<Accepted, Refusal> {
-        let function = self.settled_function(name, expected).await?;
+        requester: &Requester,
+    ) -> Result<Changed, Refusal> {
+        let function = match self.settled_function(name, expected, requester).await? {
+            Settled::Replayed(accepted) => return Ok(Changed::Accepted(accepted)),
+            Settled::Function(function) => *function,
+        };
         if function.spec.deletion_protection {
             return Err(Refusal::DeletionProtected(name.clone()));
+        }
+        self.delete_function(&function, requester, 0).await
+    }
+
+    async fn delete_function(
+        &self,
+        function: &FunctionRecord,
+        requester: &Requester,
+        failures: u32,
+    ) -> Result<Changed, Refusal> {
+        let name = &function.spec.function_name;
+        if requester.dry_run {
+            return Ok(planned(OperationKind::Delete, name, Some(&function.spec), None));
         }
         let operation = OperationRecord {
             previous: Some(function.spec.clone()),
             revision: function.revision,
-            ..running(OperationKind::Delete, OperationId::generate(), name.clone(), requested_by)
+            failures,
+            ..running(OperationKind::Delete, OperationId::generate(), name.clone(), requester)
         };
-        self.claim(&function, FunctionStatus::Deleting, &operation).await?;
-        Ok(self.start(&operation, None).await)
+        let accepted =
+            self.claim(function, FunctionStatus::Deleting, &operation, requester, None).await?;
+        Ok(Changed::Accepted(Box::new(accepted)))
+    }
+
+    /// Accepts finishing what left the function FAILED, whoever asked for that: a delete is
+    /// finished by a delete, everything else by a repair.
+    ///
+    /// # Errors
+    /// Why it is not accepted. Nothing was changed then.
+    pub async fn heal(&self, function: &FunctionRecord) -> Result<Changed, Refusal> {
+        let name = &function.spec.function_name;
+        let last = self.records.operation(name, function.operation_id).await?;
+        let requester = Requester::formation();
+        match last.map(|last| last.kind) {
+            Some(OperationKind::Delete) => {
+                self.delete_function(function, &requester, function.failures).await
+            }
+            _ => self.repair_function(function, &requester, function.failures).await,
+        }
+    }
+
+    /// Cancels an operation while it goes forward: what it has changed is undone, and it fails as
+    /// cancelled. Cancelling again changes nothing.
+    ///
+    /// # Errors
+    /// [`Refusal::NotCancellable`] if it has ended, goes back, or is a delete; or what AWS answered.
+    pub async fn cancel(
+        &self,
+        function: &FunctionName,
+        operation: OperationId,
+        caller: &str,
+    ) -> Result<Accepted, Refusal> {
+        let seen = self.operation_record(function, operation).await?;
+        let refused = |reason| Refusal::NotCancellable { operation, reason };
+        if seen.status != OperationStatus::Running {
+            return Err(refused("it has ended"));
+        }
+        if seen.execution_input().lane == Lane::Delete {
+            return Err(refused("a delete only goes forward"));
+        }
+        if let Some(interruption) = &seen.interruption {
+            if interruption.code != CANCELLED {
+                return Err(refused("it was interrupted and goes back already"));
+            }
+            self.executions.start(&seen).await?;
+            return Ok(self.accepted(&seen, None));
+        }
+        let state = self.executions.last_state(&seen).await?;
+        if !state.as_deref().is_none_or(goes_forward) {
+            return Err(refused("it goes back already, or has just ended"));
+        }
+        let reason = OperationError {
+            code: CANCELLED.to_owned(),
+            message: format!("cancelled by {caller}"),
+            step: state.unwrap_or_default(),
+            aws_error_code: None,
+            aws_request_id: None,
+        };
+        match self.take_over(&seen, &reason).await? {
+            Some(taken) => Ok(self.accepted(&taken, None)),
+            None => Err(refused("it has just ended")),
+        }
+    }
+
+    /// Takes an operation over from its current attempt, which can do nothing more from then on,
+    /// and starts the next attempt: for a delete in its own lane, for everything else back to what
+    /// was before. None if the operation has ended or gone further meanwhile.
+    ///
+    /// # Errors
+    /// What DynamoDB answered. A start that fails is made up for like every other.
+    pub async fn take_over(
+        &self,
+        seen: &OperationRecord,
+        reason: &OperationError,
+    ) -> Result<Option<OperationRecord>, Refusal> {
+        let due = Timestamp::now() + START_GRACE;
+        let Some(taken) = self.records.take_over(seen, reason, due).await? else {
+            return Ok(None);
+        };
+        // It would end by itself at its next step; stopping it makes that plain to see.
+        if let Err(error) = self.executions.stop(seen, &reason.message).await {
+            log(&taken, &error, "the execution of the superseded attempt was not stopped");
+        }
+        self.start(&taken).await;
+        Ok(Some(taken))
     }
 
     /// The function of that name, and its entity tag.
@@ -241,19 +430,84 @@ impl Control {
         function: &FunctionName,
         operation: OperationId,
     ) -> Result<Operation, Refusal> {
-        match self.records.operation(function, operation).await? {
-            Some(record) => Ok(self.to_operation(&record)),
-            None => Err(Refusal::OperationNotFound { function: function.clone(), operation }),
+        Ok(self.to_operation(&self.operation_record(function, operation).await?))
+    }
+
+    /// The operation of that id, with the steps of all its attempts.
+    ///
+    /// # Errors
+    /// As for [`Control::operation`].
+    pub async fn operation_with_steps(
+        &self,
+        function: &FunctionName,
+        operation: OperationId,
+    ) -> Result<Operation, Refusal> {
+        let record = self.operation_record(function, operation).await?;
+        let mut steps = Vec::new();
+        for attempt in 1..=record.attempt {
+            let attempt = OperationRecord { attempt, ..record.clone() };
+            steps.extend(history::steps(&self.executions.history(&attempt).await?));
+        }
+        Ok(Operation { steps: Some(steps), ..self.to_operation(&record) })
+    }
+
+    /// One page of a function's operations, newest first, also of one that was deleted.
+    ///
+    /// # Errors
+    /// [`Refusal::FunctionNotFound`] if there never was such a function, as far as anybody
+    /// remembers; [`Refusal::InvalidNextToken`], or why they cannot be read.
+    pub async fn operations(
+        &self,
+        function: &FunctionName,
+        limit: i32,
+        token: Option<&str>,
+    ) -> Result<Operations, Refusal> {
+        let page = self.records.list_operations(function, limit, token).await?;
+        if page.operations.is_empty() && page.next_token.is_none() && token.is_none() {
+            self.function_record(function).await?;
+        }
+        let operations = page.operations.iter().map(|record| self.to_operation(record));
+        Ok(Operations { operations: operations.collect(), next_token: page.next_token })
+    }
+
+    /// What is there of the function that a request is about, or what the request was accepted as
+    /// before.
+    async fn look(&self, name: &FunctionName, requester: &Requester) -> Result<Seen, Refusal> {
+        let key = requester.key.as_ref().filter(|_| !requester.dry_run);
+        match (self.records.look(name, key).await?, key) {
+            ((Some(remembered), _), Some(key)) => {
+                Ok(Seen::Replayed(Box::new(self.replay(&remembered, key).await?)))
+            }
+            ((_, function), _) => Ok(Seen::Function(function.map(Box::new))),
         }
     }
 
-    /// A function on which no operation runs, as the caller expects it.
+    async fn replay(
+        &self,
+        remembered: &IdempotencyRecord,
+        key: &RequestKey,
+    ) -> Result<Accepted, Refusal> {
+        if !remembered.is_of(key) {
+            return Err(Refusal::KeyReused);
+        }
+        let IdempotencyRecord { function_name, operation_id, etag, .. } = remembered;
+        let record = self.operation_record(function_name, *operation_id).await?;
+        Ok(Accepted { replayed: true, ..self.accepted(&record, etag.clone()) })
+    }
+
+    /// A function on which no operation runs, as the caller expects it, or what the request was
+    /// accepted as before.
     async fn settled_function(
         &self,
         name: &FunctionName,
         expected: Option<&Expected>,
-    ) -> Result<FunctionRecord, Refusal> {
-        let function = match self.records.function(name).await? {
+        requester: &Requester,
+    ) -> Result<Settled, Refusal> {
+        let function = match self.look(name, requester).await? {
+            Seen::Replayed(accepted) => return Ok(Settled::Replayed(accepted)),
+            Seen::Function(function) => function,
+        };
+        let function = match function {
             Some(function) => function,
             None if expected.is_some() => {
                 return Err(Refusal::PreconditionFailed("no revision: there is none".to_owned()));
@@ -264,41 +518,83 @@ impl Control {
             expected.check(&function)?;
         }
         refuse_if_busy(&function)?;
-        Ok(function)
+        Ok(Settled::Function(function))
     }
 
+    /// Claims a function as it was seen, and starts the operation that has claimed it.
     async fn claim(
         &self,
         function: &FunctionRecord,
         status: FunctionStatus,
         operation: &OperationRecord,
-    ) -> Result<(), Refusal> {
-        match self.records.claim_change(function, status, operation).await? {
-            Claim::Won => Ok(()),
-            Claim::Lost(None) => Err(Refusal::FunctionNotFound(operation.function_name.clone())),
-            Claim::Lost(Some(first)) => Err(Refusal::OperationInProgress {
+        requester: &Requester,
+        etag: Option<String>,
+    ) -> Result<Accepted, Refusal> {
+        let memory = memory(requester, operation, etag.as_ref());
+        let remembered = requester.key.as_ref().zip(memory.as_ref());
+        let claim = self.records.claim_change(function, status, operation, remembered).await?;
+        self.claimed(claim, requester, operation, etag).await
+    }
+
+    /// What a claim that is decided means to whoever asked.
+    async fn claimed(
+        &self,
+        claim: Claim,
+        requester: &Requester,
+        operation: &OperationRecord,
+        etag: Option<String>,
+    ) -> Result<Accepted, Refusal> {
+        match (claim, &requester.key) {
+            (Claim::Won, _) => {
+                self.start(operation).await;
+                Ok(self.accepted(operation, etag))
+            }
+            (Claim::KeyInUse(remembered), Some(key)) => self.replay(&remembered, key).await,
+            (Claim::Lost(Some(first)), _) if first.is_busy() => Err(Refusal::OperationInProgress {
                 function: operation.function_name.clone(),
                 operation: first.operation_id,
             }),
+            (Claim::Lost(Some(first)), _) if operation.kind == OperationKind::Create => {
+                Err(taken(*first))
+            }
+            // Another operation was first and has ended: whatever this one was based on is past.
+            (Claim::Lost(Some(first)), _) => Err(Refusal::OperationInProgress {
+                function: operation.function_name.clone(),
+                operation: first.operation_id,
+            }),
+            (Claim::Lost(None) | Claim::KeyInUse(_), _) => {
+                Err(Refusal::FunctionNotFound(operation.function_name.clone()))
+            }
         }
     }
 
-    /// Starts what was claimed. From the claim on, the operation is accepted, so a start that
+    /// Starts the current attempt. From the claim on, the operation is accepted, so a start that
     /// fails does not take that back: it is made up for by whoever finds the operation running
     /// without an execution.
-    async fn start(&self, operation: &OperationRecord, etag: Option<String>) -> Accepted {
+    async fn start(&self, operation: &OperationRecord) {
         if let Err(error) = self.executions.start(operation).await {
-            tracing::error!(
-                operationId = %operation.operation_id,
-                functionName = %operation.function_name,
-                error = &error as &dyn std::error::Error,
-                "the execution was not started"
-            );
+            log(operation, &error, "the execution was not started");
         }
-        Accepted { operation: self.to_operation(operation), etag }
     }
 
-    async fn function_record(&self, name: &FunctionName) -> Result<FunctionRecord, Refusal> {
+    fn accepted(&self, operation: &OperationRecord, etag: Option<String>) -> Accepted {
+        Accepted { operation: self.to_operation(operation), etag, replayed: false }
+    }
+
+    async fn operation_record(
+        &self,
+        function: &FunctionName,
+        operation: OperationId,
+    ) -> Result<OperationRecord, Refusal> {
+        let found = self.records.operation(function, operation).await?;
+        found.ok_or_else(|| Refusal::OperationNotFound { function: function.clone(), operation })
+    }
+
+    /// The record of the function of that name.
+    ///
+    /// # Errors
+    /// [`Refusal::FunctionNotFound`], or why it cannot be read.
+    pub async fn function_record(&self, name: &FunctionName) -> Result<FunctionRecord, Refusal> {
         let found = self.records.function(name).await?;
         found.ok_or_else(|| Refusal::FunctionNotFound(name.clone()))
     }
@@ -316,7 +612,7 @@ impl Control {
             revision: record.revision,
             resources,
             operation: record.operation_id,
-            drift: Drift::default(),
+            drift: record.drift,
             created_at: record.created_at,
             updated_at: record.updated_at,
             created_by: record.created_by,
@@ -329,7 +625,7 @@ fn running(
     kind: OperationKind,
     operation_id: OperationId,
     function_name: FunctionName,
-    requested_by: &str,
+    requester: &Requester,
 ) -> OperationRecord {
     OperationRecord {
         operation_id,
@@ -346,8 +642,66 @@ fn running(
         leftovers: Vec::new(),
         started_at: Timestamp::now(),
         ended_at: None,
-        requested_by: requested_by.to_owned(),
+        requested_by: requester.caller.clone(),
+        idempotency_key: requester.key.as_ref().map(|key| key.key.clone()),
+        interruption: None,
+        failures: 0,
     }
+}
+
+/// What a key is to be remembered for.
+fn memory(
+    requester: &Requester,
+    operation: &OperationRecord,
+    etag: Option<&String>,
+) -> Option<IdempotencyRecord> {
+    let key = requester.key.as_ref()?;
+    let name = operation.function_name.clone();
+    Some(IdempotencyRecord::new(key, name, operation.operation_id, etag.cloned()))
+}
+
+fn summarised(spec: FunctionSpec) -> FunctionSpec<CodeSummary> {
+    let code = (&spec.code).into();
+    spec.with_code(code)
+}
+
+/// The plan of a dry run. What would change nothing is no operation, as it would be in earnest.
+fn planned(
+    kind: OperationKind,
+    name: &FunctionName,
+    current: Option<&FunctionSpec>,
+    target: Option<&FunctionSpec<CodeSummary>>,
+) -> Changed {
+    let current = current.cloned().map(summarised);
+    let mut plan = Plan::between(kind, name, current.as_ref(), target);
+    if kind == OperationKind::Update && current.as_ref() == target {
+        plan.kind = None;
+    }
+    Changed::Planned(Box::new(plan))
+}
+
+/// The states of the way forward; those of the way back cannot be left for it.
+fn goes_forward(state: &str) -> bool {
+    state == "Choose lane" || state.starts_with("Ensure ")
+}
+
+fn log(operation: &OperationRecord, error: &Refusal, what: &str) {
+    tracing::error!(
+        operationId = %operation.operation_id,
+        functionName = %operation.function_name,
+        error = error as &dyn std::error::Error,
+        "{what}"
+    );
+}
+
+enum Seen {
+    Replayed(Box<Accepted>),
+    Function(Option<Box<FunctionRecord>>),
+}
+
+enum Settled {
+    Replayed(Box<Accepted>),
+    Function(Box<FunctionRecord>),
 }
 
 /// The name of a function that is there cannot be claimed.

@@ -1,8 +1,12 @@
 //! What `infra/template.yaml` tells each Lambda through its environment.
 
-use formation_model::StackIdentity;
+use aws_config::SdkConfig;
+use formation_model::{Defaults, StackIdentity};
+use jiff::SignedDuration;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
+
+use crate::{Bundles, Control, Executions, Records};
 
 /// A variable that the template should have set.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +32,44 @@ pub fn stack_identity() -> Result<StackIdentity, BadVariable> {
         account_id: required_var("ACCOUNT_ID")?,
         stack_key: required_var("STACK_KEY")?,
     })
+}
+
+/// Everything that a door needs, as `infra/template.yaml` describes it.
+///
+/// # Errors
+/// [`BadVariable`] if a part of it is not set.
+pub fn control(config: &SdkConfig) -> Result<Control, BadVariable> {
+    let stack = stack_identity()?;
+    let architecture = required_var("DEFAULT_ARCHITECTURE")?;
+    let code_buckets = required_var("CODE_BUCKETS")?;
+    let code_buckets = code_buckets.split(',').filter(|name| !name.is_empty()).map(str::to_owned);
+    Ok(Control {
+        defaults: Defaults {
+            architecture: architecture.parse().map_err(|()| BadVariable("DEFAULT_ARCHITECTURE"))?,
+        },
+        records: Records::new(aws_sdk_dynamodb::Client::new(config), required_var("TABLE_NAME")?),
+        bundles: Bundles::new(
+            aws_sdk_s3::Client::new(config),
+            required_var("ARTIFACT_BUCKET")?,
+            &stack.account_id,
+            code_buckets.collect(),
+        ),
+        executions: Executions::new(
+            aws_sdk_sfn::Client::new(config),
+            required_var("STATE_MACHINE_ARN")?,
+        ),
+        stack,
+    })
+}
+
+/// How long after a change or a comparison a function is compared with AWS.
+///
+/// # Errors
+/// [`BadVariable`] if it is not set or is no number of minutes.
+pub fn drift_check_interval() -> Result<SignedDuration, BadVariable> {
+    let name = "DRIFT_CHECK_MINUTES";
+    let minutes: u32 = required_var(name)?.parse().map_err(|_| BadVariable(name))?;
+    Ok(SignedDuration::from_mins(minutes.into()))
 }
 
 /// Writes what is traced as JSON lines, from the level on that Lambda's logging configuration or

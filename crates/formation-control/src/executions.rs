@@ -1,10 +1,39 @@
-//! Starting the state machine.
+//! The executions of the state machine: one for each attempt of an operation.
 
 use aws_sdk_sfn::Client;
+use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use formation_aws::AwsError;
+use formation_model::names::execution_arn;
+use jiff::Timestamp;
 
 use crate::records::OperationRecord;
 use crate::refusal::Refusal;
+
+/// How many of an execution's last events are looked at for the state that it is in: a state has
+/// some for each try.
+const LAST_EVENTS: i32 = 100;
+
+/// Where the execution of an operation's current attempt is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ExecutionState {
+    /// It was never started.
+    Missing,
+    /// It runs, or was redriven and runs again.
+    Running,
+    /// It has ended.
+    Ended(ExecutionEnd),
+}
+
+/// How an execution ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ExecutionEnd {
+    /// Step Functions' word for it: `SUCCEEDED`, `FAILED`, `TIMED_OUT` or `ABORTED`.
+    pub status: String,
+    /// The name of the error that it failed with.
+    pub error: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
 
 /// The executions of the stack's state machine.
 #[derive(Clone, Debug)]
@@ -48,6 +77,111 @@ impl Executions {
             },
         }
     }
+
+    /// Where the execution of the current attempt of `operation` is. Step Functions answers
+    /// eventually consistent, so one that was just started may be missing.
+    ///
+    /// # Errors
+    /// What Step Functions answered.
+    pub async fn state(&self, operation: &OperationRecord) -> Result<ExecutionState, Refusal> {
+        let described =
+            self.client.describe_execution().execution_arn(self.arn(operation)).send().await;
+        let execution = match described {
+            Ok(execution) => execution,
+            Err(error) => match AwsError::new("states:DescribeExecution", error) {
+                error if does_not_exist(&error) => return Ok(ExecutionState::Missing),
+                error => return Err(error.into()),
+            },
+        };
+        if execution.status == ExecutionStatus::Running {
+            return Ok(ExecutionState::Running);
+        }
+        let at = execution.stop_date.and_then(|at| Timestamp::from_second(at.secs()).ok());
+        Ok(ExecutionState::Ended(ExecutionEnd {
+            status: execution.status.as_str().to_owned(),
+            error: execution.error,
+            at: at.unwrap_or_else(Timestamp::now),
+        }))
+    }
+
+    /// The state of the state machine that the current attempt of `operation` entered last; none if
+    /// it has not begun.
+    ///
+    /// # Errors
+    /// What Step Functions answered.
+    pub async fn last_state(&self, operation: &OperationRecord) -> Result<Option<String>, Refusal> {
+        let history = self
+            .client
+            .get_execution_history()
+            .execution_arn(self.arn(operation))
+            .reverse_order(true)
+            .max_results(LAST_EVENTS)
+            .include_execution_data(false)
+            .send()
+            .await;
+        match history {
+            Ok(history) => Ok(history
+                .events
+                .into_iter()
+                .find_map(|event| Some(event.state_entered_event_details?.name))),
+            Err(error) => match AwsError::new("states:GetExecutionHistory", error) {
+                error if does_not_exist(&error) => Ok(None),
+                error => Err(error.into()),
+            },
+        }
+    }
+
+    /// Everything that happened in the execution of an attempt of `operation`, in order; nothing if
+    /// it was never started or is not remembered any more.
+    ///
+    /// # Errors
+    /// What Step Functions answered.
+    pub async fn history(&self, operation: &OperationRecord) -> Result<Vec<HistoryEvent>, Refusal> {
+        let pages = self
+            .client
+            .get_execution_history()
+            .execution_arn(self.arn(operation))
+            .into_paginator()
+            .items()
+            .send();
+        match pages.collect::<Result<Vec<_>, _>>().await {
+            Ok(events) => Ok(events),
+            Err(error) => match AwsError::new("states:GetExecutionHistory", error) {
+                error if does_not_exist(&error) => Ok(Vec::new()),
+                error => Err(error.into()),
+            },
+        }
+    }
+
+    /// Stops the execution of the current attempt of `operation`. Its step that runs is not cut off.
+    ///
+    /// # Errors
+    /// What Step Functions answered. An execution that has ended, or never was, is none.
+    pub async fn stop(&self, operation: &OperationRecord, cause: &str) -> Result<(), Refusal> {
+        let stopped = self
+            .client
+            .stop_execution()
+            .execution_arn(self.arn(operation))
+            .error("Formation.Superseded")
+            .cause(cause)
+            .send()
+            .await;
+        match stopped {
+            Ok(_) => Ok(()),
+            Err(error) => match AwsError::new("states:StopExecution", error) {
+                error if does_not_exist(&error) => Ok(()),
+                error => Err(error.into()),
+            },
+        }
+    }
+
+    fn arn(&self, operation: &OperationRecord) -> String {
+        execution_arn(&self.state_machine_arn, &operation.execution_name())
+    }
+}
+
+fn does_not_exist(error: &AwsError) -> bool {
+    error.has_code("ExecutionDoesNotExist")
 }
 
 /// A running execution of this name and input is answered as started; one that has ended is
@@ -85,6 +219,9 @@ mod tests {
             started_at: Timestamp::now(),
             ended_at: None,
             requested_by: "ann".into(),
+            idempotency_key: None,
+            interruption: None,
+            failures: 0,
         }
     }
 

@@ -8,11 +8,12 @@ pub mod bundles;
 pub mod control;
 pub mod environment;
 pub mod executions;
+mod history;
 pub mod records;
 pub mod refusal;
 
 pub use bundles::Bundles;
-pub use control::{Accepted, Changed, Control, Expected};
+pub use control::{Accepted, Changed, Control, Expected, Operations, Requester};
 pub use executions::Executions;
-pub use records::{FunctionRecord, OperationRecord, Outcome, Records};
+pub use records::{FunctionRecord, OperationRecord, Outcome, Records, RequestKey};
 pub use refusal::Refusal;

@@ -42,6 +42,17 @@ pub enum Refusal {
     /// The function must not be deleted.
     #[error("the function {0} has deletionProtection; set it to false first")]
     DeletionProtected(FunctionName),
+    /// The operation does not go forward any more.
+    #[error("the operation {operation} cannot be cancelled: {reason}")]
+    NotCancellable {
+        /// The operation.
+        operation: OperationId,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The idempotency key came with another request before.
+    #[error("this Idempotency-Key was used for another request within the last 48 hours")]
+    KeyReused,
     /// A page token that was not issued for this list.
     #[error("nextToken was not issued for this list with these filters; begin without it")]
     InvalidNextToken,
@@ -65,6 +76,8 @@ impl Refusal {
             Self::NeverAvailable(_) => ProblemCode::NeverAvailable,
             Self::PreconditionFailed(_) => ProblemCode::PreconditionFailed,
             Self::DeletionProtected(_) => ProblemCode::DeletionProtected,
+            Self::NotCancellable { .. } => ProblemCode::NotCancellable,
+            Self::KeyReused => ProblemCode::IdempotencyKeyReused,
             Self::InvalidNextToken => ProblemCode::InvalidNextToken,
             Self::Aws(error) => match error.kind {
                 ErrorKind::Throttled | ErrorKind::Transient => ProblemCode::ServiceUnavailable,

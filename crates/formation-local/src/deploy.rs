@@ -75,6 +75,8 @@ pub async fn deploy(
         &format!("Architecture={architecture}"),
         &format!("DefaultArchitecture={architecture}"),
         &format!("CodeBuckets={}", code_buckets.join(",")),
+        // What takes an hour on AWS shall be seen here.
+        "DriftCheckMinutes=1",
         "TableDeletionProtection=false",
     ])
     .await?;

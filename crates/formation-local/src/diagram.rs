@@ -69,8 +69,10 @@ fn caught(state: &Value) -> impl Iterator<Item = &str> {
 fn forward(state: &Value) -> Vec<(&str, &str)> {
     let choices = state["Choices"].as_array().into_iter().flatten();
     let labelled = choices.filter_map(|choice| {
-        // {% $states.input.lane = 'DELETE' %}: what is compared with is the label.
-        let label = choice["Condition"].as_str()?.split('\'').nth(1)?;
+        // {% $states.input.lane = 'DELETE' %}: what is compared with is the label, if it is a text.
+        let condition = choice["Condition"].as_str()?;
+        let comparison = || condition.split("$states.input.").nth(1)?.strip_suffix(" %}");
+        let label = condition.split('\'').nth(1).or_else(comparison)?;
         Some((label, choice["Next"].as_str()?))
     });
     let default = state["Default"].as_str().map(|next| ("otherwise", next));

@@ -5,9 +5,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::{Bundle, CodeSummary};
+use crate::drift::Drift;
 use crate::names::{StackIdentity, log_group_name};
 use crate::operation::OperationId;
 
@@ -62,7 +64,7 @@ impl fmt::Display for FunctionName {
 }
 
 /// The instruction set that a function runs on.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub enum Architecture {
     /// AWS Graviton.
     #[serde(rename = "arm64")]
@@ -91,7 +93,7 @@ impl FromStr for Architecture {
 }
 
 /// The environment of a function. Its values are secrets: they never show in `Debug` output.
-#[derive(Clone, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Environment(pub BTreeMap<String, String>);
 
@@ -106,7 +108,7 @@ impl fmt::Debug for Environment {
 ///
 /// `Code` is what is known of the code: where it is to come from in a request, the stored
 /// [`Bundle`] in a record, its digest in an answer.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FunctionSpec<Code = Bundle> {
     /// The Lambda function's name.
@@ -156,7 +158,7 @@ impl<Code> FunctionSpec<Code> {
 }
 
 /// Where a function is in its life.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum FunctionStatus {
     /// A CREATE is running.
@@ -189,7 +191,7 @@ impl FunctionStatus {
 }
 
 /// The ids of what AWS holds for a function.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Resources {
     /// Unqualified ARN of the Lambda function.
@@ -211,30 +213,8 @@ impl Resources {
     }
 }
 
-/// Whether AWS still has what the record says.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum DriftStatus {
-    /// Every declared property is as recorded.
-    InSync,
-    /// Some property differs.
-    Drifted,
-    /// A part is gone.
-    Deleted,
-    /// Not compared yet.
-    #[default]
-    Unknown,
-}
-
-/// The result of the last comparison with AWS.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
-pub struct Drift {
-    /// What the comparison found.
-    pub status: DriftStatus,
-}
-
 /// A function as its users see it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Function {
     /// What was asked for; of the code only digest and size.
@@ -251,8 +231,10 @@ pub struct Function {
     /// Whether AWS still has what the record says.
     pub drift: Drift,
     /// When the create was accepted.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: Timestamp,
     /// When a change was last committed; before the first, when the create was accepted.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub updated_at: Timestamp,
     /// The verified caller that created it.
     pub created_by: String,

@@ -5,15 +5,19 @@
 //! and problems, the input of an execution, the names of errors and of AWS resources.
 
 pub mod bundle;
+pub mod drift;
+pub mod event;
 pub mod function;
 pub mod names;
 pub mod operation;
 pub mod problem;
 pub mod request;
 pub mod runtime;
+pub mod schema;
 pub mod step;
 
 pub use bundle::Bundle;
+pub use drift::{Difference, Drift, DriftStatus, Facet, Plan};
 pub use function::{Function, FunctionName, FunctionSpec, FunctionStatus};
 pub use names::StackIdentity;
 pub use operation::{Operation, OperationId, OperationKind, OperationStatus, Rollback};

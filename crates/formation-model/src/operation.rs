@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
@@ -37,7 +38,7 @@ impl FromStr for OperationId {
 }
 
 /// What an operation does.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum OperationKind {
     /// Makes all parts of a function.
@@ -63,7 +64,7 @@ impl OperationKind {
 }
 
 /// Where an operation is in its life.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum OperationStatus {
     /// Accepted and not ended, its rollback included.
@@ -86,7 +87,7 @@ impl OperationStatus {
 }
 
 /// What became of the changes of an operation that failed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Rollback {
     /// The operation has not failed.
@@ -98,7 +99,7 @@ pub enum Rollback {
 }
 
 /// Why an operation failed.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OperationError {
     /// Stable name of the reason: see [`crate::step::ErrorName::code`].
@@ -115,8 +116,49 @@ pub struct OperationError {
     pub aws_request_id: Option<String>,
 }
 
+/// One state of the state machine that an operation went through.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationStep {
+    /// The state's name, for example `Ensure role`.
+    pub name: String,
+    /// How it went.
+    pub status: StepStatus,
+    /// How often it was tried; 0 for a wait.
+    pub attempts: u32,
+    /// When it was entered.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub started_at: Timestamp,
+    /// When it was left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub ended_at: Option<Timestamp>,
+    /// Why the last try failed that did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<OperationError>,
+    /// What it waits for, while it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
+}
+
+/// How a step went.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum StepStatus {
+    /// It runs.
+    Running,
+    /// It waits for its next try, or for time to pass.
+    Waiting,
+    /// It did what it is for.
+    Succeeded,
+    /// It failed for good.
+    Failed,
+    /// It was cut off: the execution was stopped or ran out of time.
+    Aborted,
+}
+
 /// An operation as its users see it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Operation {
     /// Its id.
@@ -136,9 +178,11 @@ pub struct Operation {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<Part>,
     /// When it was accepted.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub started_at: Timestamp,
     /// When it ended, its rollback included.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub ended_at: Option<Timestamp>,
     /// The verified caller that asked for it.
     pub requested_by: String,
@@ -146,7 +190,15 @@ pub struct Operation {
     pub execution_arn: String,
     /// That execution in the AWS console.
     pub console_url: String,
+    /// The states that its attempts went through, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<OperationStep>>,
 }
+
+/// `error.code` of an operation that somebody cancelled.
+pub const CANCELLED: &str = "CANCELLED";
+/// `error.code` of an operation whose execution was stopped or died.
+pub const INTERRUPTED: &str = "INTERRUPTED";
 
 #[cfg(test)]
 mod tests {

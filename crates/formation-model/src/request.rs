@@ -12,25 +12,25 @@ use crate::problem::{FieldProblem, FieldProblemCode as Code, pointer};
 use crate::runtime::{self, DEFAULT_HANDLER, DEFAULT_RUNTIME, Runtime, RuntimeStatus};
 
 /// MB. Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
-const MEMORY: Limits = Limits { least: 128, most: 10_240, default: 128, unit: "MB" };
+pub(crate) const MEMORY: Limits = Limits { least: 128, most: 10_240, default: 128, unit: "MB" };
 /// Seconds. Source: as for [`MEMORY`].
-const TIMEOUT: Limits = Limits { least: 1, most: 900, default: 3, unit: "seconds" };
+pub(crate) const TIMEOUT: Limits = Limits { least: 1, most: 900, default: 3, unit: "seconds" };
 /// What PutRetentionPolicy takes.
 /// Source: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>.
-const RETENTION_DAYS: [u32; 22] = [
+pub(crate) const RETENTION_DAYS: [u32; 22] = [
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
     3288, 3653,
 ];
-const DEFAULT_RETENTION_DAYS: u32 = 30;
+pub(crate) const DEFAULT_RETENTION_DAYS: u32 = 30;
 
-const DESCRIPTION_LENGTH: usize = 256;
-const HANDLER_LENGTH: usize = 128;
+pub(crate) const DESCRIPTION_LENGTH: usize = 256;
+pub(crate) const HANDLER_LENGTH: usize = 128;
 /// Lambda counts the environment in its JSON form.
 const ENVIRONMENT_BYTES: usize = 4096;
 /// IAM and Lambda allow 50 tags; two are Formation's.
-const USER_TAGS: usize = 48;
-const TAG_KEY_LENGTH: usize = 128;
-const TAG_VALUE_LENGTH: usize = 256;
+pub(crate) const USER_TAGS: usize = 48;
+pub(crate) const TAG_KEY_LENGTH: usize = 128;
+pub(crate) const TAG_VALUE_LENGTH: usize = 256;
 
 /// Environment variables that Lambda sets itself.
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>.
@@ -53,10 +53,10 @@ const RESERVED_VARIABLES: [&str; 16] = [
     "LAMBDA_TASK_ROOT",
 ];
 
-struct Limits {
-    least: u32,
-    most: u32,
-    default: u32,
+pub(crate) struct Limits {
+    pub least: u32,
+    pub most: u32,
+    pub default: u32,
     unit: &'static str,
 }
 

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::function::FunctionName;
@@ -20,6 +21,8 @@ pub enum Lane {
     Ensure,
     /// Remove every part.
     Delete,
+    /// Go on after an attempt that was stopped or died: back to what was before.
+    Recover,
 }
 
 /// What is done about the changes of an operation whose Ensure steps failed for good.
@@ -60,7 +63,7 @@ pub struct ExecutionInput {
     pub attempt: u32,
     /// The lane to take.
     pub lane: Lane,
-    /// What to do if an Ensure step fails for good.
+    /// What to do if an Ensure step fails for good, or in the lane [`Lane::Recover`].
     pub recovery: Recovery,
 }
 
@@ -73,11 +76,14 @@ impl ExecutionInput {
         operation_id: OperationId,
         attempt: u32,
     ) -> Self {
+        // How far an attempt came that was taken over nobody knows: the next one goes back.
+        let forward = if attempt == 1 { Lane::Ensure } else { Lane::Recover };
         let (lane, recovery) = match kind {
-            OperationKind::Create => (Lane::Ensure, Recovery::Undo),
-            OperationKind::Update => (Lane::Ensure, Recovery::Restore),
-            OperationKind::Repair if has_target => (Lane::Ensure, Recovery::None),
-            // To repair a create that could not be undone is to finish undoing it.
+            OperationKind::Create => (forward, Recovery::Undo),
+            OperationKind::Update => (forward, Recovery::Restore),
+            OperationKind::Repair if has_target => (forward, Recovery::None),
+            // To repair a create that could not be undone is to finish undoing it. A delete only
+            // goes forward.
             OperationKind::Repair | OperationKind::Delete => (Lane::Delete, Recovery::None),
         };
         Self { v: CONTRACT_VERSION, function_name, operation_id, attempt, lane, recovery }
@@ -116,7 +122,7 @@ pub struct Failure {
 }
 
 /// One of the parts that a function is made of.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Part {
     /// The Lambda function.
@@ -211,7 +217,7 @@ impl fmt::Display for ErrorName {
 
 /// What `record-success` and `record-failure` answer, and the state machine announces on the event
 /// bus: the detail of a `Formation Operation Status Change`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Announcement {
     /// The operation that ended.
@@ -229,6 +235,9 @@ pub struct Announcement {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<OperationError>,
+    /// The key that the request came with: the `Idempotency-Key` header, or the id of the event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
 }
 
 /// What a failing step tells in its `errorMessage`, the only text that leaves a Lambda with an
@@ -377,6 +386,27 @@ mod tests {
             serde_json::to_string(&input).unwrap(),
             r#"{"v":1,"functionName":"hello","operationId":"01ARZ3NDEKTSV4RRFFQ69G5FAV","attempt":1,"lane":"ENSURE","recovery":"UNDO"}"#
         );
+    }
+
+    #[test]
+    fn an_attempt_that_was_taken_over_is_followed_by_one_that_goes_back() {
+        let input = |kind, has_target, attempt| {
+            let id = OperationId::generate();
+            let input =
+                ExecutionInput::new(kind, has_target, "hello".parse().unwrap(), id, attempt);
+            (input.lane, input.recovery)
+        };
+        for (kind, has_target, first, second) in [
+            (OperationKind::Create, true, Lane::Ensure, Lane::Recover),
+            (OperationKind::Update, true, Lane::Ensure, Lane::Recover),
+            (OperationKind::Repair, true, Lane::Ensure, Lane::Recover),
+            (OperationKind::Repair, false, Lane::Delete, Lane::Delete),
+            (OperationKind::Delete, false, Lane::Delete, Lane::Delete),
+        ] {
+            assert_eq!(input(kind, has_target, 1).0, first, "{kind:?}");
+            assert_eq!(input(kind, has_target, 2).0, second, "{kind:?}");
+            assert_eq!(input(kind, has_target, 1).1, input(kind, has_target, 2).1, "{kind:?}");
+        }
     }
 
     #[test]

@@ -10,8 +10,9 @@ use aws_sdk_lambda::types::{
     LoggingConfig, PackageType, Runtime, State,
 };
 use formation_aws::AwsError;
+use formation_model::drift::between_maps;
 use formation_model::names::log_group_name;
-use formation_model::{FunctionName, FunctionSpec, StackIdentity};
+use formation_model::{Difference, Facet, FunctionName, FunctionSpec, StackIdentity};
 use tokio::time::sleep;
 
 use crate::error::{ResourceError, may_be_gone};
@@ -112,6 +113,33 @@ pub async fn remove(
         sleep(*pause).await;
     }
     Ok(())
+}
+
+/// Compares the function with `spec`: what differs of its configuration, code and tags. A function
+/// that is idle (`Inactive`) is as it should be.
+///
+/// # Errors
+/// What Lambda answered.
+pub async fn compare(
+    lambda: &Client,
+    stack: &StackIdentity,
+    spec: &FunctionSpec,
+) -> Result<Vec<Difference>, ResourceError> {
+    let gone = || vec![Difference::missing(Facet::Configuration), Difference::missing(Facet::Code)];
+    let Some(found) = find(lambda, &spec.function_name).await? else { return Ok(gone()) };
+    let tags = tags::differences(Facet::Configuration, &tags_of(&found), stack, spec);
+    let Some(configuration) = found.configuration else { return Ok(gone()) };
+    let failed = match configuration.state() {
+        Some(State::Failed) => {
+            Difference::between(Facet::Configuration, "state", "Active", "Failed")
+        }
+        _ => None,
+    };
+    let mut differences = configuration_differences(&configuration, stack, spec);
+    differences.extend(failed);
+    differences.extend(tags);
+    differences.extend(code_differences(&configuration, spec));
+    Ok(differences)
 }
 
 async fn create_or_converge(
@@ -369,24 +397,66 @@ fn has_configuration(
     settings: &FunctionSettings,
     spec: &FunctionSpec,
 ) -> bool {
-    let environment = found.environment().and_then(|environment| environment.variables());
-    let environment: BTreeMap<_, _> = environment.into_iter().flatten().collect();
-    let logging = found.logging_config();
-    found.runtime().map(Runtime::as_str) == Some(spec.runtime.as_str())
-        && found.handler() == Some(spec.handler.as_str())
-        && found.role() == Some(settings.stack.role_arn(&spec.function_name).as_str())
-        && found.description().unwrap_or_default() == spec.description
-        && found.memory_size() == i32::try_from(spec.memory_megabytes).ok()
-        && found.timeout() == i32::try_from(spec.timeout_seconds).ok()
-        && environment.into_iter().eq(&spec.environment.0)
-        && logging.and_then(LoggingConfig::log_group)
-            == Some(log_group_name(&spec.function_name).as_str())
+    configuration_differences(found, &settings.stack, spec).is_empty()
+}
+
+fn configuration_differences(
+    found: &FunctionConfiguration,
+    stack: &StackIdentity,
+    spec: &FunctionSpec,
+) -> Vec<Difference> {
+    let part = Facet::Configuration;
+    let variables = found.environment().and_then(|environment| environment.variables());
+    let variables = variables.into_iter().flatten();
+    let variables = variables.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let group = found.logging_config().and_then(LoggingConfig::log_group);
+    let name = &spec.function_name;
+    [
+        Difference::between(
+            part,
+            "runtime",
+            spec.runtime.as_str(),
+            found.runtime().map(Runtime::as_str),
+        ),
+        Difference::between(part, "handler", spec.handler.as_str(), found.handler()),
+        Difference::between(part, "role", stack.role_arn(name), found.role()),
+        // Lambda shows no description where none was given.
+        Difference::between(
+            part,
+            "description",
+            spec.description.as_str(),
+            found.description().unwrap_or_default(),
+        ),
+        Difference::between(part, "memoryMegabytes", spec.memory_megabytes, found.memory_size()),
+        Difference::between(part, "timeoutSeconds", spec.timeout_seconds, found.timeout()),
+        Difference::between(part, "logGroup", log_group_name(name), group),
+    ]
+    .into_iter()
+    .flatten()
+    .chain(between_maps(part, "environment", &spec.environment.0, &variables, true))
+    .collect()
+}
+
+fn code_differences(found: &FunctionConfiguration, spec: &FunctionSpec) -> Vec<Difference> {
+    let architectures = found.architectures().iter().map(Architecture::as_str);
+    let sha256 = Difference::between(
+        Facet::Code,
+        "sha256",
+        spec.code.sha256.as_str(),
+        found.code_sha256(),
+    );
+    let architecture = Difference::between(
+        Facet::Code,
+        "architecture",
+        spec.architecture.as_str(),
+        architectures.collect::<Vec<_>>().join(","),
+    );
+    sha256.into_iter().chain(architecture).collect()
 }
 
 /// The architecture belongs to the code: only UpdateFunctionCode changes it.
 fn has_code(found: &FunctionConfiguration, spec: &FunctionSpec) -> bool {
-    found.code_sha256() == Some(spec.code.sha256.as_str())
-        && found.architectures() == [architecture(spec)]
+    code_differences(found, spec).is_empty()
 }
 
 fn architecture(spec: &FunctionSpec) -> Architecture {

@@ -6,7 +6,7 @@ use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::types::LogGroup;
 use formation_aws::AwsError;
 use formation_model::names::log_group_name;
-use formation_model::{FunctionName, FunctionSpec, StackIdentity};
+use formation_model::{Difference, Facet, FunctionName, FunctionSpec, StackIdentity};
 
 use crate::error::{ResourceError, may_be_gone};
 use crate::tags::{self, TagChanges};
@@ -81,6 +81,32 @@ pub async fn remove(
             error => Err(error.into()),
         },
     }
+}
+
+/// Compares the log group with `spec`: what differs of its retention and tags.
+///
+/// # Errors
+/// What CloudWatch Logs answered.
+pub async fn compare(
+    logs: &Client,
+    stack: &StackIdentity,
+    spec: &FunctionSpec,
+) -> Result<Vec<Difference>, ResourceError> {
+    let gone = || vec![Difference::missing(Facet::LogGroup)];
+    let Some(group) = find(logs, &log_group_name(&spec.function_name)).await? else {
+        return Ok(gone());
+    };
+    let Some(current) = tags_of(logs, &stack.log_group_arn(&spec.function_name)).await? else {
+        return Ok(gone());
+    };
+    let retention = Difference::between(
+        Facet::LogGroup,
+        "logRetentionDays",
+        spec.log_retention_days,
+        group.retention_in_days(),
+    );
+    let tags = tags::differences(Facet::LogGroup, &current, stack, spec);
+    Ok(retention.into_iter().chain(tags).collect())
 }
 
 async fn create(

@@ -7,7 +7,7 @@ use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{Role, Tag};
 use formation_aws::AwsError;
 use formation_model::names::LOGGING_POLICY;
-use formation_model::{FunctionName, FunctionSpec, StackIdentity};
+use formation_model::{Difference, Facet, FunctionName, FunctionSpec, StackIdentity};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
@@ -85,11 +85,47 @@ pub async fn remove(
     }
 }
 
+/// Compares the role with `spec`: what differs of its trust, boundary, policies and tags. Policies
+/// are compared as JSON values, and every one besides ours is a difference.
+///
+/// # Errors
+/// What IAM answered.
+pub async fn compare(
+    iam: &Client,
+    settings: &RoleSettings,
+    spec: &FunctionSpec,
+) -> Result<Vec<Difference>, ResourceError> {
+    let function = &spec.function_name;
+    let name = settings.stack.role_name(function);
+    let Some(role) = find(iam, &name).await? else {
+        return Ok(vec![Difference::missing(Facet::Role)]);
+    };
+    let boundary = role.permissions_boundary().and_then(|at| at.permissions_boundary_arn());
+    let trust = role.assume_role_policy_document().and_then(decode_policy);
+    let logging = find_logging_policy(iam, &name).await?;
+    let (inline, attached) = other_policies(iam, &name).await?;
+    let difference = |property: &str, expected: Value, actual: Value| {
+        Difference::between(Facet::Role, property, expected, actual)
+    };
+    let mut differences: Vec<_> = [
+        difference("trustPolicy", trust_policy(&settings.stack), json!(trust)),
+        difference("permissionsBoundary", json!(settings.boundary_arn), json!(boundary)),
+        difference(LOGGING_POLICY, logging_policy(&settings.stack, function), json!(logging)),
+        difference("otherInlinePolicies", json!([]), json!(inline)),
+        difference("attachedPolicies", json!([]), json!(attached)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    differences.extend(tags::differences(Facet::Role, &tags_of(&role), &settings.stack, spec));
+    Ok(differences)
+}
+
 async fn take_apart(iam: &Client, name: &str) -> Result<(), AwsError> {
     delete_policy(iam, name, LOGGING_POLICY).await?;
     match delete_role(iam, name).await {
         Err(error) if still_has_policies(&error) => {
-            remove_other_policies(iam, name, |_| true).await?;
+            remove_other_policies(iam, name).await?;
             delete_role(iam, name).await
         }
         other => other,
@@ -147,7 +183,7 @@ async fn converge(
     if find_logging_policy(iam, name).await? != Some(logging_policy(&settings.stack, function)) {
         put_logging_policy(iam, settings, function, name).await?;
     }
-    remove_other_policies(iam, name, |policy| policy != LOGGING_POLICY).await?;
+    remove_other_policies(iam, name).await?;
     change_tags(iam, name, tags::changes(&tags_of(role), &settings.stack, spec, formerly)).await
 }
 
@@ -219,36 +255,42 @@ async fn find_logging_policy(iam: &Client, name: &str) -> Result<Option<Value>, 
     }
 }
 
-/// Deletes the inline policies that `unwanted` picks, and detaches every managed one: the role is
-/// never to have any.
-async fn remove_other_policies(
-    iam: &Client,
-    name: &str,
-    unwanted: impl Fn(&str) -> bool,
-) -> Result<(), AwsError> {
-    let mut inline = iam.list_role_policies().role_name(name).into_paginator().items().send();
-    while let Some(policy) = inline.next().await {
-        let policy = match policy.map_err(|error| AwsError::new("iam:ListRolePolicies", error)) {
-            Err(error) if does_not_exist(&error) => return Ok(()),
-            other => other?,
-        };
-        if unwanted(&policy) {
-            delete_policy(iam, name, &policy).await?;
-        }
+/// Deletes every inline policy but ours, and detaches every managed one: the role is never to have
+/// any.
+async fn remove_other_policies(iam: &Client, name: &str) -> Result<(), AwsError> {
+    let (inline, attached) = other_policies(iam, name).await?;
+    for policy in inline {
+        delete_policy(iam, name, &policy).await?;
     }
-    let mut managed =
-        iam.list_attached_role_policies().role_name(name).into_paginator().items().send();
-    while let Some(policy) = managed.next().await {
-        let policy =
-            match policy.map_err(|error| AwsError::new("iam:ListAttachedRolePolicies", error)) {
-                Err(error) if does_not_exist(&error) => return Ok(()),
-                other => other?,
-            };
-        let detach =
-            iam.detach_role_policy().role_name(name).set_policy_arn(policy.policy_arn).send().await;
+    for policy in attached {
+        let detach = iam.detach_role_policy().role_name(name).policy_arn(policy).send().await;
         unless_gone(detach.map_err(|error| AwsError::new("iam:DetachRolePolicy", error)))?;
     }
     Ok(())
+}
+
+/// The names of the inline policies besides ours, and the ARNs of the managed ones. Of a role that
+/// is gone, none.
+async fn other_policies(
+    iam: &Client,
+    name: &str,
+) -> Result<(Vec<String>, Vec<String>), AwsError> {
+    let inline = iam.list_role_policies().role_name(name).into_paginator().items().send();
+    let inline = inline.collect::<Result<Vec<_>, _>>().await;
+    let inline = match inline.map_err(|error| AwsError::new("iam:ListRolePolicies", error)) {
+        Err(error) if does_not_exist(&error) => Vec::new(),
+        other => other?,
+    };
+    let managed =
+        iam.list_attached_role_policies().role_name(name).into_paginator().items().send();
+    let managed = managed.collect::<Result<Vec<_>, _>>().await;
+    let managed =
+        match managed.map_err(|error| AwsError::new("iam:ListAttachedRolePolicies", error)) {
+            Err(error) if does_not_exist(&error) => Vec::new(),
+            other => other?,
+        };
+    let others = inline.into_iter().filter(|policy| policy != LOGGING_POLICY).collect();
+    Ok((others, managed.into_iter().filter_map(|policy| policy.policy_arn).collect()))
 }
 
 async fn delete_policy(iam: &Client, name: &str, policy: &str) -> Result<(), AwsError> {
@@ -536,9 +578,34 @@ mod tests {
         let tag = mock!(Client::tag_role)
             .match_requests(|request| request.tags().iter().any(|tag| tag.key == "team"))
             .then_output(|| TagRoleOutput::builder().build());
-        let rules = [&get, &trust, &policy, &put, &inline, &delete, &attached, &detach, &tag];
+        let rules = [&get, &trust, &policy, &put, &inline, &attached, &delete, &detach, &tag];
         ensure(&client(&rules), &settings(), &spec(), Some(&spec())).await.unwrap();
         assert_all_called(&rules);
+    }
+
+    #[tokio::test]
+    async fn a_comparison_names_every_facet_that_differs_and_changes_nothing() {
+        let mut tags = stack().tags(&spec().function_name, &spec().tags);
+        tags.insert("somebody".into(), "elses".into());
+        let trust = trust_policy(&stack());
+        let get = mock!(Client::get_role).then_output(move || shown(tags.clone(), &trust));
+        let policy = mock!(Client::get_role_policy)
+            .then_output(|| shown_policy(&json!({"Statement": [{"Action": "*"}]})));
+        let inline =
+            mock!(Client::list_role_policies).then_output(|| listed(&[LOGGING_POLICY, "extra"]));
+        let attached = mock!(Client::list_attached_role_policies).then_output(|| {
+            let admin = AttachedPolicy::builder().policy_arn("arn:aws:iam::aws:policy/Admin");
+            ListAttachedRolePoliciesOutput::builder().attached_policies(admin.build()).build()
+        });
+        let rules = [&get, &policy, &inline, &attached];
+        let found = compare(&client(&rules), &settings(), &spec()).await.unwrap();
+        let properties: Vec<_> = found.iter().map(|it| it.property.as_str()).collect();
+        assert_eq!(properties, [LOGGING_POLICY, "otherInlinePolicies", "attachedPolicies"]);
+        assert_all_called(&rules);
+
+        let gone = mock!(Client::get_role).then_http_response(|| iam_error(404, "NoSuchEntity"));
+        let found = compare(&client(&[&gone]), &settings(), &spec()).await.unwrap();
+        assert_eq!(found, [Difference::missing(Facet::Role)]);
     }
 
     #[tokio::test]
@@ -553,7 +620,7 @@ mod tests {
         let attached = mock!(Client::list_attached_role_policies)
             .then_output(|| ListAttachedRolePoliciesOutput::builder().build());
         let delete = mock!(Client::delete_role).then_output(|| DeleteRoleOutput::builder().build());
-        let rules = [&get, &own, &conflict, &inline, &extra, &attached, &delete];
+        let rules = [&get, &own, &conflict, &inline, &attached, &extra, &delete];
         remove(&client(&rules), &stack(), &spec().function_name).await.unwrap();
         assert_all_called(&rules);
     }

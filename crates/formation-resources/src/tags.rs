@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use formation_model::{FunctionSpec, StackIdentity};
+use formation_model::drift::between_maps;
+use formation_model::{Difference, Facet, FunctionSpec, StackIdentity};
 
 /// What to change about the tags of a resource.
 #[derive(Debug, Default, PartialEq)]
@@ -33,6 +34,19 @@ pub(crate) fn changes(
     TagChanges { set, remove }
 }
 
+/// How the tags of `spec` differ from `current`, where they are ours to change.
+pub(crate) fn differences(
+    part: Facet,
+    current: &BTreeMap<String, String>,
+    stack: &StackIdentity,
+    spec: &FunctionSpec,
+) -> Vec<Difference> {
+    let wanted = stack.tags(&spec.function_name, &spec.tags);
+    let mut current = current.clone();
+    current.retain(|key, _| wanted.contains_key(key));
+    between_maps(part, "tags", &wanted, &current, false)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +63,18 @@ mod tests {
         let mut current = stack().tags(&wanted.function_name, &wanted.tags);
         current.insert("cost-centre".into(), "17".into());
         assert_eq!(changes(&current, &stack(), &wanted, Some(&wanted)), TagChanges::default());
+    }
+
+    #[test]
+    fn tags_of_others_are_no_difference() {
+        let spec = with_tags(&[("team", "a")]);
+        let mut current = stack().tags(&spec.function_name, &spec.tags);
+        current.insert("cost-centre".into(), "17".into());
+        assert!(differences(Facet::Role, &current, &stack(), &spec).is_empty());
+        current.insert("team".into(), "b".into());
+        let found = differences(Facet::Role, &current, &stack(), &spec);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].property, "tags/team");
     }
 
     #[test]

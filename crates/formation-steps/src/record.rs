@@ -4,17 +4,22 @@ use formation_control::OperationRecord;
 use formation_control::bundles::BundleState;
 use formation_control::{Bundles, Outcome, Records};
 use formation_model::step::Announcement;
-use formation_model::{Bundle, ErrorName, FunctionSpec, OperationStatus, Rollback, StepInput};
+use formation_model::{
+    Bundle, ErrorName, Failure, FunctionSpec, OperationStatus, Rollback, StepInput,
+};
+use jiff::SignedDuration;
 
 use crate::{StepError, current_operation};
 
-/// Commits that the function is as asked, and answers what is to be announced.
+/// Commits that the function is as asked, and answers what is to be announced. After `check_after`
+/// the function is compared with AWS.
 ///
 /// # Errors
 /// What DynamoDB or S3 answered, or that the attempt is superseded.
 pub async fn record_success(
     records: &Records,
     bundles: &Bundles,
+    check_after: SignedDuration,
     input: StepInput,
 ) -> Result<Announcement, StepError> {
     let operation = match before_commit(records, &input, OperationStatus::Succeeded).await? {
@@ -27,7 +32,8 @@ pub async fn record_success(
         bundles.mark(target, BundleState::Kept).await?;
     }
     let released = previous.filter(|previous| target != Some(previous)).cloned();
-    commit(records, bundles, &operation, &Outcome::Succeeded, released, &input).await
+    let outcome = Outcome::Succeeded;
+    commit(records, bundles, &operation, &outcome, released, check_after, &input).await
 }
 
 /// Commits that the operation failed and what became of its changes, and answers what is to be
@@ -38,13 +44,16 @@ pub async fn record_success(
 pub async fn record_failure(
     records: &Records,
     bundles: &Bundles,
+    check_after: SignedDuration,
     input: StepInput,
 ) -> Result<Announcement, StepError> {
     let operation = match before_commit(records, &input, OperationStatus::Failed).await? {
         Found::Ended(operation) => return announce(bundles, &operation).await,
         Found::Running(operation) => operation,
     };
-    let Some(failure) = &input.failure else {
+    // Why the first attempt ended is why the operation fails, whatever befell the way back.
+    let failure = input.failure.as_ref().map(Failure::to_operation_error);
+    let Some(error) = operation.interruption.clone().or(failure) else {
         let text = "the state machine told no failure to record";
         return Err(StepError::new(ErrorName::Rejected, text));
     };
@@ -52,13 +61,13 @@ pub async fn record_failure(
         if input.leftovers.is_empty() { Rollback::Complete } else { Rollback::Incomplete };
     let outcome = Outcome::Failed {
         rollback,
-        error: failure.to_operation_error(),
+        error,
         leftovers: input.leftovers.clone(),
     };
     // What was to be is not, and nothing that is left to do needs its code.
     let (target, previous) = (bundle(&operation.target), bundle(&operation.previous));
     let released = target.filter(|target| previous != Some(target)).cloned();
-    commit(records, bundles, &operation, &outcome, released, &input).await
+    commit(records, bundles, &operation, &outcome, released, check_after, &input).await
 }
 
 enum Found {
@@ -94,10 +103,15 @@ async fn commit(
     operation: &OperationRecord,
     outcome: &Outcome,
     released: Option<Bundle>,
+    check_after: SignedDuration,
     input: &StepInput,
 ) -> Result<Announcement, StepError> {
-    let ended = records.commit(operation, outcome, released).await?;
+    let ended = records.commit(operation, outcome, released, check_after).await?;
     let ended = ended.ok_or_else(|| StepError::superseded(&input.execution))?;
+    if ended.rollback == Rollback::Incomplete {
+        // An alarm of the template counts these lines.
+        tracing::error!(rollback = "INCOMPLETE", leftovers = ?ended.leftovers, "something is left");
+    }
     announce(bundles, &ended).await
 }
 

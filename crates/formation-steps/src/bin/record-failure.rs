@@ -1,7 +1,7 @@
 //! The Lambda behind the `Record failure` state.
 
 use formation_aws::sdk_config;
-use formation_control::environment::{init_log, required_var};
+use formation_control::environment::{drift_check_interval, init_log, required_var};
 use formation_control::{Bundles, Records};
 use formation_steps::{record_failure, run_step};
 
@@ -17,6 +17,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         required_var("ACCOUNT_ID")?,
         Vec::new(),
     );
+    let check_after = drift_check_interval()?;
 
-    run_step(async |input| record_failure(&records, &bundles, input).await).await
+    run_step(async |input| record_failure(&records, &bundles, check_after, input).await).await
 }

@@ -4,10 +4,21 @@
 //! |---|---|---|
 //! | function | `FUNCTION` | its name |
 //! | operation | `FUNCTION#<name>` | `OPERATION#<ulid>` |
+//! | idempotency key | `IDEMPOTENCY#<hash of caller and key>` | `IDEMPOTENCY` |
+//!
+//! The sparse index `due` (constant key, sorted by time) holds what `reconcile` must look at.
 //!
 //! All functions share a partition on purpose: listing is then ordered, paged and strongly
 //! consistent. Every write is conditional on the operation that makes it, so that a write whose
 //! answer was lost recognises itself when it is repeated.
+
+mod due;
+mod idempotency;
+mod pages;
+
+pub use due::{Due, pause_after};
+pub use idempotency::{IdempotencyRecord, RequestKey};
+pub use pages::{ListFilter, OperationPage, Page};
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,14 +29,12 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use formation_aws::AwsError;
 use formation_model::names::{execution_arn, execution_name};
 use formation_model::operation::OperationError;
 use formation_model::step::Announcement;
 use formation_model::{
-    Bundle, ExecutionInput, FunctionName, FunctionSpec, FunctionStatus, Operation, OperationId,
+    Bundle, Difference, Drift, ExecutionInput, FunctionName, FunctionSpec, FunctionStatus, Operation, OperationId,
     OperationKind, OperationStatus, Part, Rollback,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -36,9 +45,17 @@ use tokio::time::sleep;
 use crate::refusal::Refusal;
 
 const FUNCTION_PARTITION: &str = "FUNCTION";
+const OPERATION_PREFIX: &str = "OPERATION#";
 
 /// How long operations are kept once they have ended without leftovers.
 const OPERATION_RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// How long after its claim an operation is looked at: by then its execution was started, or never
+/// is by whoever claimed it.
+pub const START_GRACE: SignedDuration = SignedDuration::from_secs(45);
+/// How long after its end an operation is looked at: by then its outcome was announced, or never is
+/// by its execution.
+const ANNOUNCE_GRACE: SignedDuration = SignedDuration::from_mins(5);
 
 /// How often a transaction is tried while others hold its items.
 const CONFLICT_TRIES: u32 = 10;
@@ -67,6 +84,24 @@ pub struct FunctionRecord {
     pub updated_at: Timestamp,
     /// The verified caller that created it.
     pub created_by: String,
+    /// How many operations in a row have left it FAILED.
+    #[serde(default)]
+    pub failures: u32,
+    /// The last comparison with AWS.
+    #[serde(default)]
+    pub drift: Drift,
+    /// What was repaired last because a comparison had found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repaired: Option<RepairedDrift>,
+}
+
+/// Drift that was repaired, to recognise it when it comes back.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct RepairedDrift {
+    /// What was found.
+    pub differences: Vec<Difference>,
+    /// How often in a row.
+    pub times: u32,
 }
 
 impl FunctionRecord {
@@ -129,6 +164,16 @@ pub struct OperationRecord {
     pub ended_at: Option<Timestamp>,
     /// The verified caller that asked for it.
     pub requested_by: String,
+    /// The key that the request came with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// Why its first attempt was taken over, if it was: it will have failed for this reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interruption: Option<OperationError>,
+    /// How many operations in a row had left the function FAILED when `reconcile` asked for this
+    /// one; 0 for everybody else's.
+    #[serde(default)]
+    pub failures: u32,
 }
 
 impl OperationRecord {
@@ -167,6 +212,7 @@ impl OperationRecord {
             requested_by: self.requested_by.clone(),
             execution_arn,
             console_url,
+            steps: None,
         }
     }
 
@@ -180,6 +226,7 @@ impl OperationRecord {
             rollback: self.rollback,
             revision: self.revision,
             error: self.error.clone(),
+            idempotency_key: self.idempotency_key.clone(),
         }
     }
 }
@@ -207,33 +254,12 @@ pub enum Claim {
     Won,
     /// Another operation was first, or the function is not there; its record, if there is one.
     Lost(Option<Box<FunctionRecord>>),
+    /// The request's key is in use.
+    KeyInUse(IdempotencyRecord),
 }
 
-/// One page of functions, ordered by name.
-#[derive(Debug)]
-pub struct Page {
-    /// The functions. Where a filter applies there may be fewer than asked for, even none.
-    pub functions: Vec<FunctionRecord>,
-    /// Where the next page begins; none on the last.
-    pub next_token: Option<String>,
-}
-
-/// Which functions to list.
-#[derive(Clone, Debug, Default)]
-pub struct ListFilter {
-    /// Only those whose name begins so.
-    pub prefix: String,
-    /// Only those with this status.
-    pub status: Option<FunctionStatus>,
-}
-
-/// A page token binds the place to the filter that it was issued for.
-#[derive(Serialize, Deserialize)]
-struct PageToken {
-    after: FunctionName,
-    prefix: String,
-    status: Option<FunctionStatus>,
-}
+/// What is to be remembered with a claim: the request's key and what it was used for.
+pub type Remembered<'a> = Option<(&'a RequestKey, &'a IdempotencyRecord)>;
 
 /// The table.
 #[derive(Clone, Debug)]
@@ -268,52 +294,6 @@ impl Records {
         self.get(operation_key(function, operation)).await
     }
 
-    /// One page of functions with at most `limit` of them, strongly consistent.
-    ///
-    /// # Errors
-    /// [`Refusal::InvalidNextToken`], what DynamoDB answered, or a record that cannot be read.
-    pub async fn list(
-        &self,
-        filter: &ListFilter,
-        limit: i32,
-        token: Option<&str>,
-    ) -> Result<Page, Refusal> {
-        let start = token.map(|token| read_token(token, filter)).transpose()?;
-        let mut query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .limit(limit)
-            .set_exclusive_start_key(start.as_ref().map(function_key))
-            .expression_attribute_names("#pk", "pk")
-            .expression_attribute_values(":pk", text(FUNCTION_PARTITION));
-        query = if filter.prefix.is_empty() {
-            query.key_condition_expression("#pk = :pk")
-        } else {
-            query
-                .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
-                .expression_attribute_names("#sk", "sk")
-                .expression_attribute_values(":prefix", text(&filter.prefix))
-        };
-        if let Some(status) = filter.status {
-            query = query
-                .filter_expression("#status = :status")
-                .expression_attribute_names("#status", "status")
-                .expression_attribute_values(":status", text(status.as_str()));
-        }
-        let page = query.send().await.map_err(|error| AwsError::new("dynamodb:Query", error))?;
-        let functions = page.items.unwrap_or_default().into_iter().map(from_item);
-        let last = page.last_evaluated_key.and_then(|key| match key.get("sk") {
-            Some(AttributeValue::S(name)) => name.parse().ok(),
-            _ => None,
-        });
-        Ok(Page {
-            functions: functions.collect::<Result<_, _>>()?,
-            next_token: last.map(|after| write_token(after, filter)).transpose()?,
-        })
-    }
-
     /// Claims a name that is free for an operation that creates it.
     ///
     /// # Errors
@@ -322,6 +302,7 @@ impl Records {
         &self,
         function: &FunctionRecord,
         operation: &OperationRecord,
+        remembered: Remembered<'_>,
     ) -> Result<Claim, Refusal> {
         let claim = Put::builder()
             .table_name(&self.table)
@@ -329,7 +310,8 @@ impl Records {
             .condition_expression("attribute_not_exists(#pk)")
             .expression_attribute_names("#pk", "pk")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        self.claim(TransactWriteItem::builder().put(built(claim.build())?).build(), operation).await
+        let claim = TransactWriteItem::builder().put(built(claim.build())?).build();
+        self.claim(claim, operation, remembered).await
     }
 
     /// Claims a function that is there for an operation that changes it; `seen` is what the
@@ -342,11 +324,17 @@ impl Records {
         seen: &FunctionRecord,
         status: FunctionStatus,
         operation: &OperationRecord,
+        remembered: Remembered<'_>,
     ) -> Result<Claim, Refusal> {
         let claim = Update::builder()
             .table_name(&self.table)
             .set_key(Some(function_key(&operation.function_name)))
-            .update_expression("SET #status = :status, #operation = :operation")
+            // While it runs, the operation stands in the index.
+            .update_expression(
+                "SET #status = :status, #operation = :operation REMOVE #due, #dueAt",
+            )
+            .expression_attribute_names("#due", "due")
+            .expression_attribute_names("#dueAt", "dueAt")
             // The last operation's id is another after every change of the record.
             .condition_expression("#operation = :seen AND #status = :settled")
             .expression_attribute_names("#status", "status")
@@ -357,25 +345,40 @@ impl Records {
             .expression_attribute_values(":settled", text(seen.status.as_str()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let claim = TransactWriteItem::builder().update(built(claim.build())?).build();
-        self.claim(claim, operation).await
+        self.claim(claim, operation, remembered).await
     }
 
-    /// Writes the claim of the function and the operation as one.
+    /// Writes the claim of the function, the operation and the request's key as one.
     async fn claim(
         &self,
         function: TransactWriteItem,
         operation: &OperationRecord,
+        remembered: Remembered<'_>,
     ) -> Result<Claim, Refusal> {
         let key = operation_key(&operation.function_name, operation.operation_id);
-        let put = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(with_key(to_item(operation)?, key)));
-        let items = vec![function, TransactWriteItem::builder().put(built(put.build())?).build()];
+        let item = with_key(to_item(operation)?, key);
+        let item = due::with_due(item, operation.started_at + START_GRACE)?;
+        let put = Put::builder().table_name(&self.table).set_item(Some(item));
+        let mut items =
+            vec![function, TransactWriteItem::builder().put(built(put.build())?).build()];
+        if let Some((key, record)) = remembered {
+            items.push(self.remember(key, record)?);
+        }
         let token = operation.operation_id.to_string();
         let Some(refused) = self.transact(items, Some(&token)).await? else {
             return Ok(Claim::Won);
         };
-        let Some(item) = refused.into_iter().next().flatten() else { return Ok(Claim::Lost(None)) };
+        let mut refused = refused.into_iter();
+        let function = refused.next().flatten();
+        // The key first: whose request this is decides before what it asks for.
+        if let Some(item) = refused.nth(1).flatten() {
+            let found = idempotency::found(item)?;
+            if found.operation_id == operation.operation_id {
+                return Ok(Claim::Won);
+            }
+            return Ok(Claim::KeyInUse(found));
+        }
+        let Some(item) = function else { return Ok(Claim::Lost(None)) };
         let found: FunctionRecord = from_item(item)?;
         if found.operation_id == operation.operation_id {
             // Our own claim, whose answer was lost.
@@ -387,7 +390,8 @@ impl Records {
     /// Commits the outcome of an attempt: operation and function in one transaction, on condition
     /// that the operation still runs at this attempt. Answers the operation as it has ended, also
     /// when it is committed again; none if it has ended otherwise or another attempt took over.
-    /// `released` is code that nothing refers to from then on.
+    /// `released` is code that nothing refers to from then on; after `check_after` the function is
+    /// compared with AWS.
     ///
     /// # Errors
     /// What DynamoDB answered, or a record that cannot be read or written.
@@ -396,6 +400,7 @@ impl Records {
         operation: &OperationRecord,
         outcome: &Outcome,
         released: Option<Bundle>,
+        check_after: SignedDuration,
     ) -> Result<Option<OperationRecord>, Refusal> {
         let now = Timestamp::now();
         let mut ended = OperationRecord {
@@ -420,8 +425,8 @@ impl Records {
             }
         }
         let items = vec![
-            self.settle_function(operation, &ended, now)?,
-            self.end_operation(&ended, expires.then_some(now + OPERATION_RETENTION))?,
+            self.settle_function(operation, &ended, now, check_after)?,
+            self.end_operation(&ended, now, expires)?,
         ];
         if self.transact(items, None).await?.is_none() {
             return Ok(Some(ended));
@@ -436,6 +441,7 @@ impl Records {
         operation: &OperationRecord,
         ended: &OperationRecord,
         now: Timestamp,
+        check_after: SignedDuration,
     ) -> Result<TransactWriteItem, Refusal> {
         let succeeded = ended.status == OperationStatus::Succeeded;
         let undone = ended.rollback == Rollback::Complete;
@@ -457,46 +463,66 @@ impl Records {
                 .expression_attribute_values(":operation", id);
             return Ok(TransactWriteItem::builder().delete(built(delete.build())?).build());
         }
-        let status = if succeeded || (undone && operation.previous.is_some()) {
-            FunctionStatus::Available
-        } else {
-            FunctionStatus::Failed
-        };
+        let good = succeeded || (undone && operation.previous.is_some());
+        let status = if good { FunctionStatus::Available } else { FunctionStatus::Failed };
+        let failures = if good { 0 } else { operation.failures + 1 };
+        let due = now + if good { check_after } else { pause_after(failures) };
+        let mut set = "SET #status = :status, #failures = :failures, #due = :due, #dueAt = :dueAt"
+            .to_owned();
         let mut update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(key))
             .condition_expression("#operation = :operation")
             .expression_attribute_names("#operation", "operationId")
             .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":operation", id.clone())
-            .expression_attribute_values(":status", text(status.as_str()));
-        update = match &operation.target {
-            Some(target) if succeeded && operation.kind != OperationKind::Repair => update
-                .update_expression(
-                    "SET #status = :status, #spec = :spec, #revision = :revision, \
-                     #committedBy = :operation, #updatedAt = :now",
-                )
+            .expression_attribute_names("#failures", "failures")
+            .expression_attribute_names("#due", "due")
+            .expression_attribute_names("#dueAt", "dueAt")
+            .expression_attribute_values(":operation", id)
+            .expression_attribute_values(":status", text(status.as_str()))
+            .expression_attribute_values(":failures", to_attribute_value(failures)?)
+            .expression_attribute_values(":due", due::partition())
+            .expression_attribute_values(":dueAt", to_attribute_value(due.as_second())?);
+        if good {
+            // Every facet has just been brought to what is recorded.
+            set.push_str(", #drift = :drift");
+            let drift = Drift::found(Vec::new(), now);
+            update = update
+                .expression_attribute_names("#drift", "drift")
+                .expression_attribute_values(":drift", to_attribute_value(drift)?);
+        }
+        if let Some(target) = &operation.target
+            && succeeded
+            && operation.kind != OperationKind::Repair
+        {
+            set.push_str(
+                ", #spec = :spec, #revision = :revision, #committedBy = :operation, \
+                 #updatedAt = :now",
+            );
+            update = update
                 .expression_attribute_names("#spec", "spec")
                 .expression_attribute_names("#revision", "revision")
                 .expression_attribute_names("#committedBy", "committedBy")
                 .expression_attribute_names("#updatedAt", "updatedAt")
                 .expression_attribute_values(":spec", to_attribute_value(target)?)
                 .expression_attribute_values(":revision", to_attribute_value(ended.revision)?)
-                .expression_attribute_values(":now", to_attribute_value(now)?),
-            _ => update.update_expression("SET #status = :status"),
-        };
+                .expression_attribute_values(":now", to_attribute_value(now)?);
+        }
+        let update = update.update_expression(set);
         Ok(TransactWriteItem::builder().update(built(update.build())?).build())
     }
 
     fn end_operation(
         &self,
         ended: &OperationRecord,
-        expires: Option<Timestamp>,
+        now: Timestamp,
+        expires: bool,
     ) -> Result<TransactWriteItem, Refusal> {
         let key = operation_key(&ended.function_name, ended.operation_id);
-        let mut item = with_key(to_item(ended)?, key);
-        if let Some(expires) = expires {
-            item.insert("expiresAt".to_owned(), to_attribute_value(expires.as_second())?);
+        let mut item = due::with_due(with_key(to_item(ended)?, key), now + ANNOUNCE_GRACE)?;
+        if expires {
+            let expires = (now + OPERATION_RETENTION).as_second();
+            item.insert("expiresAt".to_owned(), to_attribute_value(expires)?);
         }
         let put = Put::builder()
             .table_name(&self.table)
@@ -551,13 +577,17 @@ impl Records {
             .send()
             .await
             .map_err(|error| AwsError::new("dynamodb:GetItem", error))?;
-        // DynamoDB removes what has expired up to two days late.
-        let now = Timestamp::now().as_second();
-        let expired = |item: &Item| match item.get("expiresAt") {
-            Some(AttributeValue::N(at)) => at.parse().is_ok_and(|at: i64| at <= now),
-            _ => false,
-        };
-        Ok(output.item.filter(|item| !expired(item)).map(from_item).transpose()?)
+        Ok(output.item.filter(|item| !has_expired(item)).map(from_item).transpose()?)
+    }
+}
+
+/// DynamoDB removes what has expired up to two days late.
+fn has_expired(item: &Item) -> bool {
+    match item.get("expiresAt") {
+        Some(AttributeValue::N(at)) => {
+            at.parse().is_ok_and(|at: i64| at <= Timestamp::now().as_second())
+        }
+        _ => false,
     }
 }
 
@@ -566,7 +596,11 @@ fn function_key(name: &FunctionName) -> Item {
 }
 
 fn operation_key(function: &FunctionName, operation: OperationId) -> Item {
-    key(&format!("{FUNCTION_PARTITION}#{function}"), &format!("OPERATION#{operation}"))
+    key(&operation_partition(function), &format!("{OPERATION_PREFIX}{operation}"))
+}
+
+fn operation_partition(function: &FunctionName) -> String {
+    format!("{FUNCTION_PARTITION}#{function}")
 }
 
 fn key(pk: &str, sk: &str) -> Item {
@@ -614,22 +648,6 @@ fn cancellation_codes(error: &SdkError<TransactWriteItemsError>) -> Option<Vec<R
     Some(reasons.map(|reason| (reason.code(), reason.item())).collect())
 }
 
-fn write_token(after: FunctionName, filter: &ListFilter) -> Result<String, Refusal> {
-    let token = PageToken { after, prefix: filter.prefix.clone(), status: filter.status };
-    let json = serde_json::to_vec(&token).map_err(|error| Refusal::Record(error.to_string()))?;
-    Ok(URL_SAFE_NO_PAD.encode(json))
-}
-
-fn read_token(token: &str, filter: &ListFilter) -> Result<FunctionName, Refusal> {
-    let json = URL_SAFE_NO_PAD.decode(token).map_err(|_| Refusal::InvalidNextToken)?;
-    let token: PageToken = serde_json::from_slice(&json).map_err(|_| Refusal::InvalidNextToken)?;
-    if token.prefix == filter.prefix && token.status == filter.status {
-        Ok(token.after)
-    } else {
-        Err(Refusal::InvalidNextToken)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
@@ -640,6 +658,8 @@ mod tests {
     use formation_model::function::{Architecture, Environment};
 
     use super::*;
+
+    const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
     fn function(operation_id: OperationId) -> FunctionRecord {
         let now = Timestamp::now();
@@ -670,6 +690,9 @@ mod tests {
             created_at: now,
             updated_at: now,
             created_by: "arn:aws:iam::111122223333:user/ann".into(),
+            failures: 0,
+            drift: Drift::default(),
+            repaired: None,
         }
     }
 
@@ -691,6 +714,9 @@ mod tests {
             started_at: Timestamp::now(),
             ended_at: None,
             requested_by: "arn:aws:iam::111122223333:user/ann".into(),
+            idempotency_key: None,
+            interruption: None,
+            failures: 0,
         }
     }
 
@@ -732,7 +758,7 @@ mod tests {
         let conflict = || cancelled(&["TransactionConflict", "None"], None);
         let rules = [&conflict(), &conflict(), &written()];
         let function = function(operation.operation_id);
-        let claim = records(&rules).claim_create(&function, &operation).await.unwrap();
+        let claim = records(&rules).claim_create(&function, &operation, None).await.unwrap();
         assert!(matches!(claim, Claim::Won));
         assert!(rules.iter().all(|rule| rule.num_calls() == 1));
     }
@@ -745,10 +771,10 @@ mod tests {
         let reasons: &[&str] = &["ConditionalCheckFailed", "None"];
 
         let records_with = |found| records(&[&cancelled(reasons, Some(found))]);
-        let claim = records_with(ours.clone()).claim_create(&ours, &operation).await.unwrap();
+        let claim = records_with(ours.clone()).claim_create(&ours, &operation, None).await.unwrap();
         assert!(matches!(claim, Claim::Won));
 
-        let claim = records_with(theirs.clone()).claim_create(&ours, &operation).await.unwrap();
+        let claim = records_with(theirs.clone()).claim_create(&ours, &operation, None).await.unwrap();
         let Claim::Lost(Some(first)) = claim else { panic!("{claim:?}") };
         assert_eq!(first.operation_id, theirs.operation_id);
     }
@@ -760,7 +786,7 @@ mod tests {
         let refused = || cancelled(&["ConditionalCheckFailed", "ConditionalCheckFailed"], None);
         let records_with = |found: &OperationRecord| records(&[&refused(), &stored(found)]);
 
-        let again = records_with(&ended).commit(&running, &Outcome::Succeeded, None).await.unwrap();
+        let again = records_with(&ended).commit(&running, &Outcome::Succeeded, None, HOUR).await.unwrap();
         assert_eq!(again.unwrap().status, OperationStatus::Succeeded);
 
         for otherwise in [
@@ -768,7 +794,7 @@ mod tests {
             OperationRecord { attempt: 2, ..ended },
             OperationRecord { attempt: 2, ..running.clone() },
         ] {
-            let found = records_with(&otherwise).commit(&running, &Outcome::Succeeded, None).await;
+            let found = records_with(&otherwise).commit(&running, &Outcome::Succeeded, None, HOUR).await;
             assert!(found.unwrap().is_none(), "committed over {otherwise:?}");
         }
     }
@@ -791,7 +817,7 @@ mod tests {
                 .then_output(|| TransactWriteItemsOutput::builder().build());
             let outcome = Outcome::Failed { rollback, error: error.clone(), leftovers: Vec::new() };
             let ended =
-                records(&[&put]).commit(&operation(), &outcome, None).await.unwrap().unwrap();
+                records(&[&put]).commit(&operation(), &outcome, None, HOUR).await.unwrap().unwrap();
             assert_eq!(ended.target.is_some(), keeps);
             assert_eq!(put.num_calls(), 1);
         }
@@ -818,16 +844,5 @@ mod tests {
         let read: FunctionRecord = from_item(item).unwrap();
         assert_eq!(read.spec, function.spec);
         assert_eq!((read.created_at, read.etag()), (function.created_at, function.etag()));
-    }
-
-    #[test]
-    fn a_page_token_leads_back_to_its_place_and_only_with_its_filter() {
-        let filter = ListFilter { prefix: "a".into(), status: Some(FunctionStatus::Available) };
-        let token = write_token("abc".parse().unwrap(), &filter).unwrap();
-        assert_eq!(read_token(&token, &filter).unwrap().as_str(), "abc");
-        for other in [ListFilter::default(), ListFilter { prefix: "b".into(), ..filter.clone() }] {
-            assert!(matches!(read_token(&token, &other), Err(Refusal::InvalidNextToken)));
-        }
-        assert!(matches!(read_token("%", &filter), Err(Refusal::InvalidNextToken)));
     }
 }

@@ -1,0 +1,442 @@
+//! The API's own description: OpenAPI 3.1, made from the types that requests are read into and
+//! answers are written from.
+
+use std::sync::LazyLock;
+
+use axum::response::{IntoResponse, Response};
+use formation_model::function::Function;
+use formation_model::schema::{self, function_patch, function_request};
+use formation_model::{FunctionStatus, Operation, Plan, ProblemCode};
+use http::header::CONTENT_TYPE;
+use schemars::SchemaGenerator;
+use serde_json::{Map, Value, json};
+
+use crate::change::LONGEST_WAIT;
+use crate::extract::NoParameters;
+use crate::functions::{DEFAULT_LIMIT, DriftReport, FunctionList, MOST, OperationList};
+use crate::problem::Problem;
+
+/// `GET /v1/openapi.json`
+pub(crate) async fn serve(_: NoParameters) -> Response {
+    static DOCUMENT: LazyLock<String> = LazyLock::new(|| document().to_string());
+    ([(CONTENT_TYPE, "application/json")], DOCUMENT.as_str()).into_response()
+}
+
+/// One route of the API.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// In capitals.
+    pub method: &'static str,
+    /// As API Gateway writes it.
+    pub path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    parameters: &'static [&'static str],
+    body: Option<&'static str>,
+    /// Status, and the schema of its body if it has one.
+    answers: &'static [(u16, &'static str)],
+    problems: &'static [ProblemCode],
+}
+
+const FUNCTION: &str = "/v1/functions/{functionName}";
+
+use ProblemCode as P;
+
+/// What an operation may fail with, as the answer to a request that waits for it.
+const OUTCOMES: [ProblemCode; 11] = [
+    P::NotOwned,
+    P::QuotaExceeded,
+    P::Cancelled,
+    P::Rejected,
+    P::AccessDenied,
+    P::Unexpected,
+    P::NotReady,
+    P::Throttled,
+    P::Transient,
+    P::Interrupted,
+    P::TimedOut,
+];
+
+/// What may go wrong with every request.
+const ALWAYS: [ProblemCode; 3] = [P::InvalidParameter, P::InternalError, P::ServiceUnavailable];
+
+/// The routes, as they are in `infra/template.yaml` but for `$default`.
+pub const ROUTES: &[Route] = &[
+    Route {
+        method: "GET",
+        path: "/v1/functions",
+        id: "listFunctions",
+        summary: "Lists functions by name, strongly consistent.",
+        parameters: &["limit", "nextToken", "status", "prefix"],
+        body: None,
+        answers: &[(200, "FunctionList")],
+        problems: &[P::InvalidNextToken],
+    },
+    Route {
+        method: "POST",
+        path: "/v1/functions",
+        id: "createFunction",
+        summary: "Creates a function.",
+        parameters: &["wait", "dryRun", "Idempotency-Key"],
+        body: Some("FunctionRequest"),
+        answers: &[(200, "Plan"), (201, "Function"), (202, "Operation")],
+        problems: &[
+            P::MalformedJson,
+            P::FunctionExists,
+            P::OperationInProgress,
+            P::BodyTooLarge,
+            P::UnsupportedMediaType,
+            P::InvalidFunction,
+            P::IdempotencyKeyReused,
+        ],
+    },
+    Route {
+        method: "GET",
+        path: FUNCTION,
+        id: "describeFunction",
+        summary: "Describes a function.",
+        parameters: &["functionName"],
+        body: None,
+        answers: &[(200, "Function")],
+        problems: &[P::FunctionNotFound],
+    },
+    Route {
+        method: "PUT",
+        path: FUNCTION,
+        id: "putFunction",
+        summary: "Creates a function (If-None-Match: *) or replaces it (If-Match).",
+        parameters: &[
+            "functionName",
+            "If-Match",
+            "If-None-Match",
+            "wait",
+            "dryRun",
+            "Idempotency-Key",
+        ],
+        body: Some("FunctionRequest"),
+        answers: &[(200, "FunctionOrPlan"), (201, "Function"), (202, "Operation")],
+        problems: &[
+            P::MalformedJson,
+            P::FunctionNotFound,
+            P::OperationInProgress,
+            P::NeverAvailable,
+            P::PreconditionFailed,
+            P::BodyTooLarge,
+            P::UnsupportedMediaType,
+            P::InvalidFunction,
+            P::IdempotencyKeyReused,
+            P::PreconditionRequired,
+        ],
+    },
+    Route {
+        method: "PATCH",
+        path: FUNCTION,
+        id: "updateFunction",
+        summary: "Changes what the merge patch names; 200 if that changes nothing.",
+        parameters: &["functionName", "If-Match", "wait", "dryRun", "Idempotency-Key"],
+        body: Some("FunctionPatch"),
+        answers: &[(200, "FunctionOrPlan"), (202, "Operation")],
+        problems: &[
+            P::MalformedJson,
+            P::FunctionNotFound,
+            P::OperationInProgress,
+            P::NeverAvailable,
+            P::PreconditionFailed,
+            P::BodyTooLarge,
+            P::UnsupportedMediaType,
+            P::InvalidFunction,
+            P::IdempotencyKeyReused,
+        ],
+    },
+    Route {
+        method: "DELETE",
+        path: FUNCTION,
+        id: "deleteFunction",
+        summary: "Deletes a function with all its parts.",
+        parameters: &["functionName", "If-Match", "wait", "dryRun", "Idempotency-Key"],
+        body: None,
+        answers: &[(200, "Plan"), (202, "Operation"), (204, "")],
+        problems: &[
+            P::FunctionNotFound,
+            P::OperationInProgress,
+            P::DeletionProtected,
+            P::PreconditionFailed,
+            P::IdempotencyKeyReused,
+        ],
+    },
+    Route {
+        method: "POST",
+        path: "/v1/functions/{functionName}/repair",
+        id: "repairFunction",
+        summary: "Brings AWS back to what is recorded; where a create could not be undone, finishes undoing it.",
+        parameters: &["functionName", "If-Match", "wait", "dryRun", "Idempotency-Key"],
+        body: None,
+        answers: &[(200, "FunctionOrPlan"), (202, "Operation"), (204, "")],
+        problems: &[
+            P::FunctionNotFound,
+            P::OperationInProgress,
+            P::PreconditionFailed,
+            P::IdempotencyKeyReused,
+        ],
+    },
+    Route {
+        method: "GET",
+        path: "/v1/functions/{functionName}/drift",
+        id: "compareFunction",
+        summary: "Compares a function with AWS, now.",
+        parameters: &["functionName"],
+        body: None,
+        answers: &[(200, "DriftReport")],
+        problems: &[P::FunctionNotFound],
+    },
+    Route {
+        method: "GET",
+        path: "/v1/functions/{functionName}/operations",
+        id: "listOperations",
+        summary: "Lists a function's operations, newest first.",
+        parameters: &["functionName", "limit", "nextToken"],
+        body: None,
+        answers: &[(200, "OperationList")],
+        problems: &[P::FunctionNotFound, P::InvalidNextToken],
+    },
+    Route {
+        method: "GET",
+        path: "/v1/functions/{functionName}/operations/{operationId}",
+        id: "describeOperation",
+        summary: "Describes an operation.",
+        parameters: &["functionName", "operationId", "steps"],
+        body: None,
+        answers: &[(200, "Operation")],
+        problems: &[P::FunctionNotFound, P::OperationNotFound],
+    },
+    Route {
+        method: "POST",
+        path: "/v1/functions/{functionName}/operations/{operationId}/cancel",
+        id: "cancelOperation",
+        summary: "Stops an operation while it goes forward, and undoes what it has changed.",
+        parameters: &["functionName", "operationId"],
+        body: None,
+        answers: &[(202, "Operation")],
+        problems: &[P::FunctionNotFound, P::OperationNotFound, P::NotCancellable],
+    },
+    Route {
+        method: "GET",
+        path: "/v1/openapi.json",
+        id: "describeApi",
+        summary: "This document.",
+        parameters: &[],
+        body: None,
+        answers: &[(200, "Document")],
+        problems: &[],
+    },
+];
+
+/// The document.
+pub fn document() -> Value {
+    let mut paths = Map::new();
+    for route in ROUTES {
+        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        path[route.method.to_lowercase()] = operation(route);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Formation",
+            "version": "1",
+            "description": "Functions on AWS Lambda with their code, role and logs as one. Requests are signed with AWS Signature Version 4 for the service execute-api.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas(),
+            "parameters": parameters(),
+            "securitySchemes": {
+                "sigv4": {
+                    "type": "apiKey", "in": "header", "name": "Authorization",
+                    "description": "AWS Signature Version 4.",
+                    "x-amazon-apigateway-authtype": "awsSigv4"
+                }
+            }
+        },
+        "security": [{"sigv4": []}]
+    })
+}
+
+fn operation(route: &Route) -> Value {
+    let reference =
+        |kind: &str, name: &str| json!({"$ref": format!("#/components/{kind}/{name}")});
+    let changes = route.parameters.contains(&"wait");
+    let mut responses = Map::new();
+    for (status, name) in route.answers {
+        let mut response = json!({"description": describe(*status), "headers": headers(*status)});
+        if !name.is_empty() {
+            let content = json!({"schema": reference("schemas", name)});
+            response["content"] = json!({"application/json": content});
+        }
+        responses.insert(status.to_string(), response);
+    }
+    let outcomes = if changes { &OUTCOMES[..] } else { &[] };
+    let problems = route.problems.iter().chain(&ALWAYS).chain(outcomes);
+    for problem in problems {
+        let response = responses.entry(problem.status().to_string()).or_insert_with(|| {
+            let content = json!({"schema": reference("schemas", "Problem")});
+            json!({"description": "", "content": {"application/problem+json": content}})
+        });
+        let told = response["description"].as_str().unwrap_or_default();
+        let code = json!(problem);
+        let code = code.as_str().unwrap_or_default();
+        let all = if told.is_empty() { code.to_owned() } else { format!("{told}, {code}") };
+        response["description"] = json!(all);
+    }
+    for (status, told) in [(403, "IAM allows the caller no such request"), (429, "Too many requests")]
+    {
+        let content = json!({"schema": reference("schemas", "GatewayError")});
+        let response = json!({"description": told, "content": {"application/json": content}});
+        responses.insert(status.to_string(), response);
+    }
+    let parameters: Vec<_> =
+        route.parameters.iter().map(|name| reference("parameters", name)).collect();
+    let mut operation = json!({
+        "operationId": route.id,
+        "summary": route.summary,
+        "parameters": parameters,
+        "responses": responses,
+    });
+    if let Some(body) = route.body {
+        let mut content = json!({"schema": reference("schemas", body)});
+        if body == "FunctionRequest" {
+            content["example"] = schema::example();
+        } else {
+            content["example"] = json!({"memoryMegabytes": 512, "environment": {"GREETING": null}});
+        }
+        operation["requestBody"] =
+            json!({"required": true, "content": {"application/json": content}});
+    }
+    operation
+}
+
+fn describe(status: u16) -> &'static str {
+    match status {
+        201 => "It was created while the request waited.",
+        202 => "Accepted: the operation that runs, or ran when the request came first.",
+        204 => "It was deleted while the request waited.",
+        _ => "As asked.",
+    }
+}
+
+fn headers(status: u16) -> Value {
+    let header = |told: &str| json!({"description": told, "schema": {"type": "string"}});
+    match status {
+        202 => json!({
+            "Location": header("Path of the function."),
+            "Operation-Location": header("Path of the operation."),
+            "ETag": header("The entity tag that the function has if the operation succeeds; none after a delete."),
+            "Retry-After": header("Seconds after which the operation is worth a look."),
+            "Idempotency-Replayed": header("`true` if the request was accepted earlier, under the same key."),
+        }),
+        200 | 201 => json!({"ETag": header("Entity tag of the function, where it is one.")}),
+        _ => json!({}),
+    }
+}
+
+fn schemas() -> Map<String, Value> {
+    let mut schemas = schema::components(|generator: &mut SchemaGenerator| {
+        generator.subschema_for::<Function>();
+        generator.subschema_for::<FunctionList>();
+        generator.subschema_for::<Operation>();
+        generator.subschema_for::<OperationList>();
+        generator.subschema_for::<DriftReport>();
+        generator.subschema_for::<Plan>();
+        generator.subschema_for::<Problem>();
+    });
+    let reference = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+    schemas.insert("FunctionRequest".to_owned(), function_request());
+    schemas.insert("FunctionPatch".to_owned(), function_patch());
+    schemas.insert(
+        "FunctionOrPlan".to_owned(),
+        json!({"anyOf": [reference("Function"), reference("Plan")]}),
+    );
+    schemas.insert("Document".to_owned(), json!({"type": "object"}));
+    schemas.insert(
+        "GatewayError".to_owned(),
+        json!({
+            "type": "object", "properties": {"message": {"type": "string"}},
+            "description": "What API Gateway itself answers."
+        }),
+    );
+    schemas
+}
+
+fn parameters() -> Value {
+    let path = |name: &str, pattern: &str| {
+        json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "pattern": pattern}})
+    };
+    let optional = |place: &str, name: &str, told: &str, schema: Value| {
+        json!({"name": name, "in": place, "required": false, "description": told, "schema": schema})
+    };
+    let statuses = FunctionStatus::ALL.map(FunctionStatus::as_str);
+    json!({
+        "functionName": path("functionName", "^[A-Za-z0-9_-]{1,64}$"),
+        "operationId": path("operationId", "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"),
+        "limit": optional("query", "limit", "The most that a page holds.", json!({"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT})),
+        "nextToken": optional("query", "nextToken", "Where the page begins: from the page before, with the same filters.", json!({"type": "string"})),
+        "status": optional("query", "status", "Only functions with this status.", json!({"type": "string", "enum": statuses})),
+        "prefix": optional("query", "prefix", "Only functions whose name begins so.", json!({"type": "string"})),
+        "steps": optional("query", "steps", "Whether to tell the operation's steps.", json!({"type": "boolean"})),
+        "wait": optional("query", "wait", "Seconds to wait for the outcome.", json!({"type": "integer", "minimum": 0, "maximum": LONGEST_WAIT})),
+        "dryRun": optional("query", "dryRun", "Whether only to tell what would be done.", json!({"type": "boolean"})),
+        "Idempotency-Key": optional("header", "Idempotency-Key", "Repeating the request under this key within 48 hours does not act again.", json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"})),
+        "If-Match": optional("header", "If-Match", "Entity tags, one of which the function must have, or *.", json!({"type": "string", "pattern": "^[!-~]+$"})),
+        "If-None-Match": optional("header", "If-None-Match", "* : there must be no such function.", json!({"type": "string", "enum": ["*"]})),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use formation_model::{Defaults, function::Architecture, request};
+
+    use super::*;
+
+    /// Every `$ref` in the document.
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(object) => {
+                found.extend(object.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                object.values().for_each(|value| references(value, found));
+            }
+            Value::Array(array) => array.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let document = document();
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(found.len() > 50, "{found:?}");
+        for reference in found {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn the_example_is_a_valid_function() {
+        let defaults = Defaults { architecture: Architecture::Arm64 };
+        assert!(request::read(&schema::example(), &defaults, None).is_ok());
+    }
+
+    #[test]
+    fn every_problem_is_documented_somewhere() {
+        let text = document()["paths"].to_string();
+        for code in ProblemCode::ALL {
+            // These two answer what is no route.
+            if [P::RouteNotFound, P::MethodNotAllowed].contains(&code) {
+                continue;
+            }
+            let name = json!(code);
+            assert!(text.contains(name.as_str().unwrap()), "{name}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Idempotency keys: a request that is repeated under its key gets the operation that it was
+//! accepted as, and does not act again.
+
+use aws_sdk_dynamodb::types::{
+    KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
+use formation_aws::AwsError;
+use formation_model::{FunctionName, OperationId};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_dynamo::{from_item, to_attribute_value, to_item};
+use sha2::{Digest, Sha256};
+
+use super::{FunctionRecord, Item, Records, built, function_key, has_expired, key, text, with_key};
+use crate::refusal::Refusal;
+
+/// How long a key is remembered.
+const KEPT: SignedDuration = SignedDuration::from_hours(48);
+
+/// The key that a caller gave to a request, and what tells the request from others.
+#[derive(Clone, Debug)]
+pub struct RequestKey {
+    /// As the caller gave it.
+    pub key: String,
+    /// Key and caller, so that callers need not know of each other's keys.
+    id: String,
+    /// Everything that the request asks for.
+    fingerprint: String,
+}
+
+impl RequestKey {
+    /// The key of `caller` for a request that consists of `parts`.
+    pub fn new(caller: &str, key: &str, parts: &[&str]) -> Self {
+        Self { key: key.to_owned(), id: digest(&[caller, key]), fingerprint: digest(parts) }
+    }
+}
+
+/// SHA-256 in hex of texts, told apart by their lengths.
+fn digest(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a key was used for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IdempotencyRecord {
+    fingerprint: String,
+    /// The function that the operation changes.
+    pub function_name: FunctionName,
+    /// The operation that the request was accepted as.
+    pub operation_id: OperationId,
+    /// The entity tag that the answer carried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+}
+
+impl IdempotencyRecord {
+    /// The record of an accepted request.
+    pub fn new(
+        request: &RequestKey,
+        function_name: FunctionName,
+        operation_id: OperationId,
+        etag: Option<String>,
+    ) -> Self {
+        Self { fingerprint: request.fingerprint.clone(), function_name, operation_id, etag }
+    }
+
+    /// Whether it was `request` that the key was used for.
+    pub fn is_of(&self, request: &RequestKey) -> bool {
+        self.fingerprint == request.fingerprint
+    }
+}
+
+fn idempotency_key(request: &RequestKey) -> Item {
+    key(&format!("IDEMPOTENCY#{}", request.id), "IDEMPOTENCY")
+}
+
+/// Reads what a failed condition on the key found.
+pub(super) fn found(item: Item) -> Result<IdempotencyRecord, Refusal> {
+    Ok(from_item(item)?)
+}
+
+impl Records {
+    /// What is known of the key and of the function, in one strongly consistent read.
+    ///
+    /// # Errors
+    /// What DynamoDB answered, or a record that cannot be read.
+    pub async fn look(
+        &self,
+        function: &FunctionName,
+        request: Option<&RequestKey>,
+    ) -> Result<(Option<IdempotencyRecord>, Option<FunctionRecord>), Refusal> {
+        let Some(request) = request else { return Ok((None, self.function(function).await?)) };
+        let keys = KeysAndAttributes::builder()
+            .keys(idempotency_key(request))
+            .keys(function_key(function))
+            .consistent_read(true);
+        let output = self
+            .client
+            .batch_get_item()
+            .request_items(&self.table, built(keys.build())?)
+            .send()
+            .await
+            .map_err(|error| AwsError::new("dynamodb:BatchGetItem", error))?;
+        if output.unprocessed_keys.is_some_and(|keys| !keys.is_empty()) {
+            // Two small items are left out only where DynamoDB throttles.
+            return Err(AwsError::throttled("dynamodb:BatchGetItem").into());
+        }
+        let mut items = output.responses.unwrap_or_default().remove(&self.table);
+        let items = items.iter_mut().flat_map(|items| items.drain(..));
+        let (mut remembered, mut function) = (None, None);
+        for item in items.filter(|item| !has_expired(item)) {
+            if item.get("sk") == Some(&text("IDEMPOTENCY")) {
+                remembered = Some(from_item(item)?);
+            } else {
+                function = Some(from_item(item)?);
+            }
+        }
+        Ok((remembered, function))
+    }
+
+    /// Remembers the key, unless it is in use.
+    pub(super) fn remember(
+        &self,
+        request: &RequestKey,
+        record: &IdempotencyRecord,
+    ) -> Result<TransactWriteItem, Refusal> {
+        let now = Timestamp::now();
+        let mut item = with_key(to_item(record)?, idempotency_key(request));
+        item.insert("expiresAt".to_owned(), to_attribute_value((now + KEPT).as_second())?);
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(#pk) OR #expiresAt <= :now")
+            .expression_attribute_names("#pk", "pk")
+            .expression_attribute_names("#expiresAt", "expiresAt")
+            .expression_attribute_values(":now", to_attribute_value(now.as_second())?)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        Ok(TransactWriteItem::builder().put(built(put.build())?).build())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_the_callers_own_and_requests_are_told_apart() {
+        let request = RequestKey::new("ann", "k", &["POST", "/v1/functions", "{}"]);
+        assert_eq!(request.id, RequestKey::new("ann", "k", &["DELETE"]).id);
+        assert_ne!(request.id, RequestKey::new("bob", "k", &["POST"]).id);
+        // Not even by moving the border between the parts.
+        assert_ne!(request.id, RequestKey::new("annk", "", &[]).id);
+
+        let record =
+            IdempotencyRecord::new(&request, "a".parse().unwrap(), OperationId::generate(), None);
+        assert!(record.is_of(&RequestKey::new("ann", "k", &["POST", "/v1/functions", "{}"])));
+        assert!(!record.is_of(&RequestKey::new("ann", "k", &["POST", "/v1/functions{}"])));
+    }
+}

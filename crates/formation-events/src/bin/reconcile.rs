@@ -1,0 +1,55 @@
+//! The Lambda that heals: on Step Functions' events and on a schedule.
+
+use std::time::{Duration, Instant};
+
+use formation_aws::sdk_config;
+use formation_control::environment::{
+    BadVariable, control, drift_check_interval, init_log, required_var, stack_identity,
+};
+use formation_events::{Announcer, DriftMode, Reconciler};
+use formation_resources::Comparer;
+use formation_resources::role::RoleSettings;
+use lambda_runtime::{LambdaEvent, run, service_fn};
+use serde_json::Value;
+
+/// How long a scheduled look goes on: it ends before the next one begins.
+const SCHEDULED_LOOK: Duration = Duration::from_secs(45);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    init_log();
+
+    let config = sdk_config();
+    let bus = required_var("EVENT_BUS_NAME")?;
+    let drift_mode = match required_var("DRIFT_MODE")?.as_str() {
+        "REPORT" => DriftMode::Report,
+        "REPAIR" => DriftMode::Repair,
+        _ => return Err(BadVariable("DRIFT_MODE").into()),
+    };
+    let reconciler = &Reconciler {
+        control: control(&config)?,
+        comparer: Comparer {
+            iam: aws_sdk_iam::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            lambda: aws_sdk_lambda::Client::new(&config),
+            settings: RoleSettings {
+                stack: stack_identity()?,
+                boundary_arn: required_var("PERMISSIONS_BOUNDARY_ARN")?,
+            },
+        },
+        announcer: Announcer::new(aws_sdk_eventbridge::Client::new(&config), bus),
+        drift_mode,
+        check_after: drift_check_interval()?,
+    };
+
+    run(service_fn(async move |event: LambdaEvent<Value>| {
+        match event.payload["source"].as_str() {
+            Some("aws.states") => {
+                reconciler.on_execution_ended(&event.payload["detail"]).await?;
+            }
+            _ => reconciler.on_schedule(Instant::now() + SCHEDULED_LOOK).await?,
+        }
+        Ok::<_, lambda_runtime::Error>(())
+    }))
+    .await
+}

@@ -1,0 +1,12 @@
+//! The EventBridge side: requests that come by event (`intake`), and the guardian (`reconcile`),
+//! which heals what was stopped, finishes what was left over, and compares functions with AWS.
+//!
+//! Both are doors to `formation-control`, as the HTTP API is.
+
+pub mod announcer;
+pub mod intake;
+pub mod reconcile;
+
+pub use announcer::Announcer;
+pub use intake::Intake;
+pub use reconcile::{DriftMode, Reconciler};

@@ -1,0 +1,401 @@
+//! The guardian. It asks one question of each operation that runs: is there an execution of its
+//! current attempt? And of each function that rests: is AWS as recorded, or is a rollback to be
+//! finished?
+//!
+//! It is told by Step Functions when an execution ends badly, which is quick and may be lost,
+//! doubled or late, and looks at everything that is due on a schedule, which is slow and sure.
+//! Either way the item is read first, and written on condition that it is as it was read.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use formation_control::executions::{ExecutionEnd, ExecutionState};
+use formation_control::records::{Due, FunctionRecord, RepairedDrift, pause_after};
+use formation_control::{Changed, Control, OperationRecord, Refusal, Requester};
+use formation_model::drift::{DriftAnnouncement, DriftReaction};
+use formation_model::event::{DRIFT_STATUS_CHANGE, OPERATION_STATUS_CHANGE};
+use formation_model::operation::{INTERRUPTED, OperationError};
+use formation_model::{
+    Drift, ExecutionInput, FunctionName, FunctionStatus, OperationId, OperationStatus,
+};
+use formation_resources::{Comparer, ResourceError};
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::announcer::{AnnounceError, Announcer};
+
+/// How many items one look at the index brings.
+const PAGE: i32 = 100;
+/// Between two comparisons with AWS: at most 2 functions a second, to leave AWS's rates to others.
+const COMPARISON_PAUSE: Duration = Duration::from_millis(500);
+/// When an operation whose execution runs is looked at again.
+const NEXT_LOOK: SignedDuration = SignedDuration::from_mins(5);
+/// When an operation is looked at again whose execution has only just ended, or may not show yet.
+const SOON: SignedDuration = SignedDuration::from_secs(15);
+/// After so many equal repairs in a row somebody is changing it back each time.
+const EQUAL_REPAIRS: u32 = 2;
+
+/// What is done about drift that a comparison on the schedule finds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum DriftMode {
+    /// It is recorded and announced.
+    Report,
+    /// It is repaired, too.
+    Repair,
+}
+
+/// The guardian.
+#[derive(Clone, Debug)]
+pub struct Reconciler {
+    /// Records and executions.
+    pub control: Control,
+    /// Compares functions with AWS.
+    pub comparer: Comparer,
+    /// Announces outcomes that their execution did not, and drift.
+    pub announcer: Announcer,
+    /// What is done about drift.
+    pub drift_mode: DriftMode,
+    /// How long after a comparison the next one is due.
+    pub check_after: SignedDuration,
+}
+
+/// Why something could not be looked at. It stays due.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// Records or executions.
+    #[error(transparent)]
+    Control(#[from] Refusal),
+    /// The event bus.
+    #[error(transparent)]
+    Announce(#[from] AnnounceError),
+    /// The comparison.
+    #[error(transparent)]
+    Compare(#[from] ResourceError),
+}
+
+/// The detail of Step Functions' `Execution Status Change`, as far as it matters here.
+#[derive(Deserialize)]
+struct StatusChange {
+    /// The execution's input, as JSON text; left out where it is large, which ours never is.
+    input: Option<String>,
+}
+
+impl Reconciler {
+    /// Looks at the operation whose execution an event tells of.
+    ///
+    /// # Errors
+    /// Why it could not be looked at.
+    pub async fn on_execution_ended(&self, detail: &Value) -> Result<(), ReconcileError> {
+        let input = StatusChange::deserialize(detail).ok().and_then(|change| change.input);
+        let input = input.and_then(|text| serde_json::from_str::<ExecutionInput>(&text).ok());
+        let Some(input) = input else {
+            tracing::warn!("an execution that is none of an operation's has ended; left alone");
+            return Ok(());
+        };
+        self.look_at_operation(&input.function_name, input.operation_id).await
+    }
+
+    /// Looks at all that is due, until nothing is or `deadline` is near. What cannot be looked at
+    /// is logged and stays due.
+    ///
+    /// # Errors
+    /// That the index cannot be read, or how many items could not be looked at.
+    pub async fn on_schedule(&self, deadline: Instant) -> Result<(), ScheduleError> {
+        let mut seen = HashSet::new();
+        let mut failed = 0;
+        while Instant::now() < deadline {
+            let due = self.control.records.due(Timestamp::now(), PAGE).await?;
+            let new: Vec<_> = due.into_iter().filter(|due| seen.insert(describe(due))).collect();
+            if new.is_empty() {
+                break;
+            }
+            for due in new {
+                if Instant::now() >= deadline {
+                    break;
+                }
+                let looked = match &due {
+                    Due::Operation(function, operation) => {
+                        self.look_at_operation(function, *operation).await
+                    }
+                    Due::Function(function) => self.look_at_function(function).await,
+                };
+                if let Err(error) = looked {
+                    failed += 1;
+                    tracing::error!(
+                        item = describe(&due),
+                        error = &error as &dyn std::error::Error,
+                        "could not be looked at; it stays due"
+                    );
+                }
+            }
+        }
+        if failed > 0 { Err(ScheduleError::Failed(failed)) } else { Ok(()) }
+    }
+
+    /// Is there an execution of its current attempt? Was its outcome announced?
+    async fn look_at_operation(
+        &self,
+        function: &FunctionName,
+        operation: OperationId,
+    ) -> Result<(), ReconcileError> {
+        let records = &self.control.records;
+        let Some(operation) = records.operation(function, operation).await? else { return Ok(()) };
+        let state = self.control.executions.state(&operation).await?;
+        match (operation.status, state) {
+            (_, ExecutionState::Running) => self.look_again(&operation, NEXT_LOOK).await,
+            (OperationStatus::Running, ExecutionState::Missing) => {
+                tell(&operation, "starting an attempt that was never started");
+                self.control.executions.start(&operation).await?;
+                self.look_again(&operation, NEXT_LOOK).await
+            }
+            (OperationStatus::Running, ExecutionState::Ended(end)) => {
+                self.recover(&operation, &end).await
+            }
+            (_, ExecutionState::Ended(end)) if announced(&operation, &end) => {
+                Ok(records.postpone(&operation, None).await?)
+            }
+            (_, ExecutionState::Ended(_) | ExecutionState::Missing) => {
+                tell(&operation, "announcing an outcome that its execution did not announce");
+                let announcement = operation.to_announcement();
+                self.announcer.announce(OPERATION_STATUS_CHANGE, &announcement).await?;
+                Ok(records.postpone(&operation, None).await?)
+            }
+        }
+    }
+
+    /// Takes an operation over whose execution has ended without recording an outcome. The first
+    /// time at once, then after pauses that grow.
+    async fn recover(
+        &self,
+        operation: &OperationRecord,
+        end: &ExecutionEnd,
+    ) -> Result<(), ReconcileError> {
+        if operation.attempt > 1 {
+            let next = end.at + pause_after(operation.attempt - 1);
+            if next > Timestamp::now() {
+                return Ok(self.control.records.postpone(operation, Some(next)).await?);
+            }
+        }
+        tell(operation, "taking over from an execution that has ended");
+        let step = self.control.executions.last_state(operation).await?;
+        let told = end.error.as_deref().map(|error| format!(" with {error}"));
+        let reason = OperationError {
+            code: INTERRUPTED.to_owned(),
+            message: format!(
+                "the execution of attempt {} ended as {}{} before an outcome was recorded",
+                operation.attempt,
+                end.status,
+                told.unwrap_or_default()
+            ),
+            step: step.unwrap_or_default(),
+            aws_error_code: None,
+            aws_request_id: None,
+        };
+        self.control.take_over(operation, &reason).await?;
+        Ok(())
+    }
+
+    async fn look_again(
+        &self,
+        operation: &OperationRecord,
+        after: SignedDuration,
+    ) -> Result<(), ReconcileError> {
+        let next = Timestamp::now() + after;
+        Ok(self.control.records.postpone(operation, Some(next)).await?)
+    }
+
+    /// Is a rollback to be finished? Is AWS as recorded?
+    async fn look_at_function(&self, name: &FunctionName) -> Result<(), ReconcileError> {
+        let Some(function) = self.control.records.function(name).await? else { return Ok(()) };
+        match function.status {
+            FunctionStatus::Failed => {
+                tracing::info!(functionName = %name, failures = function.failures, "healing");
+                match self.control.heal(&function).await {
+                    // Somebody else was faster.
+                    Err(Refusal::OperationInProgress { .. } | Refusal::FunctionNotFound(_)) => {
+                        Ok(())
+                    }
+                    other => Ok(other.map(|_| ())?),
+                }
+            }
+            FunctionStatus::Available => {
+                let began = Instant::now();
+                let looked = self.compare(&function).await;
+                sleep(COMPARISON_PAUSE.saturating_sub(began.elapsed())).await;
+                looked
+            }
+            // While an operation runs, the operation stands in the index.
+            FunctionStatus::Creating | FunctionStatus::Updating | FunctionStatus::Deleting => {
+                Ok(())
+            }
+        }
+    }
+
+    /// Compares a function with AWS, announces what has changed since the last time, and repairs it
+    /// if the stack says so.
+    async fn compare(&self, function: &FunctionRecord) -> Result<(), ReconcileError> {
+        let now = Timestamp::now();
+        let drift = Drift::found(self.comparer.compare(&function.spec).await?, now);
+        let (reaction, repaired) = react(function, &drift, self.drift_mode);
+        let next = match reaction {
+            // Should the repair not be claimed below, the next look comes soon.
+            DriftReaction::Repair => now + SOON,
+            DriftReaction::None | DriftReaction::Stopped => now + self.check_after,
+        };
+        let was_stopped = function.repaired.as_ref().is_some_and(|it| it.times > EQUAL_REPAIRS);
+        let news = is_news(&function.drift, &drift)
+            || (reaction == DriftReaction::Stopped && !was_stopped)
+            || reaction == DriftReaction::Repair;
+        let mut announcement = DriftAnnouncement {
+            function_name: function.spec.function_name.clone(),
+            revision: function.revision,
+            drift: drift.clone(),
+            reaction,
+            operation_id: None,
+        };
+        // Told before it is recorded, or a crash in between would leave it untold.
+        if news && reaction != DriftReaction::Repair {
+            self.announcer.announce(DRIFT_STATUS_CHANGE, &announcement).await?;
+        }
+        let records = &self.control.records;
+        let recorded = records.record_drift(function, &drift, repaired.as_ref(), next).await?;
+        if !recorded || reaction != DriftReaction::Repair {
+            return Ok(());
+        }
+        let name = &function.spec.function_name;
+        match self.control.repair(name, None, &Requester::formation()).await {
+            Ok(Changed::Accepted(accepted)) => {
+                announcement.operation_id = Some(accepted.operation.operation_id);
+            }
+            Ok(Changed::Already(..) | Changed::Planned(_)) => {}
+            Err(Refusal::OperationInProgress { .. } | Refusal::FunctionNotFound(_)) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(self.announcer.announce(DRIFT_STATUS_CHANGE, &announcement).await?)
+    }
+}
+
+/// What to do about `drift`, and what to remember of it.
+fn react(
+    function: &FunctionRecord,
+    drift: &Drift,
+    mode: DriftMode,
+) -> (DriftReaction, Option<RepairedDrift>) {
+    if drift.is_quiet() || mode == DriftMode::Report {
+        return (DriftReaction::None, None);
+    }
+    let again = function.repaired.as_ref().filter(|it| it.differences == drift.differences);
+    let times = again.map_or(0, |it| it.times) + 1;
+    let repaired = Some(RepairedDrift {
+        differences: drift.differences.clone(),
+        // One more than it was repaired: that it was stopped is known by that.
+        times: times.min(EQUAL_REPAIRS + 1),
+    });
+    if times > EQUAL_REPAIRS {
+        (DriftReaction::Stopped, repaired)
+    } else {
+        (DriftReaction::Repair, repaired)
+    }
+}
+
+/// A first look that finds all as recorded is no news.
+fn is_news(before: &Drift, now: &Drift) -> bool {
+    if before.is_quiet() && now.is_quiet() {
+        return false;
+    }
+    before.status != now.status || before.differences != now.differences
+}
+
+/// Whether an execution that ended so has announced the outcome of `operation`: it does so just
+/// before it succeeds or fails with the operation's own error.
+fn announced(operation: &OperationRecord, end: &ExecutionEnd) -> bool {
+    match end.status.as_str() {
+        "SUCCEEDED" => true,
+        "FAILED" => end.error.as_deref() == operation.error.as_ref().map(|it| it.code.as_str()),
+        _ => false,
+    }
+}
+
+fn tell(operation: &OperationRecord, what: &str) {
+    tracing::info!(
+        operationId = %operation.operation_id,
+        functionName = %operation.function_name,
+        attempt = operation.attempt,
+        "{what}"
+    );
+}
+
+fn describe(due: &Due) -> String {
+    match due {
+        Due::Function(function) => format!("the function {function}"),
+        Due::Operation(function, operation) => format!("the operation {operation} on {function}"),
+    }
+}
+
+/// Why a scheduled look was not whole.
+#[derive(Debug, thiserror::Error)]
+pub enum ScheduleError {
+    /// The index cannot be read.
+    #[error(transparent)]
+    Index(#[from] Refusal),
+    /// Some items could not be looked at; the log tells which and why.
+    #[error("{0} items could not be looked at; they stay due")]
+    Failed(usize),
+}
+
+#[cfg(test)]
+mod tests {
+    use formation_model::{Difference, Facet};
+    use serde_json::json;
+
+    use super::*;
+
+    fn drift(days: Option<u32>) -> Drift {
+        let differences =
+            days.and_then(|days| Difference::between(Facet::LogGroup, "logRetentionDays", 30, days));
+        Drift::found(differences.into_iter().collect(), Timestamp::now())
+    }
+
+    fn function() -> FunctionRecord {
+        let id = OperationId::generate();
+        serde_json::from_value(json!({
+            "spec": {
+                "functionName": "hello", "runtime": "nodejs24.x", "handler": "index.handler",
+                "code": {"sha256": "", "sizeBytes": 1, "key": "k", "version": "v"},
+                "architecture": "arm64", "memoryMegabytes": 128, "timeoutSeconds": 3,
+                "logRetentionDays": 30, "environment": {}, "description": "", "tags": {},
+                "deletionProtection": false,
+            },
+            "status": "AVAILABLE", "revision": 1, "committedBy": id, "operationId": id,
+            "createdAt": "2026-11-01T00:00:00Z", "updatedAt": "2026-11-01T00:00:00Z",
+            "createdBy": "ann",
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn nobody_is_fought_for_ever() {
+        let mut function = function();
+        let mut reactions = Vec::new();
+        for found in [Some(7), Some(7), Some(7), Some(7), Some(14), None, Some(14)] {
+            let (reaction, repaired) = react(&function, &drift(found), DriftMode::Repair);
+            reactions.push(reaction);
+            function.repaired = repaired;
+        }
+        use DriftReaction::{None as Nothing, Repair, Stopped};
+        assert_eq!(reactions, [Repair, Repair, Stopped, Stopped, Repair, Nothing, Repair]);
+        assert_eq!(react(&function, &drift(Some(7)), DriftMode::Report).0, Nothing);
+    }
+
+    #[test]
+    fn only_changes_are_news() {
+        let unknown = Drift::default();
+        assert!(!is_news(&unknown, &drift(None)));
+        assert!(is_news(&unknown, &drift(Some(7))));
+        assert!(!is_news(&drift(Some(7)), &drift(Some(7))));
+        assert!(is_news(&drift(Some(7)), &drift(Some(14))));
+        assert!(is_news(&drift(Some(7)), &drift(None)));
+    }
+}

@@ -1,0 +1,237 @@
+//! JSON Schemas (2020-12) of what is read by hand rather than by serde: names, ids, and the
+//! requests for a function, with the limits that [`crate::request`] applies.
+
+use std::borrow::Cow;
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Map, Value, json};
+
+use crate::bundle::CodeSummary;
+use crate::drift::{Difference, DriftAnnouncement};
+use crate::event::{OperationRequest, Rejection, RequestKind, Unchanged};
+use crate::function::{FunctionName, OUTPUT_ONLY};
+use crate::operation::{OperationError, OperationId};
+use crate::request::{
+    DEFAULT_RETENTION_DAYS, DESCRIPTION_LENGTH, HANDLER_LENGTH, MEMORY, RETENTION_DAYS,
+    TAG_KEY_LENGTH, TAG_VALUE_LENGTH, TIMEOUT, USER_TAGS,
+};
+use crate::runtime::{self, DEFAULT_HANDLER, DEFAULT_RUNTIME, RuntimeStatus};
+use crate::step::Announcement;
+
+impl JsonSchema for FunctionName {
+    fn schema_name() -> Cow<'static, str> {
+        "FunctionName".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"})
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+}
+
+impl JsonSchema for OperationId {
+    fn schema_name() -> Cow<'static, str> {
+        "OperationId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "description": "A ULID: ids sort by time.",
+            "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
+        })
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+}
+
+/// A function that the original example would accept, too.
+pub fn example() -> Value {
+    json!({
+        "functionName": "hello",
+        "code": "export const handler = async (event) => { return { statusCode: 200, body: JSON.stringify(`Hello!`) }; };",
+        "memoryMegabytes": 256,
+        "logRetentionDays": 14,
+        "environment": {"GREETING": "hello"},
+        "tags": {"team": "blue"}
+    })
+}
+
+/// What POST and PUT take.
+pub fn function_request() -> Value {
+    let mut schema = object(properties());
+    schema["required"] = json!(["functionName", "code"]);
+    schema["description"] = json!(
+        "A function. Fields that only Formation sets are accepted and ignored, so that what GET \
+         returned can be PUT."
+    );
+    schema
+}
+
+/// What PATCH takes: a JSON merge patch (RFC 7396), in which null gives a field's default back.
+pub fn function_patch() -> Value {
+    let mut properties = properties();
+    for (name, schema) in &mut properties {
+        if ["functionName", "code"].contains(&name.as_str()) {
+            continue;
+        }
+        // A member that is null is taken away from the current object.
+        if schema["additionalProperties"].is_object() {
+            let member = schema["additionalProperties"].take();
+            schema["additionalProperties"] = json!({"anyOf": [member, {"type": "null"}]});
+        }
+        *schema = json!({"anyOf": [schema.take(), {"type": "null"}]});
+    }
+    let mut schema = object(properties);
+    schema["description"] = json!(
+        "A JSON merge patch (RFC 7396): what is named is changed, null gives a default back. The \
+         code is replaced as a whole."
+    );
+    schema
+}
+
+fn object(properties: Map<String, Value>) -> Value {
+    json!({"type": "object", "properties": properties, "additionalProperties": false})
+}
+
+fn properties() -> Map<String, Value> {
+    let supported = runtime::all().iter().filter(|it| it.status == RuntimeStatus::Supported);
+    let runtimes: Vec<_> = supported.map(|it| it.name.as_str()).collect();
+    let file = json!({"type": "string", "minLength": 1, "description": "Inline source of Node.js or Python: it becomes index.mjs or index.py."});
+    let zip_file = json!({
+        "type": "object", "required": ["zipFile"], "additionalProperties": false,
+        "properties": {"zipFile": {"type": "string", "contentEncoding": "base64", "description": "A zip archive of at most 4 MB."}}
+    });
+    let s3 = json!({
+        "type": "object", "required": ["s3Bucket", "s3Key"], "additionalProperties": false,
+        "description": "A zip archive in one of the buckets that the stack's parameter CodeBuckets names.",
+        "properties": {
+            "s3Bucket": {"type": "string", "minLength": 3, "maxLength": 63},
+            "s3Key": {"type": "string", "minLength": 1, "maxLength": 1024},
+            "s3ObjectVersion": {"type": "string", "minLength": 1, "maxLength": 1024}
+        }
+    });
+    let unchanged = json!({
+        "type": "object", "required": ["sha256"], "additionalProperties": false,
+        "description": "The code that the function has: what GET shows.",
+        "properties": {"sha256": {"type": "string"}, "sizeBytes": {}}
+    });
+    let tags = json!({
+        "type": "object", "maxProperties": USER_TAGS,
+        "propertyNames": {"minLength": 1, "maxLength": TAG_KEY_LENGTH},
+        "additionalProperties": {"type": "string", "maxLength": TAG_VALUE_LENGTH},
+        "description": "Tags of function, role and log group; none that begins with `aws:` or `formation:`."
+    });
+    let environment = json!({
+        "type": "object",
+        "propertyNames": {"pattern": "^[a-zA-Z][a-zA-Z0-9_]+$"},
+        "additionalProperties": {"type": "string"},
+        "description": "At most 4 KB as JSON; none of the names that Lambda sets itself."
+    });
+    let mut properties = json!({
+        "functionName": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
+        "code": {"anyOf": [file, zip_file, s3, unchanged]},
+        "runtime": {"type": "string", "enum": runtimes, "default": DEFAULT_RUNTIME},
+        "handler": {"type": "string", "pattern": "^\\S+$", "maxLength": HANDLER_LENGTH, "default": DEFAULT_HANDLER},
+        "architecture": {"type": "string", "enum": ["arm64", "x86_64"], "description": "Default: the stack's."},
+        "memoryMegabytes": {"type": "integer", "minimum": MEMORY.least, "maximum": MEMORY.most, "default": MEMORY.default},
+        "timeoutSeconds": {"type": "integer", "minimum": TIMEOUT.least, "maximum": TIMEOUT.most, "default": TIMEOUT.default},
+        "logRetentionDays": {"type": "integer", "enum": RETENTION_DAYS, "default": DEFAULT_RETENTION_DAYS},
+        "environment": environment,
+        "description": {"type": "string", "maxLength": DESCRIPTION_LENGTH, "default": ""},
+        "tags": tags,
+        "deletionProtection": {"type": "boolean", "default": false}
+    });
+    for name in OUTPUT_ONLY {
+        properties[name] = json!({"description": "Set by Formation, ignored here.", "readOnly": true});
+    }
+    match properties {
+        Value::Object(properties) => properties,
+        _ => Map::new(),
+    }
+}
+
+/// The schemas of all events, by file name below `docs/events`.
+pub fn events() -> Vec<(&'static str, Value)> {
+    let mut request = of::<OperationRequest>();
+    // What `function` must be depends on the kind.
+    request["allOf"] = json!([
+        {
+            "if": {"properties": {"kind": {"const": RequestKind::Create}}},
+            "then": {"properties": {"function": function_request()}}
+        },
+        {
+            "if": {"properties": {"kind": {"const": RequestKind::Update}}},
+            "then": {"properties": {"function": {"required": ["functionName"], "allOf": [function_patch()]}}}
+        },
+        {
+            "if": {"properties": {"kind": {"const": RequestKind::Delete}}},
+            "then": {"properties": {"function": {"type": "object", "required": ["functionName"]}}}
+        }
+    ]);
+    request["properties"]["function"] = json!({"type": "object"});
+    vec![
+        ("operation-request.json", request),
+        ("operation-status-change.json", of::<OperationStatusChange>()),
+        ("drift-status-change.json", of::<DriftAnnouncement>()),
+    ]
+}
+
+/// The detail of a `Formation Operation Status Change`.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum OperationStatusChange {
+    Ended(Announcement),
+    Refused(Rejection),
+    Unchanged(Unchanged),
+}
+
+/// The schema of a type as it is written.
+pub fn of<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+/// The schemas of the types that the HTTP API answers, for `#/components/schemas`.
+pub fn components(define: impl FnOnce(&mut SchemaGenerator)) -> Map<String, Value> {
+    let settings = SchemaSettings::draft2020_12().for_serialize().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+        settings.meta_schema = None;
+    });
+    let mut generator = settings.into_generator();
+    // They are referred to by name from the paths.
+    generator.subschema_for::<CodeSummary>();
+    generator.subschema_for::<Difference>();
+    generator.subschema_for::<OperationError>();
+    define(&mut generator);
+    generator.take_definitions(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schemas_name_every_field_that_is_read() {
+        let Value::Object(function) = function_request()["properties"].take() else {
+            panic!("no properties")
+        };
+        let body = json!({"functionName": "a", "unknown": 1});
+        let defaults =
+            crate::Defaults { architecture: crate::function::Architecture::Arm64 };
+        let problems = crate::request::read(&body, &defaults, None).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.pointer == "/unknown"));
+        for field in function.keys() {
+            let body = json!({field: {"not": ["a", "value"]}});
+            let problems = crate::request::read(&body, &defaults, None).unwrap_err();
+            let code = crate::FieldProblemCode::UnknownField;
+            assert!(problems.iter().all(|problem| problem.code != code || problem.pointer != format!("/{field}")), "{field}");
+        }
+    }
+}
