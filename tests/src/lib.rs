@@ -3,8 +3,9 @@
 
 #![expect(clippy::expect_used, reason = "a test ends where its world does not answer")]
 
+pub mod announcements;
 pub mod proxy;
 pub mod world;
 
-pub use proxy::{Call, Fault, Proxy, Rule};
+pub use proxy::{Bucket, Call, Fault, Proxy, Rule};
 pub use world::{Live, World, run};

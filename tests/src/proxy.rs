@@ -6,8 +6,10 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use http::header::{CONTENT_TYPE, HOST};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -16,7 +18,12 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use percent_encoding::percent_decode_str;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::time::sleep;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A call of a Lambda to AWS, as IAM names it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -58,6 +65,61 @@ pub enum Fault {
     Drop,
     /// AWS carries it out and the answer is lost: the connection ends.
     LoseAnswer,
+    /// It reaches AWS only after this time, when its client may have given up.
+    Delay(Duration),
+    /// AWS carries it out, and the process of the Lambda that made the call dies.
+    Kill,
+    /// AWS carries it out, and the answer shows these values (JSON pointer, value) in place of its
+    /// own; null takes one away.
+    Show(&'static [(&'static str, &'static str)]),
+}
+
+/// Which calls draw on a bucket of tokens, as AWS limits rates: so many a second, and as many at
+/// once. A call that finds the bucket empty is throttled.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    /// Names as [`Call::name`] has them; a name that ends in `*` stands for all that begin so.
+    pub calls: &'static [&'static str],
+    /// Calls that do not draw on it although `calls` has them.
+    pub except: &'static [&'static str],
+    /// Tokens a second.
+    pub rate: f64,
+}
+
+impl Bucket {
+    fn holds(&self, call: &str) -> bool {
+        let named = |name: &&str| match name.strip_suffix('*') {
+            Some(begin) => call.starts_with(begin),
+            None => *name == call,
+        };
+        self.calls.iter().any(named) && !self.except.iter().any(named)
+    }
+}
+
+struct Tokens {
+    bucket: Bucket,
+    left: f64,
+    at: Instant,
+    /// Calls that found a token, and calls that did not.
+    taken: usize,
+    refused: usize,
+}
+
+impl Tokens {
+    fn take(&mut self) -> bool {
+        let now = Instant::now();
+        let refilled = self.left + now.duration_since(self.at).as_secs_f64() * self.bucket.rate;
+        self.left = refilled.min(self.bucket.rate.max(1.0));
+        self.at = now;
+        let taken = self.left >= 1.0;
+        if taken {
+            self.left -= 1.0;
+            self.taken += 1;
+        } else {
+            self.refused += 1;
+        }
+        taken
+    }
 }
 
 /// Which calls a fault is done to.
@@ -79,6 +141,12 @@ pub struct Rule {
 struct State {
     calls: Vec<Call>,
     rules: Vec<Rule>,
+    buckets: Vec<Tokens>,
+    /// How long Lambda cannot assume a role that was just made, and when roles were.
+    role_propagation: Duration,
+    /// Texts of delayed calls that have not reached AWS yet.
+    late: Vec<String>,
+    roles: HashMap<String, Instant>,
 }
 
 /// The proxy.
@@ -105,10 +173,10 @@ impl Proxy {
         };
         let serving = proxy.clone();
         tokio::spawn(async move {
-            while let Ok((connection, _)) = listener.accept().await {
+            while let Ok((connection, peer)) = listener.accept().await {
                 let proxy = serving.clone();
                 tokio::spawn(async move {
-                    let service = service_fn(|request| proxy.serve(request));
+                    let service = service_fn(|request| proxy.serve(request, peer));
                     // A connection that a fault ended is no concern of ours.
                     let _ = hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(connection), service)
@@ -141,6 +209,33 @@ impl Proxy {
         state.calls.iter().filter(|call| names(&call.text, function)).cloned().collect()
     }
 
+    /// Whether a delayed call for `function` has yet to reach AWS.
+    pub fn has_late_calls(&self, function: &str) -> bool {
+        self.state().late.iter().any(|text| names(text, function))
+    }
+
+    /// Limits the rates of calls from now on, anew.
+    pub fn limit(&self, buckets: &[Bucket]) {
+        let full = |bucket: &Bucket| Tokens {
+            bucket: bucket.clone(),
+            left: bucket.rate.max(1.0),
+            at: Instant::now(),
+            taken: 0,
+            refused: 0,
+        };
+        self.state().buckets = buckets.iter().map(full).collect();
+    }
+
+    /// How many calls each bucket has let through and refused, in their order.
+    pub fn drawn(&self) -> Vec<(usize, usize)> {
+        self.state().buckets.iter().map(|tokens| (tokens.taken, tokens.refused)).collect()
+    }
+
+    /// Lambda cannot assume roles for so long after they were made, from now on.
+    pub fn propagate_roles_in(&self, time: Duration) {
+        self.state().role_propagation = time;
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -148,11 +243,12 @@ impl Proxy {
     async fn serve(
         &self,
         request: Request<Incoming>,
-    ) -> Result<Response<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>> {
+        peer: SocketAddr,
+    ) -> Result<Response<Full<Bytes>>, BoxError> {
         let (parts, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
         let mut call = identify(&parts.method, &parts.uri, &parts.headers, &body);
-        let fault = self.pick(&call);
+        let fault = self.pick(&call).or_else(|| self.limits(&call));
         let answer = match &fault {
             Some(Fault::Refuse(status, code, message)) => {
                 refusal(&call.service, *status, code, message)
@@ -166,21 +262,73 @@ impl Proxy {
                 self.state().calls.push(call);
                 return Err("the connection is dropped".into());
             }
-            Some(Fault::LoseAnswer) | None => {
-                let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-                let mut forwarded = Request::from_parts(parts.clone(), Full::new(body));
-                *forwarded.uri_mut() = format!("http://{}{path}", self.target).parse()?;
-                // The client would put its own, and the signature would not hold.
-                let host = parts.headers.get(HOST).cloned();
-                forwarded.headers_mut().insert(HOST, host.ok_or("no host")?);
-                let (parts, body) = self.client.request(forwarded).await?.into_parts();
-                Response::from_parts(parts, Full::new(body.collect().await?.to_bytes()))
+            Some(Fault::Delay(time)) => {
+                // Of its own, since this request ends when its client gives up.
+                let (proxy, time, text) = (self.clone(), *time, call.text.clone());
+                self.state().late.push(text.clone());
+                let late = tokio::spawn(async move {
+                    sleep(time).await;
+                    let answer = proxy.forward(parts, body).await;
+                    proxy.state().late.retain(|late| *late != text);
+                    answer
+                });
+                late.await??
+            }
+            Some(Fault::LoseAnswer | Fault::Kill | Fault::Show(_)) | None => {
+                self.forward(parts, body).await?
             }
         };
-        let lost = matches!(fault, Some(Fault::LoseAnswer));
+        let lost = matches!(fault, Some(Fault::LoseAnswer | Fault::Kill));
+        if answer.status().is_success() && call.name() == "iam:CreateRole" {
+            let role = form_value(&call.text, "RoleName");
+            self.state().roles.insert(role, Instant::now());
+        }
         call.status = (!lost).then_some(answer.status());
         self.state().calls.push(call);
-        if lost { Err("the answer is lost".into()) } else { Ok(answer) }
+        match fault {
+            Some(Fault::Kill) => {
+                kill_owner_of(peer);
+                Err("the process that called is dead".into())
+            }
+            Some(Fault::LoseAnswer) => Err("the answer is lost".into()),
+            Some(Fault::Show(values)) => show(answer, values).await,
+            _ => Ok(answer),
+        }
+    }
+
+    async fn forward(&self, parts: Parts, body: Bytes) -> Result<Response<Full<Bytes>>, BoxError> {
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let uri = format!("http://{}{path}", self.target).parse()?;
+        // The client would put its own, and the signature would not hold.
+        let host = parts.headers.get(HOST).cloned();
+        let mut forwarded = Request::from_parts(parts, Full::new(body));
+        *forwarded.uri_mut() = uri;
+        forwarded.headers_mut().insert(HOST, host.ok_or("no host")?);
+        let (parts, body) = self.client.request(forwarded).await?.into_parts();
+        Ok(Response::from_parts(parts, Full::new(body.collect().await?.to_bytes())))
+    }
+
+    /// What AWS's limits do to a call: a token of each bucket that it draws on, then a role that
+    /// Lambda cannot assume yet.
+    fn limits(&self, call: &Call) -> Option<Fault> {
+        let mut state = self.state();
+        let name = call.name();
+        let mut drawn = state.buckets.iter_mut().filter(|tokens| tokens.bucket.holds(&name));
+        if !drawn.all(Tokens::take) {
+            return Some(Fault::Throttle);
+        }
+        let uses_role = ["lambda:CreateFunction", "lambda:UpdateFunctionConfiguration"];
+        if !uses_role.contains(&name.as_str()) {
+            return None;
+        }
+        let young = state.roles.iter().any(|(role, made)| {
+            call.text.contains(role.as_str()) && made.elapsed() < state.role_propagation
+        });
+        young.then_some(Fault::Refuse(
+            400,
+            "InvalidParameterValueException",
+            "The role defined for the function cannot be assumed by Lambda.",
+        ))
     }
 
     fn pick(&self, call: &Call) -> Option<Fault> {
@@ -195,6 +343,63 @@ impl Proxy {
         rule.times -= 1;
         Some(rule.fault.clone())
     }
+}
+
+/// The value of a field of a form.
+fn form_value(text: &str, name: &str) -> String {
+    let pairs = text.split(['&', '\n']);
+    let value = pairs.filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name);
+    value.map(|(_, value)| value.to_owned()).unwrap_or_default()
+}
+
+/// The answer with other values.
+async fn show(
+    answer: Response<Full<Bytes>>,
+    values: &[(&str, &str)],
+) -> Result<Response<Full<Bytes>>, BoxError> {
+    let (mut parts, body) = answer.into_parts();
+    let mut json: Value = serde_json::from_slice(&body.collect().await?.to_bytes())?;
+    for (pointer, value) in values {
+        let (parent, field) = pointer.rsplit_once('/').ok_or("no pointer")?;
+        let parent = json.pointer_mut(parent).and_then(Value::as_object_mut).ok_or("no object")?;
+        match serde_json::from_str(value)? {
+            Value::Null => parent.remove(field),
+            value => parent.insert(field.to_owned(), value),
+        };
+    }
+    parts.headers.remove(CONTENT_LENGTH);
+    Ok(Response::from_parts(parts, Full::new(Bytes::from(json.to_string()))))
+}
+
+/// Ends the process at the other end of a connection on loopback, if it is a Lambda's.
+fn kill_owner_of(peer: SocketAddr) {
+    let Some(pid) = owner_of(peer) else { return };
+    // That it is gone already is as good.
+    let _ = kill_process(pid, Signal::KILL);
+}
+
+/// Linux tells which socket has that address, and which process has that socket.
+fn owner_of(peer: SocketAddr) -> Option<Pid> {
+    let port = format!("0100007F:{:04X}", peer.port());
+    let sockets = std::fs::read_to_string("/proc/net/tcp").ok()?;
+    let mut fields = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let inode = fields.find_map(|fields| {
+        (fields.get(1) == Some(&port.as_str())).then(|| fields.get(9).map(|it| it.to_string()))?
+    })?;
+    let socket = format!("socket:[{inode}]");
+    let processes = std::fs::read_dir("/proc").ok()?.filter_map(Result::ok);
+    let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.find_map(|pid| {
+        let program = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+        if program.file_name()? != "bootstrap" {
+            return None;
+        }
+        let mut files = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.filter_map(Result::ok);
+        let has = files.any(|file| {
+            std::fs::read_link(file.path()).is_ok_and(|target| target.as_os_str() == socket.as_str())
+        });
+        has.then(|| Pid::from_raw(pid))?
+    })
 }
 
 /// Whether `text` holds `function` as a whole name, not as a part of a longer one.

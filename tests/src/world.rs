@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_iam::types::Role;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use formation_local::client::Answer;
@@ -20,6 +21,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::time::sleep;
 
+use crate::announcements::Announcements;
 use crate::proxy::Proxy;
 
 /// Waits and retry pauses of the state machine are this much shorter than on AWS.
@@ -63,7 +65,13 @@ pub struct World {
     /// See `iam`.
     pub sfn: aws_sdk_sfn::Client,
     /// See `iam`.
+    pub events: aws_sdk_eventbridge::Client,
+    /// See `iam`.
+    pub sqs: aws_sdk_sqs::Client,
+    /// See `iam`.
     pub sts: aws_sdk_sts::Client,
+    /// Everything that was announced on the bus.
+    announcements: Announcements,
     /// Removed when the world ends.
     _folder: TempDir,
 }
@@ -155,7 +163,10 @@ impl World {
                 s3: aws_sdk_s3::Client::new(&config),
                 dynamodb: aws_sdk_dynamodb::Client::new(&config),
                 sfn: aws_sdk_sfn::Client::new(&config),
+                events: aws_sdk_eventbridge::Client::new(&config),
+                sqs: aws_sdk_sqs::Client::new(&config),
                 sts: aws_sdk_sts::Client::new(&config),
+                announcements: Announcements::listen(&config, &stack).await?,
                 stack,
                 _folder: folder,
             }),
@@ -185,7 +196,12 @@ impl World {
             .send()
             .await
             .map_err(|error| LocalError::Answer(format!("{error:?}")))?;
-        let stack = deploy::deploy(project, &url, folder.path(), &[CODE_BUCKET]).await?;
+        // The schedule would disturb what is counted: tests that need it say when time has passed.
+        let parameters = [
+            &format!("CodeBuckets={CODE_BUCKET}"),
+            "ReconcileSchedule=rate(1 day)",
+        ];
+        let stack = deploy::deploy(project, &url, folder.path(), &parameters).await?;
         let packaged = folder.path().join(deploy::PACKAGED);
         let text = std::fs::read(&packaged)
             .map_err(|source| LocalError::File { path: packaged, source })?;
@@ -257,26 +273,87 @@ impl World {
     /// Waits until an operation and its execution have ended, past the API and so unseen by the
     /// proxy, and answers its status and its rollback.
     pub async fn ended_unseen(&self, operation: &Value) -> (String, String) {
-        let text = |field: &str| operation[field].as_str().expect("an operation").to_owned();
-        let key = |value: String| aws_sdk_dynamodb::types::AttributeValue::S(value);
-        let arn = text("executionArn");
-        self.until("the execution has ended", async || {
-            let execution = self.sfn.describe_execution().execution_arn(&arn).send().await.ok()?;
-            (execution.status != aws_sdk_sfn::types::ExecutionStatus::Running).then_some(())
-        })
-        .await;
-        let found = self
-            .dynamodb
-            .get_item()
-            .table_name(&self.stack.table_name)
-            .key("pk", key(format!("FUNCTION#{}", text("functionName"))))
-            .key("sk", key(format!("OPERATION#{}", text("operationId"))))
-            .send()
-            .await
-            .expect("the table can be read");
-        let item = found.item.expect("the operation is recorded");
+        let item = self
+            .until("the operation has ended", async || {
+                let item = self.operation_item(operation).await;
+                (item["status"].as_s().expect("a text") != "RUNNING").then_some(item)
+            })
+            .await;
+        let arn = operation["executionArn"].as_str().expect("an operation names its execution");
+        let attempt = item["attempt"].as_n().expect("a number");
+        let current = format!("{}-{attempt}", arn.rsplit_once('-').expect("an attempt").0);
+        for arn in [arn, &current] {
+            self.until("its executions have ended", async || {
+                let execution = self.sfn.describe_execution().execution_arn(arn).send().await;
+                // One that was refused was never there.
+                let status = execution.ok().map(|execution| execution.status);
+                (status != Some(aws_sdk_sfn::types::ExecutionStatus::Running)).then_some(())
+            })
+            .await;
+        }
         let read = |field: &str| item[field].as_s().expect("a text").clone();
         (read("status"), read("rollback"))
+    }
+
+    /// The record of an operation, past the API.
+    pub async fn operation_item(&self, operation: &Value) -> HashMap<String, AttributeValue> {
+        let found = self.dynamodb.get_item().table_name(&self.stack.table_name);
+        let found = found.set_key(Some(operation_key(operation))).send().await;
+        found.expect("the table can be read").item.expect("the operation is recorded")
+    }
+
+    /// Lets so much time pass that an operation is due, and has reconcile look.
+    pub async fn reconcile_operation(&self, operation: &Value) {
+        self.make_due(operation_key(operation)).await;
+        self.reconcile().await;
+    }
+
+    /// Lets so much time pass that a function is due, and has reconcile look.
+    pub async fn reconcile_function(&self, name: &str) {
+        self.make_due(key("FUNCTION".to_owned(), name.to_owned())).await;
+        self.reconcile().await;
+    }
+
+    async fn make_due(&self, key: HashMap<String, AttributeValue>) {
+        let update = self.dynamodb.update_item().table_name(&self.stack.table_name);
+        let updated = update
+            .set_key(Some(key))
+            .update_expression("SET dueAt = :past")
+            .condition_expression("attribute_exists(due)")
+            .expression_attribute_values(":past", AttributeValue::N("0".to_owned()))
+            .send()
+            .await;
+        updated.expect("it stands in the index of what is due");
+    }
+
+    /// Runs reconcile as its schedule does.
+    pub async fn reconcile(&self) {
+        let lambda = self.lambda_name("ReconcileFunction").await;
+        let event = json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
+        self.client.invoke(&lambda, &event).await.expect("reconcile looks at what is due");
+    }
+
+    /// Puts a request on the bus, and answers the event's id.
+    pub async fn put_request(&self, detail: Value) -> String {
+        let entry = aws_sdk_eventbridge::types::PutEventsRequestEntry::builder()
+            .event_bus_name(&self.stack.event_bus_name)
+            .source("acme.builds")
+            .detail_type("Formation Operation Request")
+            .detail(detail.to_string())
+            .build();
+        let put = self.events.put_events().entries(entry).send().await.expect("events are put");
+        let id = put.entries().first().and_then(|entry| entry.event_id());
+        id.expect("the event has an id").to_owned()
+    }
+
+    /// Waits for an announcement that `fits`, and answers the whole event.
+    pub async fn announced(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        self.until(what, async || self.announcements.find(&fits)).await
+    }
+
+    /// How many announcements so far fit.
+    pub fn count_announced(&self, fits: impl Fn(&Value) -> bool) -> usize {
+        self.announcements.count(fits)
     }
 
     /// Looks again and again until `look` finds something.
@@ -399,6 +476,18 @@ pub fn run(list: impl FnOnce(&Arc<World>, &Arc<Runtime>) -> Vec<Trial>) -> ExitC
         return ExitCode::FAILURE;
     }
     conclusion.exit_code()
+}
+
+fn key(pk: String, sk: String) -> HashMap<String, AttributeValue> {
+    [("pk", pk), ("sk", sk)].map(|(name, it)| (name.to_owned(), AttributeValue::S(it))).into()
+}
+
+fn operation_key(operation: &Value) -> HashMap<String, AttributeValue> {
+    let text = |field: &str| operation[field].as_str().expect("an operation").to_owned();
+    key(
+        format!("FUNCTION#{}", text("functionName")),
+        format!("OPERATION#{}", text("operationId")),
+    )
 }
 
 /// A policy as IAM returns it: URL-encoded JSON.

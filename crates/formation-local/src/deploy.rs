@@ -24,7 +24,7 @@ pub const PACKAGED: &str = "packaged.json";
 const ADAPTED: &str = "adapted.json";
 
 /// Deploys the template to the local AWS at `endpoint_url`. `folder` gets the packaged template,
-/// `code_buckets` become the stack's parameter of that name.
+/// `parameters` are parameters of the stack, each `Name=value`.
 ///
 /// # Errors
 /// What is missing, or what CloudFormation refused.
@@ -32,7 +32,7 @@ pub async fn deploy(
     project: &Project,
     endpoint_url: &str,
     folder: &Path,
-    code_buckets: &[&str],
+    parameters: &[&str],
 ) -> Result<Stack, LocalError> {
     let aws = Aws { project, endpoint_url };
     require_lambdas(project)?;
@@ -60,7 +60,7 @@ pub async fn deploy(
 
     // Local AWS runs Lambdas as processes of this machine.
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
-    aws.run(&[
+    let deploy = [
         "cloudformation",
         "deploy",
         "--template-file",
@@ -74,12 +74,9 @@ pub async fn deploy(
         "--parameter-overrides",
         &format!("Architecture={architecture}"),
         &format!("DefaultArchitecture={architecture}"),
-        &format!("CodeBuckets={}", code_buckets.join(",")),
-        // What takes an hour on AWS shall be seen here.
-        "DriftCheckMinutes=1",
         "TableDeletionProtection=false",
-    ])
-    .await?;
+    ];
+    aws.run(&[&deploy, parameters].concat()).await?;
 
     let described =
         aws.run(&["cloudformation", "describe-stacks", "--stack-name", STACK_NAME]).await?;

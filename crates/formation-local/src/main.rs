@@ -32,6 +32,9 @@ async fn main() -> ExitCode {
     }
 }
 
+/// What takes an hour on AWS shall be seen here.
+const PARAMETERS: &[&str] = &["DriftCheckMinutes=1"];
+
 async fn run() -> Result<(), LocalError> {
     let project = Project::find()?;
     let folder = project.local();
@@ -53,7 +56,7 @@ async fn run() -> Result<(), LocalError> {
     let ministack = MiniStack::start(&project, &options).await?;
 
     progress("deploying infra/template.yaml");
-    let stack = deploy::deploy(&project, &ministack.url(), &folder, &[]).await?;
+    let stack = deploy::deploy(&project, &ministack.url(), &folder, PARAMETERS).await?;
     let stack_file = folder.join("stack.json");
     stack.write(&stack_file)?;
 
