@@ -45,8 +45,8 @@ lint: tools infra/node_modules ## Checks formatting, clippy, docs, the template 
 	infra/node_modules/.bin/asl-validator --json-path <(sed 's/$${Partition}/aws/' statemachine.asl.json)
 
 .PHONY: docs
-docs: build ## Writes docs/state-machine.md from statemachine.asl.json
-	@$(LOCAL) diagram > docs/state-machine.md
+docs: build ## Writes docs/state-machine.md and docs/events from what they describe
+	@$(LOCAL) docs
 
 .PHONY: build
 build: tools ## Builds the Lambdas and the tools for local AWS

@@ -3,7 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod contract;
+mod drift;
+mod events;
+mod fencing;
+mod healing;
 mod lifecycle;
+mod moments;
 mod ownership;
 mod permissions;
 mod refusals;
@@ -35,6 +41,40 @@ macro_rules! trials {
 fn main() -> ExitCode {
     run(|world, runtime| {
         trials! { world, runtime:
+            contract::a_request_that_is_repeated_under_its_key_acts_once,
+            contract::a_failed_request_is_replayed_as_it_failed,
+            contract::simultaneous_requests_under_one_key_are_one_operation,
+            contract::a_key_is_forgotten_when_it_has_expired,
+            contract::a_request_that_waits_gets_the_outcome,
+            contract::a_request_that_waits_gets_the_failures_own_status,
+            contract::a_dry_run_tells_what_would_be_done_and_writes_nothing,
+            contract::operations_are_listed_newest_first_page_by_page,
+            contract::steps_tell_what_happened_and_what_is_waited_for,
+            contract::every_bad_request_is_a_problem,
+            contract::a_request_makes_few_calls,
+            contract::the_api_describes_itself_and_the_template_has_the_same_routes,
+            contract::no_secret_is_logged,
+            drift::drift_in_every_part_is_found_announced_and_repaired,
+            drift::what_is_gone_is_found_and_repair_brings_it_back,
+            drift::nobody_is_fought_for_ever,
+            events::a_function_lives_by_events,
+            events::an_event_that_is_delivered_twice_acts_once,
+            events::a_request_that_cannot_be_accepted_is_announced_with_the_problem,
+            events::a_busy_function_is_tried_again_later,
+            events::what_is_no_request_acts_on_nothing_and_is_not_lost,
+            events::everything_that_is_announced_fits_its_schema,
+            events::the_schemas_are_those_of_the_types,
+            fencing::two_executions_of_one_attempt_end_in_one_state,
+            fencing::an_operation_that_is_cancelled_at_any_moment_ends_in_one_state,
+            fencing::a_cancelled_create_is_undone_and_says_so,
+            healing::an_execution_that_is_stopped_at_any_moment_leaves_the_target_or_what_was_before,
+            healing::an_operation_that_nobody_started_is_started,
+            healing::an_api_lambda_that_dies_between_claim_and_start_heals,
+            healing::recoveries_in_a_row_pause_longer,
+            healing::an_outcome_that_its_execution_did_not_announce_is_announced,
+            healing::a_rollback_that_stayed_incomplete_is_finished,
+            healing::a_delete_that_could_not_be_finished_is_finished,
+            healing::an_operation_runs_well_through_an_upgrade_of_its_steps,
             lifecycle::the_original_examples_function_answers_and_everything_is_as_designed,
             lifecycle::every_field_reaches_aws,
             lifecycle::code_from_s3_is_taken_over_when_it_is_accepted,

@@ -1,5 +1,6 @@
 //! What is announced on the stack's event bus, as a listener of its own sees it: a rule to a queue.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_eventbridge::types::Target;
@@ -10,8 +11,15 @@ use serde_json::Value;
 const NAME: &str = "formation-test-announcements";
 
 /// The events so far.
-#[derive(Clone, Debug)]
-pub struct Announcements(Arc<Mutex<Vec<Value>>>);
+#[derive(Clone, Debug, Default)]
+pub struct Announcements(Arc<Mutex<Heard>>);
+
+#[derive(Debug, Default)]
+struct Heard {
+    events: Vec<Value>,
+    /// By operation, since that is what most wait for.
+    ended: HashSet<String>,
+}
 
 impl Announcements {
     /// Listens from now on.
@@ -35,7 +43,7 @@ impl Announcements {
         let targets = events.put_targets().rule(NAME).event_bus_name(&stack.event_bus_name);
         targets.targets(target).send().await.map_err(|e| failed(&e))?;
 
-        let heard = Self(Arc::default());
+        let heard = Self::default();
         let listening = heard.clone();
         tokio::spawn(async move {
             loop {
@@ -44,7 +52,7 @@ impl Announcements {
                 let Ok(received) = received.max_number_of_messages(10).send().await else { return };
                 for message in received.messages.unwrap_or_default() {
                     let event = serde_json::from_str(message.body().unwrap_or_default());
-                    listening.lock().push(event.unwrap_or_default());
+                    listening.hear(event.unwrap_or_default());
                     let delete = sqs.delete_message().queue_url(&url);
                     let _ = delete.set_receipt_handle(message.receipt_handle).send().await;
                 }
@@ -53,17 +61,28 @@ impl Announcements {
         Ok(heard)
     }
 
+    fn hear(&self, event: Value) {
+        let mut heard = self.lock();
+        heard.ended.extend(event["detail"]["operationId"].as_str().map(str::to_owned));
+        heard.events.push(event);
+    }
+
+    /// Whether the operation of that id was announced to have ended.
+    pub fn have_ended(&self, operation: &str) -> bool {
+        self.lock().ended.contains(operation)
+    }
+
     /// The first that `fits`.
     pub fn find(&self, fits: impl Fn(&Value) -> bool) -> Option<Value> {
-        self.lock().iter().find(|event| fits(event)).cloned()
+        self.lock().events.iter().find(|event| fits(event)).cloned()
     }
 
     /// How many fit.
     pub fn count(&self, fits: impl Fn(&Value) -> bool) -> usize {
-        self.lock().iter().filter(|event| fits(event)).count()
+        self.lock().events.iter().filter(|event| fits(event)).count()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Value>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Heard> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -31,7 +31,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Tests mostly wait for local AWS, so more of them run at once than there are cores.
-const THREADS: usize = 8;
+const THREADS: usize = 24;
 
 /// A bucket that the stack takes code from.
 pub const CODE_BUCKET: &str = "formation-test-code";
@@ -200,6 +200,7 @@ impl World {
         let parameters = [
             &format!("CodeBuckets={CODE_BUCKET}"),
             "ReconcileSchedule=rate(1 day)",
+            "DriftMode=REPAIR",
         ];
         let stack = deploy::deploy(project, &url, folder.path(), &parameters).await?;
         let packaged = folder.path().join(deploy::PACKAGED);
@@ -273,12 +274,17 @@ impl World {
     /// Waits until an operation and its execution have ended, past the API and so unseen by the
     /// proxy, and answers its status and its rollback.
     pub async fn ended_unseen(&self, operation: &Value) -> (String, String) {
-        let item = self
-            .until("the operation has ended", async || {
+        let id = operation["operationId"].as_str().expect("an operation");
+        let began = Instant::now();
+        while !self.announcements.have_ended(id) {
+            if began.elapsed() > LIMIT {
                 let item = self.operation_item(operation).await;
-                (item["status"].as_s().expect("a text") != "RUNNING").then_some(item)
-            })
-            .await;
+                let told = ["status", "attempt", "dueAt", "rollback"].map(|name| item.get(name));
+                panic!("{operation:#} has not ended: {told:?}, {:#?}", self.log_of("reconcile", id).await);
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        let item = self.operation_item(operation).await;
         let arn = operation["executionArn"].as_str().expect("an operation names its execution");
         let attempt = item["attempt"].as_n().expect("a number");
         let current = format!("{}-{attempt}", arn.rsplit_once('-').expect("an attempt").0);
@@ -293,6 +299,16 @@ impl World {
         }
         let read = |field: &str| item[field].as_s().expect("a text").clone();
         (read("status"), read("rollback"))
+    }
+
+    /// The lines that a Lambda has logged and that hold `text`.
+    pub async fn log_of(&self, lambda: &str, text: &str) -> Vec<String> {
+        let group = format!("/formation/{}/{lambda}", self.stack.stack_name);
+        let pages = self.logs.filter_log_events().log_group_name(group).into_paginator().send();
+        let pages = pages.collect::<Result<Vec<_>, _>>().await.expect("logs can be read");
+        let events = pages.into_iter().flat_map(|page| page.events.unwrap_or_default());
+        let lines = events.filter_map(|event| event.message);
+        lines.filter(|line| line.contains(text)).collect()
     }
 
     /// The record of an operation, past the API.
@@ -349,6 +365,11 @@ impl World {
     /// Waits for an announcement that `fits`, and answers the whole event.
     pub async fn announced(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         self.until(what, async || self.announcements.find(&fits)).await
+    }
+
+    /// Whether the end of an operation was announced.
+    pub fn has_ended(&self, operation_id: &str) -> bool {
+        self.announcements.have_ended(operation_id)
     }
 
     /// How many announcements so far fit.

@@ -68,7 +68,7 @@ impl<S: Send + Sync> FromRequest<S> for Change {
         let key = key.map(|key| {
             // Two spellings of one document are one request.
             let canonical = match &body {
-                Ok(body) => body.to_string(),
+                Ok(body) => json::canonical(body),
                 Err(_) => String::from_utf8_lossy(&bytes).into_owned(),
             };
             let condition = |name: HeaderName| {

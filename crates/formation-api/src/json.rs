@@ -1,5 +1,6 @@
 //! JSON bodies: one well-formed document, and no key twice.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use http::HeaderMap;
@@ -31,6 +32,23 @@ fn parse(body: &[u8]) -> Result<Value, serde_json::Error> {
     let value = Unambiguous.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
+}
+
+/// One spelling of a document, whatever the order of its keys and the white space were.
+pub(crate) fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(object) => {
+            let sorted: BTreeMap<_, _> = object.iter().collect();
+            let fields = sorted.into_iter().map(|(key, value)| {
+                format!("{}:{}", Value::from(key.as_str()), canonical(value))
+            });
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+        }
+        Value::Array(array) => {
+            format!("[{}]", array.iter().map(canonical).collect::<Vec<_>>().join(","))
+        }
+        other => other.to_string(),
+    }
 }
 
 fn is_json(content_type: &[u8]) -> bool {
@@ -157,6 +175,15 @@ mod tests {
         let twice = refused(b"{\n\"a\": {\"b\": 1, \"b\": \"s3cr3t\"}}");
         assert!(twice.contains("twice") && twice.contains("line 2"), "{twice}");
         assert!(!twice.contains("s3cr3t"), "{twice}");
+    }
+
+    #[test]
+    fn two_spellings_of_one_document_are_one() {
+        let read = |text: &str| canonical(&serde_json::from_str(text).unwrap());
+        let one = read(r#"{"b": [1, {"d": "x", "c": null}], "a": "\u0041"}"#);
+        assert_eq!(one, r#"{"a":"A","b":[1,{"c":null,"d":"x"}]}"#);
+        assert_eq!(one, read(r#"{"a":"A","b":[1,{"c":null,"d":"x"}]}"#));
+        assert_ne!(one, read(r#"{"a":"A","b":[{"c":null,"d":"x"},1]}"#));
     }
 
     #[test]

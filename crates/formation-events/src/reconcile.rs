@@ -140,42 +140,56 @@ impl Reconciler {
         function: &FunctionName,
         operation: OperationId,
     ) -> Result<(), ReconcileError> {
-        let records = &self.control.records;
-        let Some(operation) = records.operation(function, operation).await? else { return Ok(()) };
-        let state = self.control.executions.state(&operation).await?;
-        match (operation.status, state) {
-            (_, ExecutionState::Running) => self.look_again(&operation, NEXT_LOOK).await,
-            (OperationStatus::Running, ExecutionState::Missing) => {
-                tell(&operation, "starting an attempt that was never started");
-                self.control.executions.start(&operation).await?;
-                self.look_again(&operation, NEXT_LOOK).await
-            }
-            (OperationStatus::Running, ExecutionState::Ended(end)) => {
-                self.recover(&operation, &end).await
-            }
-            (_, ExecutionState::Ended(end)) if announced(&operation, &end) => {
-                Ok(records.postpone(&operation, None).await?)
-            }
-            (_, ExecutionState::Ended(_) | ExecutionState::Missing) => {
-                tell(&operation, "announcing an outcome that its execution did not announce");
-                let announcement = operation.to_announcement();
-                self.announcer.announce(OPERATION_STATUS_CHANGE, &announcement).await?;
-                Ok(records.postpone(&operation, None).await?)
+        // The last step of an execution that was stopped may still record its outcome, which only
+        // the second look sees.
+        for _ in 0..2 {
+            let records = &self.control.records;
+            let Some(found) = records.operation(function, operation).await? else { return Ok(()) };
+            if self.is_dealt_with(&found).await? {
+                break;
             }
         }
+        Ok(())
+    }
+
+    /// False if the operation is not as it was seen any more.
+    async fn is_dealt_with(&self, operation: &OperationRecord) -> Result<bool, ReconcileError> {
+        let records = &self.control.records;
+        match (operation.status, self.control.executions.state(operation).await?) {
+            (_, ExecutionState::Running) => self.look_again(operation, NEXT_LOOK).await?,
+            (OperationStatus::Running, ExecutionState::Missing) => {
+                tell(operation, "starting an attempt that was never started");
+                self.control.executions.start(operation).await?;
+                self.look_again(operation, NEXT_LOOK).await?;
+            }
+            (OperationStatus::Running, ExecutionState::Ended(end)) => {
+                return self.recover(operation, &end).await;
+            }
+            (_, ExecutionState::Ended(end)) if announced(operation, &end) => {
+                records.postpone(operation, None).await?;
+            }
+            (_, ExecutionState::Ended(_) | ExecutionState::Missing) => {
+                tell(operation, "announcing an outcome that its execution did not announce");
+                let announcement = operation.to_announcement();
+                self.announcer.announce(OPERATION_STATUS_CHANGE, &announcement).await?;
+                records.postpone(operation, None).await?;
+            }
+        }
+        Ok(true)
     }
 
     /// Takes an operation over whose execution has ended without recording an outcome. The first
-    /// time at once, then after pauses that grow.
+    /// time at once, then after pauses that grow. False if it is not as it was seen any more.
     async fn recover(
         &self,
         operation: &OperationRecord,
         end: &ExecutionEnd,
-    ) -> Result<(), ReconcileError> {
+    ) -> Result<bool, ReconcileError> {
         if operation.attempt > 1 {
             let next = end.at + pause_after(operation.attempt - 1);
             if next > Timestamp::now() {
-                return Ok(self.control.records.postpone(operation, Some(next)).await?);
+                self.control.records.postpone(operation, Some(next)).await?;
+                return Ok(true);
             }
         }
         tell(operation, "taking over from an execution that has ended");
@@ -193,8 +207,7 @@ impl Reconciler {
             aws_error_code: None,
             aws_request_id: None,
         };
-        self.control.take_over(operation, &reason).await?;
-        Ok(())
+        Ok(self.control.take_over(operation, &reason).await?.is_some())
     }
 
     async fn look_again(

@@ -1,13 +1,12 @@
 //! `formation-local run` starts local AWS, deploys Formation to it and shows what it does, `down`
-//! ends it, `diagram` draws the state machine: `make run`, `make down` and `make docs` are these.
+//! ends it, `docs` writes what follows from other files: `make run`, `make down` and `make docs` are these.
 
 use std::process::ExitCode;
 use std::time::Instant;
 
-use formation_local::diagram::state_machine_page;
 use formation_local::ministack::{MiniStack, Options, free_port, stop_in};
 use formation_local::walkthrough::walk_through;
-use formation_local::{Client, LocalError, Project, deploy};
+use formation_local::{Client, LocalError, Project, deploy, docs};
 
 /// Where tools look for a local AWS first.
 const USUAL_PORT: u16 = 4566;
@@ -17,9 +16,9 @@ async fn main() -> ExitCode {
     let done = match std::env::args().nth(1).as_deref() {
         Some("run") => run().await,
         Some("down") => down().await,
-        Some("diagram") => print_diagram(),
+        Some("docs") => Project::find().and_then(|project| docs::write(&project)),
         _ => {
-            eprintln!("usage: formation-local run|down|diagram");
+            eprintln!("usage: formation-local run|down|docs");
             return ExitCode::from(2);
         }
     };
@@ -83,13 +82,6 @@ async fn down() -> Result<(), LocalError> {
         }
         _ => Ok(()),
     }
-}
-
-fn print_diagram() -> Result<(), LocalError> {
-    let path = Project::find()?.path("statemachine.asl.json");
-    let text = std::fs::read(&path).map_err(|source| LocalError::File { path, source })?;
-    print!("{}", state_machine_page(&serde_json::from_slice(&text)?));
-    Ok(())
 }
 
 /// Local AWS runs Node.js functions with the machine's own Node.js.

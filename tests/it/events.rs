@@ -1,0 +1,203 @@
+//! The second door: requests by event, and what is announced.
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use formation_tests::{Fault, Rule, World};
+use http::Method;
+use serde_json::{Value, json};
+
+fn path(name: &str) -> String {
+    format!("/v1/functions/{name}")
+}
+
+fn create(name: &str) -> Value {
+    let code = formation_tests::world::EXAMPLE_CODE;
+    json!({"kind": "CREATE", "function": {"functionName": name, "code": code}})
+}
+
+/// The announcement that answers the event of that id.
+async fn answer(world: &World, event_id: &str) -> Value {
+    let answers = |event: &Value| event["detail"]["idempotencyKey"] == event_id;
+    world.announced("the request is answered", answers).await
+}
+
+pub async fn a_function_lives_by_events(world: &World) {
+    let name = world.name("by-event");
+    let id = world.put_request(create(&name)).await;
+    let created = answer(world, &id).await;
+    assert_eq!(created["source"], "formation");
+    assert_eq!(created["detail-type"], "Formation Operation Status Change");
+    let detail = &created["detail"];
+    assert_eq!(detail["status"], "SUCCEEDED", "{created:#}");
+    assert_eq!((&detail["kind"], &detail["revision"]), (&json!("CREATE"), &json!(1)));
+    assert_eq!((&detail["functionName"], &detail["rollback"]), (&json!(name), &json!("NOT_NEEDED")));
+    let operation = format!("{}/operations/{}", path(&name), detail["operationId"].as_str().unwrap());
+    let operation = world.api(Method::GET, &operation, None).await.json();
+    assert_eq!(operation["requestedBy"], format!("event:{}:acme.builds", world.stack.account_id));
+
+    let patch = json!({"functionName": name, "memoryMegabytes": 256});
+    let id = world.put_request(json!({"kind": "UPDATE", "function": patch})).await;
+    let updated = answer(world, &id).await;
+    assert_eq!((&updated["detail"]["status"], &updated["detail"]["revision"]), (&json!("SUCCEEDED"), &json!(2)));
+    let function = world.api(Method::GET, &path(&name), None).await.json();
+    assert_eq!(function["memoryMegabytes"], 256);
+    // Again: nothing changes, which is an answer, too.
+    let id = world.put_request(json!({"kind": "UPDATE", "function": patch})).await;
+    assert_eq!(answer(world, &id).await["detail"]["status"], "UNCHANGED");
+
+    let delete = json!({"kind": "DELETE", "function": {"functionName": name}});
+    let id = world.put_request(delete).await;
+    assert_eq!(answer(world, &id).await["detail"]["status"], "SUCCEEDED");
+    assert!(world.live(&name).await.parts().is_empty());
+}
+
+async fn request_queue(world: &World) -> String {
+    let queues = world.sqs.list_queues().send().await.unwrap().queue_urls.unwrap();
+    queues.into_iter().find(|url| url.contains("RequestQueue")).unwrap()
+}
+
+async fn deliver(world: &World, body: String) {
+    let queue = request_queue(world).await;
+    world.sqs.send_message().queue_url(queue).message_body(body).send().await.unwrap();
+}
+
+fn event(id: &str, source: &str, detail: Value) -> String {
+    json!({
+        "version": "0", "id": id, "source": source, "account": "111122223333",
+        "detail-type": "Formation Operation Request", "detail": detail
+    })
+    .to_string()
+}
+
+pub async fn an_event_that_is_delivered_twice_acts_once(world: &World) {
+    let name = world.name("twice-told");
+    let id = format!("event-{name}");
+    for _ in 0..3 {
+        deliver(world, event(&id, "acme.builds", create(&name))).await;
+    }
+    let created = answer(world, &id).await;
+    assert_eq!(created["detail"]["status"], "SUCCEEDED");
+    // Late, after everything has ended.
+    deliver(world, event(&id, "acme.builds", create(&name))).await;
+    let marker = world.put_request(json!({"kind": "DELETE", "function": {"functionName": name}}));
+    let marker = marker.await;
+    assert_eq!(answer(world, &marker).await["detail"]["status"], "SUCCEEDED");
+    let operations = format!("{}/operations", path(&name));
+    let operations = world.api(Method::GET, &operations, None).await.json();
+    let kinds: Vec<_> = operations["operations"].as_array().unwrap().iter().map(|it| &it["kind"]).collect();
+    assert_eq!(kinds, ["DELETE", "CREATE"]);
+    let rejected = world.count_announced(|event| {
+        event["detail"]["idempotencyKey"] == id && event["detail"]["status"] == "REJECTED"
+    });
+    assert_eq!(rejected, 0);
+}
+
+pub async fn a_request_that_cannot_be_accepted_is_announced_with_the_problem(world: &World) {
+    let name = world.name("refused-event");
+    for (detail, code, pointer) in [
+        (json!({"kind": "DELETE", "function": {"functionName": name}}), "FUNCTION_NOT_FOUND", None),
+        (
+            json!({"kind": "CREATE", "function": {"functionName": name, "code": "x", "memoryMegabytes": 1}}),
+            "INVALID_FUNCTION",
+            Some("/memoryMegabytes"),
+        ),
+        (json!({"kind": "EXPLODE", "function": {}}), "INVALID_FUNCTION", Some("/kind")),
+        (json!({"kind": "UPDATE", "function": {}}), "INVALID_FUNCTION", Some("/functionName")),
+        (json!({"kind": "CREATE"}), "INVALID_FUNCTION", Some("/function")),
+    ] {
+        let id = world.put_request(detail.clone()).await;
+        let rejected = answer(world, &id).await;
+        assert_eq!(rejected["detail-type"], "Formation Operation Status Change");
+        assert_eq!(rejected["detail"]["status"], "REJECTED", "{rejected:#}");
+        let problem = &rejected["detail"]["problem"];
+        assert_eq!(problem["code"], code, "{detail}");
+        assert_eq!(problem["errors"][0]["pointer"].as_str(), pointer, "{detail}");
+    }
+    assert!(world.live(&name).await.parts().is_empty());
+}
+
+pub async fn a_busy_function_is_tried_again_later(world: &World) {
+    let name = world.name("busy-event");
+    world.proxy.inject(Rule {
+        call: "logs:CreateLogGroup".to_owned(),
+        function: name.clone(),
+        skip: 0,
+        times: 30,
+        fault: Fault::Throttle,
+    });
+    let accepted = world.ask_for(&name, json!({})).await;
+    let patch = json!({"functionName": name, "memoryMegabytes": 512});
+    let id = world.put_request(json!({"kind": "UPDATE", "function": patch})).await;
+    assert_eq!(world.ended(&accepted).await["status"], "SUCCEEDED");
+    let updated = answer(world, &id).await;
+    assert_eq!(updated["detail"]["status"], "SUCCEEDED", "{updated:#}");
+    assert_eq!(world.api(Method::GET, &path(&name), None).await.json()["memoryMegabytes"], 512);
+}
+
+pub async fn what_is_no_request_acts_on_nothing_and_is_not_lost(world: &World) {
+    // Our own source never asks us for anything, should it come past the rule.
+    let name = world.name("loop");
+    deliver(world, event("own", "formation", create(&name))).await;
+    deliver(world, "no event at all".to_owned()).await;
+    let queue = request_queue(world).await;
+    world
+        .until("the malformed message is put off, for the dead-letter queue in the end", async || {
+            let attributes = world.sqs.get_queue_attributes().queue_url(&queue);
+            let hidden = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
+            let visible = QueueAttributeName::ApproximateNumberOfMessages;
+            let attributes = attributes.attribute_names(hidden.clone()).attribute_names(visible.clone());
+            let attributes = attributes.send().await.unwrap().attributes.unwrap();
+            (attributes[&hidden] == "1" || attributes[&visible] == "1").then_some(())
+        })
+        .await;
+    assert_eq!(world.api(Method::GET, &path(&name), None).await.status, 404);
+}
+
+pub async fn everything_that_is_announced_fits_its_schema(world: &World) {
+    // One of each kind, and whatever the other tests have made happen so far.
+    let name = world.name("schema");
+    let id = world.put_request(create(&name)).await;
+    answer(world, &id).await;
+    let id = world.put_request(create(&name)).await;
+    answer(world, &id).await;
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/events");
+    let schema = |file: &str| {
+        let text = std::fs::read(folder.join(file)).unwrap();
+        let schema: Value = serde_json::from_slice(&text).unwrap();
+        jsonschema::validator_for(&schema).unwrap()
+    };
+    let operations = schema("operation-status-change.json");
+    let drift = schema("drift-status-change.json");
+    let checked = world.count_announced(|event| {
+        let validator = match event["detail-type"].as_str() {
+            Some("Formation Operation Status Change") => &operations,
+            Some("Formation Drift Status Change") => &drift,
+            other => panic!("announced as {other:?}"),
+        };
+        if let Err(error) = validator.validate(&event["detail"]) {
+            panic!("{event:#}: {error}");
+        }
+        true
+    });
+    assert!(checked >= 2);
+    let requests = schema("operation-request.json");
+    let patch = json!({"kind": "UPDATE", "function": {"functionName": "a", "memoryMegabytes": null}});
+    for (detail, fits) in [
+        (create("a"), true),
+        (patch, true),
+        (json!({"kind": "DELETE", "function": {"functionName": "a"}}), true),
+        (json!({"kind": "DELETE", "function": {}}), false),
+        (json!({"kind": "CREATE", "function": {"functionName": "a"}}), false),
+        (json!({"kind": "REPAIR", "function": {"functionName": "a"}}), false),
+    ] {
+        assert_eq!(requests.is_valid(&detail), fits, "{detail}");
+    }
+}
+
+pub async fn the_schemas_are_those_of_the_types(_: &World) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/events");
+    for (file, schema) in formation_model::schema::events() {
+        let written = std::fs::read(folder.join(file)).unwrap_or_default();
+        let written: Value = serde_json::from_slice(&written).unwrap_or_default();
+        assert_eq!(written, schema, "{file}: run `make docs`");
+    }
+}
