@@ -14,6 +14,12 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CARGO_TARGET_DIR ?= $(CURDIR)/target
 LOCAL := $(CARGO_TARGET_DIR)/$(CARGO_BUILD_TARGET)/debug/formation-local
 
+# Of `make deploy` and `make destroy`.
+STACK ?= formation
+ARCHITECTURE ?= arm64
+REGION ?= $(AWS_REGION)
+PARAMETERS ?=
+
 .PHONY: help
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,6 +40,31 @@ test: build ## Runs every test; the end-to-end tests on a local AWS of their own
 .PHONY: test-faults
 test-faults: build ## Runs the fault matrix: every call of every operation, failing in every way
 	cargo test --locked --workspace --test faults
+
+.PHONY: test-throttled
+test-throttled: build ## Runs a hundred operations at once within AWS's rates
+	cargo test --locked --workspace --test throttled -- --nocapture
+
+.PHONY: test-api
+test-api: build ## Tests the API against its own OpenAPI document, with schemathesis
+	cargo test --locked --workspace --test properties
+
+.PHONY: bench
+bench: build ## Measures: pure parts with criterion, then signed requests against local AWS
+	cargo bench --locked --package formation-model
+	cargo test --locked --workspace --test latency -- --nocapture
+
+.PHONY: deploy
+deploy: tools ## Deploys to AWS: STACK=formation REGION=eu-west-1 ARCHITECTURE=arm64 PARAMETERS="Name=value ..."
+	@test -n "$(REGION)" || { echo "error: say where: make deploy REGION=eu-west-1"; exit 1; }
+	env -u CARGO_BUILD_TARGET cargo lambda build --locked --release $(if $(filter arm64,$(ARCHITECTURE)),--arm64,--x86-64) \
+		--package formation-api --package formation-events --package formation-steps --lambda-dir target/lambda
+	STACK=$(STACK) REGION=$(REGION) ARCHITECTURE=$(ARCHITECTURE) PARAMETERS="$(PARAMETERS)" infra/deploy.sh
+
+.PHONY: destroy
+destroy: tools ## Deletes a stack without functions from AWS: STACK=formation REGION=eu-west-1
+	@test -n "$(REGION)" || { echo "error: say where: make destroy REGION=eu-west-1"; exit 1; }
+	STACK=$(STACK) REGION=$(REGION) infra/destroy.sh
 
 .PHONY: lint
 lint: tools infra/node_modules ## Checks formatting, clippy, docs, the template and the state machine

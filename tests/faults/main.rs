@@ -172,8 +172,14 @@ enum Trouble {
     Killed,
     Denied,
     Rejected,
+    // What Lambda shows of a function that it still works on, or could not make.
+    Pending,
+    InProgress,
+    MakingFailed,
+    UpdateFailed,
 }
 
+/// What may befall every call.
 const TROUBLES: [Trouble; 8] = [
     Trouble::Throttled,
     Trouble::Failed,
@@ -184,6 +190,10 @@ const TROUBLES: [Trouble; 8] = [
     Trouble::Denied,
     Trouble::Rejected,
 ];
+
+/// What may befall a look at a function as well.
+const LOOKS: [Trouble; 4] =
+    [Trouble::Pending, Trouble::InProgress, Trouble::MakingFailed, Trouble::UpdateFailed];
 
 impl Trouble {
     fn fault(self) -> Fault {
@@ -197,6 +207,17 @@ impl Trouble {
             Self::Killed => Fault::Kill,
             Self::Denied => Fault::Refuse(403, "AccessDeniedException", "injected"),
             Self::Rejected => Fault::Refuse(400, "InvalidParameterValueException", "injected"),
+            Self::Pending => Fault::Show(&[
+                ("/Configuration/State", "\"Pending\""),
+                ("/Configuration/LastUpdateStatus", "null"),
+            ]),
+            Self::InProgress => {
+                Fault::Show(&[("/Configuration/LastUpdateStatus", "\"InProgress\"")])
+            }
+            Self::MakingFailed => Fault::Show(&[("/Configuration/State", "\"Failed\"")]),
+            Self::UpdateFailed => {
+                Fault::Show(&[("/Configuration/LastUpdateStatus", "\"Failed\"")])
+            }
         }
     }
 
@@ -207,8 +228,10 @@ impl Trouble {
             | Self::Dropped
             | Self::AnswerLost
             | Self::Delayed
-            | Self::Killed => false,
-            Self::Denied | Self::Rejected => true,
+            | Self::Killed
+            | Self::Pending
+            | Self::InProgress => false,
+            Self::Denied | Self::Rejected | Self::MakingFailed | Self::UpdateFailed => true,
         }
     }
 }
@@ -322,7 +345,8 @@ fn main() -> ExitCode {
         for act in ACTS {
             let clean = Arc::new(runtime.block_on(clean_run(world, act)));
             for place in &clean.places {
-                for trouble in TROUBLES {
+                let looks = if place.call == "lambda:GetFunction" { &LOOKS[..] } else { &[] };
+                for &trouble in TROUBLES.iter().chain(looks) {
                     let (world, runtime) = (Arc::clone(world), Arc::clone(runtime));
                     let (clean, place) = (Arc::clone(&clean), place.clone());
                     let name =

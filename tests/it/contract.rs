@@ -225,11 +225,12 @@ pub async fn a_request_that_waits_gets_the_failures_own_status(world: &World) {
     }
 
     let name = world.name("slow");
-    world.proxy.inject(throttle("logs:CreateLogGroup", &name, 30));
+    world.proxy.inject(throttle("logs:CreateLogGroup", &name, usize::MAX));
     let path = format!("{FUNCTIONS}?wait=1");
     let running = world.api(Method::POST, &path, Some(&hello(&name))).await;
     assert_eq!((running.status.as_u16(), &running.json()["status"]), (202, &json!("RUNNING")));
     assert!(!running.header("retry-after").is_empty());
+    world.proxy.release(&name);
     assert_eq!(world.ended(&running).await["status"], "SUCCEEDED");
 }
 
@@ -321,7 +322,11 @@ pub async fn operations_are_listed_newest_first_page_by_page(world: &World) {
 
 pub async fn steps_tell_what_happened_and_what_is_waited_for(world: &World) {
     let name = world.name("steps");
-    world.proxy.inject(throttle("logs:CreateLogGroup", &name, 40));
+    // What the SDK does not try again by itself.
+    world.proxy.inject(Rule {
+        fault: Fault::Refuse(400, "OperationAbortedException", "try again"),
+        ..throttle("logs:CreateLogGroup", &name, 4)
+    });
     let accepted = world.ask_for(&name, json!({})).await;
     let with_steps = format!("{}?steps=true", accepted.header("operation-location"));
     let waiting = world
@@ -332,8 +337,8 @@ pub async fn steps_tell_what_happened_and_what_is_waited_for(world: &World) {
         })
         .await;
     assert_eq!(waiting["name"], "Ensure log group");
-    assert_eq!(waiting["lastError"]["code"], "THROTTLED");
-    assert_eq!(waiting["lastError"]["awsErrorCode"], "ThrottlingException");
+    assert_eq!(waiting["lastError"]["code"], "TRANSIENT");
+    assert_eq!(waiting["lastError"]["awsErrorCode"], "OperationAbortedException");
     assert_eq!(waiting["lastError"]["awsRequestId"], "injected");
 
     world.ended(&accepted).await;
@@ -458,6 +463,11 @@ pub async fn the_api_describes_itself_and_the_template_has_the_same_routes(world
     let created =
         world.api(Method::POST, &format!("{FUNCTIONS}?wait=25"), Some(&example)).await;
     assert_eq!(created.status, 201, "{}", created.json());
+}
+
+pub async fn the_page_of_problems_is_that_of_the_code(_: &World) {
+    let page = include_str!("../../docs/problems.md");
+    assert_eq!(page, formation_local::docs::problems_page(), "run `make docs`");
 }
 
 pub async fn no_secret_is_logged(world: &World) {

@@ -121,12 +121,19 @@ pub async fn a_busy_function_is_tried_again_later(world: &World) {
         call: "logs:CreateLogGroup".to_owned(),
         function: name.clone(),
         skip: 0,
-        times: 30,
+        times: usize::MAX,
         fault: Fault::Throttle,
     });
     let accepted = world.ask_for(&name, json!({})).await;
     let patch = json!({"functionName": name, "memoryMegabytes": 512});
     let id = world.put_request(json!({"kind": "UPDATE", "function": patch})).await;
+    world
+        .until("intake has found it busy", async || {
+            let log = world.log_of("intake", accepted.json()["operationId"].as_str()?).await;
+            (!log.is_empty()).then_some(())
+        })
+        .await;
+    world.proxy.release(&name);
     assert_eq!(world.ended(&accepted).await["status"], "SUCCEEDED");
     let updated = answer(world, &id).await;
     assert_eq!(updated["detail"]["status"], "SUCCEEDED", "{updated:#}");

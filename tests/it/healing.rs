@@ -90,7 +90,7 @@ pub async fn an_api_lambda_that_dies_between_claim_and_start_heals(world: &World
 pub async fn recoveries_in_a_row_pause_longer(world: &World) {
     let name = world.name("stubborn");
     let hold = Fault::Refuse(400, "ThrottlingException", "Rate exceeded");
-    world.proxy.inject(rule("logs:CreateLogGroup", &name, 1000, hold));
+    world.proxy.inject(rule("logs:CreateLogGroup", &name, usize::MAX, hold));
     let accepted = world.ask_for(&name, json!({})).await.json();
     let stop = async |attempt: u32| {
         let arn = accepted["executionArn"].as_str().unwrap();
@@ -194,7 +194,7 @@ pub async fn an_operation_runs_well_through_an_upgrade_of_its_steps(world: &Worl
     let name = world.name("upgraded");
     // Held before its last step, until the new release of that step is there.
     let hold = Fault::Refuse(400, "ThrottlingException", "Rate exceeded");
-    world.proxy.inject(rule("logs:PutRetentionPolicy", &name, 8, hold));
+    world.proxy.inject(rule("logs:PutRetentionPolicy", &name, usize::MAX, hold));
     let accepted = world.ask_for(&name, json!({})).await;
     for step in ["EnsureFunction", "RecordSuccess"] {
         let lambda = world.lambda_name(&format!("{step}Function")).await;
@@ -214,6 +214,7 @@ pub async fn an_operation_runs_well_through_an_upgrade_of_its_steps(world: &Worl
         let before = before.configuration.unwrap().code_sha256.unwrap();
         assert_ne!(updated.code_sha256.unwrap(), before, "{step} was not changed");
     }
+    world.proxy.release(&name);
     let operation = world.ended(&accepted).await;
     assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
     assert_eq!(world.client.invoke(&name, &json!({})).await.unwrap()["statusCode"], 200);

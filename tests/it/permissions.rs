@@ -4,6 +4,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_iam::error::ProvideErrorMetadata;
+use formation_local::{Client, Identity};
 use formation_tests::World;
 use http::Method;
 use serde_json::json;
@@ -141,4 +142,79 @@ pub async fn an_unsigned_request_is_forbidden(world: &World) {
         assert_eq!(answer.status, 403, "{method} {path}");
     }
     assert!(world.live(&name).await.parts().is_empty());
+}
+
+/// An IAM user with these managed policies of the stack, and how it signs.
+async fn user(world: &World, what: &str, policies: &[&str]) -> (String, Client) {
+    let name = world.name(what);
+    world.iam.create_user().user_name(&name).send().await.unwrap();
+    for policy in policies {
+        let account = &world.stack.account_id;
+        let arn = format!("arn:aws:iam::{account}:policy/{}-{policy}", world.stack.stack_name);
+        let attach = world.iam.attach_user_policy().user_name(&name).policy_arn(arn);
+        attach.send().await.unwrap();
+    }
+    let key = world.iam.create_access_key().user_name(&name).send().await.unwrap();
+    let key = key.access_key.unwrap();
+    let identity = Identity {
+        access_key_id: key.access_key_id,
+        secret_access_key: key.secret_access_key,
+    };
+    (name, world.client.as_caller(Some(identity)))
+}
+
+pub async fn readers_read_operators_operate_and_strangers_do_neither(world: &World) {
+    let (_, reader) = user(world, "reader", &["ReadOnly"]).await;
+    let (operator_name, operator) = user(world, "operator", &["FullAccess"]).await;
+    let (_, stranger) = user(world, "stranger", &[]).await;
+    let unsigned = world.client.as_caller(None);
+    let name = world.name("shared");
+    let path = format!("/v1/functions/{name}");
+    let body = json!({"functionName": name, "code": formation_tests::world::EXAMPLE_CODE});
+
+    let accepted = operator.api(Method::POST, "/v1/functions", Some(&body)).await.unwrap();
+    assert_eq!(accepted.status, 202, "{}", accepted.json());
+    let operation = world.ended(&accepted).await;
+    let arn = format!("arn:aws:iam::{}:user/{operator_name}", world.stack.account_id);
+    assert_eq!(operation["requestedBy"], arn);
+    let function = reader.api(Method::GET, &path, None).await.unwrap().json();
+    assert_eq!(function["createdBy"], arn);
+
+    let operation = accepted.header("operation-location").to_owned();
+    let patch = json!({"memoryMegabytes": 128});
+    let cases: &[(Method, String, Option<&serde_json::Value>, bool)] = &[
+        (Method::GET, "/v1/functions".into(), None, true),
+        (Method::GET, path.clone(), None, true),
+        (Method::GET, format!("{path}/drift"), None, true),
+        (Method::GET, format!("{path}/operations"), None, true),
+        (Method::GET, operation.clone(), None, true),
+        (Method::GET, "/v1/openapi.json".into(), None, true),
+        (Method::POST, "/v1/functions".into(), Some(&body), false),
+        (Method::PUT, path.clone(), Some(&body), false),
+        (Method::PATCH, path.clone(), Some(&patch), false),
+        (Method::DELETE, path.clone(), None, false),
+        (Method::POST, format!("{path}/repair"), None, false),
+        (Method::POST, format!("{operation}/cancel"), None, false),
+    ];
+    for (method, path, body, reads) in cases {
+        let ask = async |client: &Client| {
+            client.api(method.clone(), path, *body).await.unwrap().status.as_u16()
+        };
+        let told = format!("{method} {path}");
+        assert_eq!(ask(&unsigned).await, 403, "{told} by nobody");
+        assert_eq!(ask(&stranger).await, 403, "{told} by a stranger");
+        assert_eq!(ask(&reader).await != 403, *reads, "{told} by a reader");
+    }
+    // Keys are a caller's own: another may use the same.
+    let key = [("idempotency-key", name.as_str())];
+    let changed = json!({"memoryMegabytes": 256}).to_string();
+    let patched = operator.api_raw(Method::PATCH, &path, &key, changed.clone()).await.unwrap();
+    assert_eq!(patched.status, 202, "{}", patched.json());
+    world.ended(&patched).await;
+    let again = world.client.api_raw(Method::PATCH, &path, &key, changed).await.unwrap();
+    assert_eq!((again.status.as_u16(), again.header("idempotency-replayed")), (200, ""));
+
+    let deleted = operator.api(Method::DELETE, &path, None).await.unwrap();
+    assert_eq!(deleted.status, 202, "{}", deleted.json());
+    world.ended(&deleted).await;
 }

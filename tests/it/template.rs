@@ -138,6 +138,50 @@ pub async fn every_route_is_authorised_and_handled(world: &World) {
     }
 }
 
+pub async fn only_formation_announces_on_the_bus(world: &World) {
+    // Local AWS evaluates no policy of a bus.
+    let policy = &world.template["Resources"]["EventBus"]["Properties"]["Policy"];
+    let deny = &policy["Statement"][0];
+    assert_eq!((&deny["Effect"], &deny["Principal"]), (&json!("Deny"), &json!("*")));
+    assert_eq!(deny["Action"], "events:PutEvents");
+    assert_eq!(deny["Condition"]["StringEquals"]["events:source"], "formation");
+    let ours = ["StateMachineRole", "IntakeLambdaRole", "ReconcileLambdaRole"];
+    let ours = ours.map(|role| json!({"Fn::GetAtt": [role, "Arn"]}));
+    assert_eq!(deny["Condition"]["ArnNotEquals"]["aws:PrincipalArn"], json!(ours));
+    // And the rule lets none of ours back in.
+    let pattern = &world.template["Resources"]["RequestRule"]["Properties"]["EventPattern"];
+    assert_eq!(pattern["source"], json!([{"anything-but": "formation"}]));
+}
+
+pub async fn nothing_that_was_asked_for_by_event_is_lost(world: &World) {
+    let resources = &world.template["Resources"];
+    let dead = json!({"Fn::GetAtt": ["DeadLetterQueue", "Arn"]});
+    let redrive = &resources["RequestQueue"]["Properties"]["RedrivePolicy"];
+    assert_eq!((&redrive["deadLetterTargetArn"], &redrive["maxReceiveCount"]), (&dead, &json!(10)));
+    for rule in ["RequestRule", "ExecutionEndedRule"] {
+        let target = &resources[rule]["Properties"]["Targets"][0];
+        assert_eq!(target["DeadLetterConfig"]["Arn"], dead, "{rule}");
+    }
+    let source = &resources["RequestSource"]["Properties"];
+    assert_eq!(source["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
+    let timeout = resources["IntakeFunction"]["Properties"]["Timeout"].as_u64().unwrap();
+    let hidden = resources["RequestQueue"]["Properties"]["VisibilityTimeout"].as_u64().unwrap();
+    assert!(hidden >= 6 * timeout, "AWS advises six times the Lambda's timeout");
+    for (alarm, metric) in [
+        ("FailedExecutions", "ExecutionsFailed"),
+        ("DeadLetters", "ApproximateNumberOfMessagesVisible"),
+        ("ApiErrors", "5xx"),
+        ("ReconcileErrors", "Errors"),
+    ] {
+        let properties = &resources[format!("{alarm}Alarm")]["Properties"];
+        assert_eq!(properties["MetricName"], metric, "{alarm}");
+    }
+    assert!(resources["IncompleteRollbacksAlarm"].is_object());
+    let body = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"].as_str().unwrap();
+    let body: Value = serde_json::from_str(body).unwrap();
+    assert!(body["widgets"].as_array().unwrap().len() >= 6);
+}
+
 pub async fn logs_and_records_are_kept_as_designed(world: &World) {
     let groups = of_type(world, "AWS::Logs::LogGroup");
     for (id, group) in &groups {

@@ -197,6 +197,11 @@ impl Proxy {
         self.state().rules.push(rule);
     }
 
+    /// Does nothing more to the calls of `function`.
+    pub fn release(&self, function: &str) {
+        self.state().rules.retain(|rule| rule.function != function);
+    }
+
     /// Whether every fault that was injected for `function` was done as often as it should be.
     pub fn is_spent(&self, function: &str) -> bool {
         let state = self.state();

@@ -24,8 +24,9 @@ use tokio::time::sleep;
 use crate::announcements::Announcements;
 use crate::proxy::Proxy;
 
-/// Waits and retry pauses of the state machine are this much shorter than on AWS.
-const WAIT_SCALE: f64 = 0.02;
+/// Waits and retry pauses of the state machine are this much shorter than on AWS, where a test does
+/// not need them as they are.
+pub const WAIT_SCALE: f64 = 0.02;
 /// Nothing that a test waits for takes longer.
 const LIMIT: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -131,11 +132,12 @@ impl Live {
 }
 
 impl World {
-    /// Starts local AWS behind a proxy and deploys Formation to it.
+    /// Starts local AWS behind a proxy and deploys Formation to it. Waits of the state machine take
+    /// `wait_scale` times as long as on AWS.
     ///
     /// # Errors
     /// What is missing or was refused.
-    pub async fn start() -> Result<Self, LocalError> {
+    pub async fn start(wait_scale: f64) -> Result<Self, LocalError> {
         let project = Project::find()?;
         let folder = TempDir::with_prefix("formation-")
             .map_err(|source| LocalError::File { path: std::env::temp_dir(), source })?;
@@ -147,7 +149,7 @@ impl World {
             port,
             lambda_endpoint_url: proxy.url(),
             folder: folder.path().to_owned(),
-            wait_scale: WAIT_SCALE,
+            wait_scale,
         };
         let ministack = MiniStack::start(&project, &options).await?;
         match Self::deploy(&project, ministack.url(), &folder).await {
@@ -274,10 +276,15 @@ impl World {
     /// Waits until an operation and its execution have ended, past the API and so unseen by the
     /// proxy, and answers its status and its rollback.
     pub async fn ended_unseen(&self, operation: &Value) -> (String, String) {
+        self.ended_within(operation, LIMIT).await
+    }
+
+    /// The same, for operations that take longer.
+    pub async fn ended_within(&self, operation: &Value, limit: Duration) -> (String, String) {
         let id = operation["operationId"].as_str().expect("an operation");
         let began = Instant::now();
         while !self.announcements.have_ended(id) {
-            if began.elapsed() > LIMIT {
+            if began.elapsed() > limit {
                 let item = self.operation_item(operation).await;
                 let told = ["status", "attempt", "dueAt", "rollback"].map(|name| item.get(name));
                 panic!("{operation:#} has not ended: {told:?}, {:#?}", self.log_of("reconcile", id).await);
@@ -484,7 +491,7 @@ pub fn run(list: impl FnOnce(&Arc<World>, &Arc<Runtime>) -> Vec<Trial>) -> ExitC
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(THREADS);
     let runtime = Arc::new(Runtime::new().expect("a runtime"));
-    let world = match runtime.block_on(World::start()) {
+    let world = match runtime.block_on(World::start(WAIT_SCALE)) {
         Ok(world) => Arc::new(world),
         Err(error) => {
             eprintln!("error: {error}");

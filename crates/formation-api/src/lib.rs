@@ -72,18 +72,31 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// One line for each request, and the request's id on every line that is logged under way.
+/// One line for each request, with what it is about, and the request's id on every line that is
+/// logged under way.
 async fn log_request(request: Request, next: Next) -> Response {
     let request_id = match request.extensions().get() {
         Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
         _ => None,
     };
-    let span = tracing::info_span!("request", requestId = request_id);
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
+    let span = tracing::info_span!("request", requestId = request_id);
     let response = next.run(request).instrument(span.clone()).await;
+    // /v1/functions/{functionName}/operations/{operationId}
+    let operation = response.headers().get("operation-location");
+    let about = operation.and_then(|path| path.to_str().ok()).unwrap_or(&path);
+    let mut segments = about.split('/').skip(3);
+    let (function_name, operation_id) = (segments.next(), segments.nth(1));
     span.in_scope(|| {
-        tracing::info!(%method, path, status = response.status().as_u16(), "answered");
+        tracing::info!(
+            %method,
+            path,
+            status = response.status().as_u16(),
+            functionName = function_name,
+            operationId = operation_id,
+            "answered"
+        );
     });
     response
 }

@@ -19,28 +19,47 @@ use aws_smithy_types::retry::RetryConfig;
 /// One try of a call. Control-plane calls answer in well under a second; CreateFunction may take a
 /// few when it fetches a large bundle.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
-/// A call with the SDK's own retries. The SDK sets no limit of its own.
+/// A call with the SDK's own retries, where somebody waits for the answer. The SDK sets no limit of
+/// its own.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
+/// The same in a step. While AWS throttles, waiting here is cheaper than failing: a transition of
+/// Step Functions costs as much as 7 s of a step's Lambda.
+const STEP_OPERATION_TIMEOUT: Duration = Duration::from_secs(25);
+/// The longest pause between a step's tries, full jitter: a hundred steps that wait for one bucket
+/// of tokens use up nearly all that it gives, and the last of them is not left to wait long after.
+const STEP_LONGEST_PAUSE: Duration = Duration::from_millis(1500);
+/// More tries than fit into the time.
+const STEP_TRIES: u32 = 60;
 
 /// The configuration of every AWS client: credentials, Region and endpoint from the environment,
-/// TLS by rustls on ring, and a limit on the time of every call.
+/// TLS by rustls on ring, and a limit on the time of every call. Three tries, the SDK's standard.
 ///
 /// Put together by hand, since Lambda gives all of it in the environment: the SDK's default chain
 /// (profiles, instance metadata, STS) would be a sixth of a step's zip and would have to be started.
-///
-/// Retries stay at the SDK's standard, three tries: the state machine does the patient part.
 pub fn sdk_config() -> SdkConfig {
+    configure(RetryConfig::standard(), OPERATION_TIMEOUT)
+}
+
+/// The same for steps, which wait out AWS's throttling for some seconds before the state machine
+/// does.
+pub fn step_sdk_config() -> SdkConfig {
+    let patient =
+        RetryConfig::standard().with_max_attempts(STEP_TRIES).with_max_backoff(STEP_LONGEST_PAUSE);
+    configure(patient, STEP_OPERATION_TIMEOUT)
+}
+
+fn configure(retries: RetryConfig, operation_timeout: Duration) -> SdkConfig {
     let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(OPERATION_TIMEOUT)
+        .operation_timeout(operation_timeout)
         .build();
     let credentials = EnvironmentVariableCredentialsProvider::new();
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(https)
-        .retry_config(RetryConfig::standard())
+        .retry_config(retries)
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .timeout_config(timeouts);
     // As the SDKs define them: <https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html>.

@@ -27,14 +27,14 @@ pub struct FunctionSettings {
     pub bucket: String,
 }
 
-/// Pauses between tries while Lambda cannot assume a role that was just made. Four refused calls
-/// span 11 s, which nearly every role needs less than; whoever needs longer waits in the state
-/// machine. AWS publishes no number: Terraform allows minutes, most roles take seconds.
+/// Pauses between tries while Lambda cannot assume a role that was just made. Five tries span 9 s,
+/// which nearly every role needs less than; whoever needs longer waits in the state machine. AWS
+/// publishes no number: Terraform allows minutes, most roles take seconds.
 const ROLE_PAUSES: [Duration; 4] = [
-    Duration::from_millis(1500),
+    Duration::from_millis(2000),
     Duration::from_millis(2500),
-    Duration::from_millis(3500),
-    Duration::from_millis(3500),
+    Duration::from_millis(2500),
+    Duration::from_millis(2000),
 ];
 
 /// Pauses between looks at a function that is becoming what it shall be: short at first, since

@@ -226,8 +226,80 @@ fn named(item: &Item) -> Option<Due> {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::Client;
+    use aws_sdk_dynamodb::operation::update_item::UpdateItemOutput;
+    use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
+    use aws_smithy_mocks::{Rule, mock};
+    use formation_model::operation::INTERRUPTED;
+    use serde_dynamo::to_item;
+
     use super::super::key;
+    use super::super::tests::{operation, records};
     use super::*;
+
+    fn reason() -> OperationError {
+        OperationError {
+            code: INTERRUPTED.into(),
+            message: "told".into(),
+            step: "Ensure role".into(),
+            aws_error_code: None,
+            aws_request_id: None,
+        }
+    }
+
+    /// The condition fails, and this is what is there.
+    fn refused(found: &OperationRecord) -> Rule {
+        let item: Item = to_item(found).unwrap();
+        mock!(Client::update_item).then_error(move || {
+            UpdateItemError::ConditionalCheckFailedException(
+                ConditionalCheckFailedException::builder().set_item(Some(item.clone())).build(),
+            )
+        })
+    }
+
+    #[tokio::test]
+    async fn a_takeover_raises_the_attempt_and_keeps_the_first_reason() {
+        let seen = operation();
+        let raised = OperationRecord { attempt: 2, interruption: Some(reason()), ..seen.clone() };
+        let item: Item = to_item(&raised).unwrap();
+        let update = mock!(Client::update_item)
+            .match_requests(|request| {
+                let update = request.update_expression().unwrap_or_default();
+                update.contains("if_not_exists(#reason, :reason)")
+                    && request.condition_expression()
+                        == Some("#status = :running AND #attempt = :attempt")
+            })
+            .then_output(move || {
+                UpdateItemOutput::builder().set_attributes(Some(item.clone())).build()
+            });
+        let now = Timestamp::now();
+        let taken = records(&[&update]).take_over(&seen, &reason(), now).await.unwrap().unwrap();
+        assert_eq!((taken.attempt, taken.interruption), (2, Some(reason())));
+    }
+
+    #[tokio::test]
+    async fn a_takeover_recognises_itself_and_does_nothing_to_what_has_ended() {
+        let seen = operation();
+        let now = Timestamp::now();
+        // Its own answer was lost, or somebody else was as fast: either way attempt 2 is to start.
+        let raised = OperationRecord { attempt: 2, ..seen.clone() };
+        let taken = records(&[&refused(&raised)]).take_over(&seen, &reason(), now).await.unwrap();
+        assert_eq!(taken.unwrap().attempt, 2);
+        for otherwise in [
+            OperationRecord { status: OperationStatus::Succeeded, ..seen.clone() },
+            OperationRecord { attempt: 3, ..seen.clone() },
+        ] {
+            let taken = records(&[&refused(&otherwise)]).take_over(&seen, &reason(), now).await;
+            assert!(taken.unwrap().is_none(), "taken over from {otherwise:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_as_it_was_seen_is_not_put_off() {
+        let seen = operation();
+        let changed = OperationRecord { attempt: 2, ..seen.clone() };
+        records(&[&refused(&changed)]).postpone(&seen, None).await.unwrap();
+    }
 
     #[test]
     fn pauses_grow_and_have_an_end() {

@@ -649,7 +649,7 @@ fn cancellation_codes(error: &SdkError<TransactWriteItemsError>) -> Option<Vec<R
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
     use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsOutput;
     use aws_sdk_dynamodb::types::CancellationReason;
@@ -696,7 +696,7 @@ mod tests {
         }
     }
 
-    fn operation() -> OperationRecord {
+    pub(crate) fn operation() -> OperationRecord {
         let operation_id = OperationId::generate();
         OperationRecord {
             operation_id,
@@ -720,7 +720,7 @@ mod tests {
         }
     }
 
-    fn records(rules: &[&Rule]) -> Records {
+    pub(crate) fn records(rules: &[&Rule]) -> Records {
         Records::new(mock_client!(aws_sdk_dynamodb, RuleMode::Sequential, rules), "records")
     }
 
@@ -777,6 +777,49 @@ mod tests {
         let claim = records_with(theirs.clone()).claim_create(&ours, &operation, None).await.unwrap();
         let Claim::Lost(Some(first)) = claim else { panic!("{claim:?}") };
         assert_eq!(first.operation_id, theirs.operation_id);
+    }
+
+    #[tokio::test]
+    async fn a_key_in_use_decides_before_the_function_does() {
+        let operation = operation();
+        let ours = function(operation.operation_id);
+        let request = RequestKey::new("ann", "key", &["POST"]);
+        let name = &operation.function_name;
+        let memory =
+            |id| IdempotencyRecord::new(&request, name.clone(), id, Some("\"1-x\"".to_owned()));
+        // Both conditions fail: another request under the key was first, and has made the function.
+        let refused = |found: IdempotencyRecord, function: FunctionRecord| {
+            mock!(Client::transact_write_items).then_error(move || {
+                let reason = |item: Item| {
+                    CancellationReason::builder()
+                        .code("ConditionalCheckFailed")
+                        .set_item(Some(item))
+                        .build()
+                };
+                let reasons = vec![
+                    reason(to_item(&function).unwrap()),
+                    CancellationReason::builder().code("None").build(),
+                    reason(to_item(&found).unwrap()),
+                ];
+                TransactWriteItemsError::TransactionCanceledException(
+                    TransactionCanceledException::builder()
+                        .set_cancellation_reasons(Some(reasons))
+                        .build(),
+                )
+            })
+        };
+        let first = OperationId::generate();
+        let rule = refused(memory(first), function(first));
+        let own = memory(operation.operation_id);
+        let remembered = Some((&request, &own));
+        let claim = records(&[&rule]).claim_create(&ours, &operation, remembered).await.unwrap();
+        let Claim::KeyInUse(found) = claim else { panic!("{claim:?}") };
+        assert!(found.operation_id == first && found.is_of(&request));
+
+        // Our own claim, whose answer was lost.
+        let rule = refused(own.clone(), ours.clone());
+        let claim = records(&[&rule]).claim_create(&ours, &operation, remembered).await.unwrap();
+        assert!(matches!(claim, Claim::Won));
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! The Lambda behind the `Record success` state.
 
-use formation_aws::sdk_config;
+use formation_aws::step_sdk_config;
 use formation_control::environment::{drift_check_interval, init_log, required_var};
 use formation_control::{Bundles, Records};
 use formation_steps::{record_success, run_step};
@@ -9,7 +9,7 @@ use formation_steps::{record_success, run_step};
 async fn main() -> Result<(), lambda_runtime::Error> {
     init_log();
 
-    let config = sdk_config();
+    let config = step_sdk_config();
     let records = Records::new(aws_sdk_dynamodb::Client::new(&config), required_var("TABLE_NAME")?);
     let bundles = Bundles::new(
         aws_sdk_s3::Client::new(&config),

@@ -1,0 +1,193 @@
+//! The throttled account: AWS's documented rates as buckets of tokens, and a hundred operations at
+//! once. All must succeed, none may be rolled back, and together they may take little longer than
+//! the slowest bucket allows.
+//!
+//! Time runs slower here than on AWS, rates and pauses of the state machine alike: one process
+//! plays all of AWS, and could not keep up with its rates otherwise. The pauses within steps are
+//! not slowed down, so that the steps ask more often for each token than they would on AWS.
+
+#![expect(clippy::expect_used, reason = "these are tests")]
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use formation_tests::{Bucket, World};
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
+use http::Method;
+use libtest_mimic::{Arguments, Trial};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+/// How much slower time runs than on AWS.
+const SLOWER: f64 = 4.0;
+/// How many operations are asked for at once.
+const OPERATIONS: usize = 100;
+/// How many requests are on their way at once: what a client's connections allow.
+const REQUESTS: usize = 16;
+/// How much longer than the slowest bucket allows all of them may take.
+const FACTOR: f64 = 1.15;
+/// How long Lambda cannot assume a new role.
+const ROLE_PROPAGATION: Duration = Duration::from_secs(8);
+
+/// The rates of an account and Region.
+///
+/// Sources: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>,
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>.
+const RATES: [Bucket; 7] = [
+    Bucket { calls: &["lambda:*"], except: &["lambda:GetFunction"], rate: 15.0 },
+    Bucket { calls: &["lambda:GetFunction"], except: &[], rate: 100.0 },
+    Bucket { calls: &["logs:CreateLogGroup"], except: &[], rate: 10.0 },
+    Bucket { calls: &["logs:DeleteLogGroup"], except: &[], rate: 10.0 },
+    Bucket { calls: &["logs:DescribeLogGroups"], except: &[], rate: 10.0 },
+    Bucket { calls: &["logs:PutRetentionPolicy"], except: &[], rate: 5.0 },
+    Bucket { calls: &["logs:ListTagsForResource"], except: &[], rate: 5.0 },
+];
+
+fn slowed() -> Vec<Bucket> {
+    RATES.iter().map(|bucket| Bucket { rate: bucket.rate / SLOWER, ..bucket.clone() }).collect()
+}
+
+/// Asks for all operations at once, waits until all have ended, and answers how long that took and
+/// what the slowest bucket allows.
+async fn measure(
+    world: &World,
+    what: &str,
+    asks: Vec<(Method, String, Option<Value>)>,
+) -> (f64, f64) {
+    world.proxy.limit(&slowed());
+    let began = Instant::now();
+    let accepted: Vec<_> = stream::iter(asks)
+        .map(async |(method, path, body)| world.api(method, &path, body.as_ref()).await)
+        .buffer_unordered(REQUESTS)
+        .collect()
+        .await;
+    assert!(accepted.iter().all(|answer| answer.status == 202), "{what}: not all were accepted");
+    let ended = join_all(accepted.iter().map(async |answer| {
+        let operation = answer.json();
+        let (status, rollback) = world.ended_within(&operation, Duration::from_secs(600)).await;
+        (began.elapsed(), operation, status, rollback)
+    }))
+    .await;
+    let took = began.elapsed().as_secs_f64();
+    for (_, operation, status, rollback) in &ended {
+        let outcome = (status.as_str(), rollback.as_str());
+        assert_eq!(outcome, ("SUCCEEDED", "NOT_NEEDED"), "{what}: {operation}");
+    }
+    let last = ended.iter().max_by_key(|(at, ..)| *at).expect("an operation");
+    println!("{what}: the last waited so: {}", waits(world, &last.1).await);
+
+    // Buckets are full when it begins: that much comes at once.
+    let (allowed, slowest) = world
+        .proxy
+        .drawn()
+        .into_iter()
+        .zip(slowed())
+        .map(|((taken, _), bucket)| {
+            ((taken as f64 - bucket.rate.max(1.0)) / bucket.rate, bucket.calls[0])
+        })
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .expect("there are buckets");
+    let refused: usize = world.proxy.drawn().iter().map(|(_, refused)| refused).sum();
+    println!(
+        "{what}: {:.1} s at AWS's pace, the slowest bucket ({slowest}) allows {:.1} s: factor {:.2}; \
+         {refused} calls were throttled",
+        took / SLOWER,
+        allowed / SLOWER,
+        took / allowed,
+    );
+    world.proxy.limit(&[]);
+    (took, allowed)
+}
+
+/// The steps of an operation, how often each was tried and how long it took.
+async fn waits(world: &World, operation: &Value) -> String {
+    let text = |name: &str| operation[name].as_str().expect("a text");
+    let (function, id) = (text("functionName"), text("operationId"));
+    let path = format!("/v1/functions/{function}/operations/{id}?steps=true");
+    let operation = world.api(Method::GET, &path, None).await.json();
+    let time = |step: &Value, name: &str| {
+        step[name].as_str().and_then(|at| at.parse::<jiff::Timestamp>().ok()).unwrap_or_default()
+    };
+    let steps = operation["steps"].as_array().into_iter().flatten();
+    let told = steps.map(|step| {
+        let seconds = time(step, "endedAt").duration_since(time(step, "startedAt")).as_secs_f64();
+        format!("{} {} x {:.0} s", step["name"], step["attempts"], seconds / SLOWER)
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+async fn creates_then_deletes(world: &World, propagation: Duration) {
+    world.proxy.propagate_roles_in(propagation);
+    let names: Vec<_> = (0..OPERATIONS).map(|_| world.name("many")).collect();
+    let told = format!("with roles that Lambda may assume after {} s", propagation.as_secs());
+    let code = formation_tests::world::EXAMPLE_CODE;
+    let create = |name: &String| {
+        let body = json!({"functionName": name, "code": code});
+        (Method::POST, "/v1/functions".to_owned(), Some(body))
+    };
+    let creates = names.iter().map(create).collect();
+    let creates = measure(world, &format!("{OPERATIONS} creates {told}"), creates).await;
+    let delete = |name: &String| (Method::DELETE, format!("/v1/functions/{name}"), None);
+    let deletes = names.iter().map(delete).collect();
+    let deletes = measure(world, &format!("{OPERATIONS} deletes {told}"), deletes).await;
+    let factor = (creates.0 + deletes.0) / (creates.1 + deletes.1);
+    println!("the whole {told}: factor {factor:.2}");
+    assert!(factor <= FACTOR, "it took {factor:.2} times what the slowest bucket allows");
+}
+
+/// One create, with nobody else about.
+async fn a_slow_role_costs_few_refused_calls(world: &World) {
+    world.proxy.propagate_roles_in(ROLE_PROPAGATION);
+    let name = world.name("slow-role");
+    let began = Instant::now();
+    let accepted = world.ask_for(&name, json!({})).await;
+    assert_eq!(accepted.status, 202);
+    assert_eq!(world.ended_unseen(&accepted.json()).await.0, "SUCCEEDED");
+    let took = began.elapsed();
+    let calls = world.proxy.calls(&name);
+    let creates = calls.iter().filter(|call| call.operation == "CreateFunction").count();
+    println!("a role that Lambda may assume after 8 s: {} refused calls, {took:.1?}", creates - 1);
+    assert!((2..=5).contains(&creates), "{creates} calls of CreateFunction");
+    assert!(took < ROLE_PROPAGATION + Duration::from_secs(4), "{took:?}");
+    world.proxy.propagate_roles_in(Duration::ZERO);
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // They share the account, so one after the other.
+    arguments.test_threads = Some(1);
+    let runtime = Arc::new(Runtime::new().expect("a runtime"));
+    let world = match runtime.block_on(World::start(SLOWER)) {
+        Ok(world) => Arc::new(world),
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let trial = |name: &str, test: fn(Arc<World>) -> futures_util::future::LocalBoxFuture<'static, ()>| {
+        let (world, runtime) = (Arc::clone(&world), Arc::clone(&runtime));
+        Trial::test(name, move || {
+            runtime.block_on(test(world));
+            Ok(())
+        })
+    };
+    let trials = vec![
+        trial("a_slow_role_costs_few_refused_calls", |world| {
+            Box::pin(async move { a_slow_role_costs_few_refused_calls(&world).await })
+        }),
+        trial("a_hundred_operations_at_once", |world| {
+            Box::pin(async move { creates_then_deletes(&world, Duration::ZERO).await })
+        }),
+        trial("a_hundred_operations_at_once_with_slow_roles", |world| {
+            Box::pin(async move { creates_then_deletes(&world, ROLE_PROPAGATION).await })
+        }),
+    ];
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if let Err(error) = runtime.block_on(world.stop()) {
+        eprintln!("error: {error}");
+        return ExitCode::FAILURE;
+    }
+    conclusion.exit_code()
+}
