@@ -24,4 +24,6 @@ class Signature(requests.auth.AuthBase):
         return request
 
 
-schemathesis.auth.set_from_requests(Signature())
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    kwargs["auth"] = Signature()
