@@ -33,9 +33,9 @@ down: ## Ends the local AWS of `make run`
 	@if [ -x $(LOCAL) ]; then $(LOCAL) down; else echo "nothing was built, so nothing is up"; fi
 
 .PHONY: test
-test: build ## Runs every test; the end-to-end tests on a local AWS of their own
+test: build ## Runs unit, wire-level and end-to-end tests, these on a local AWS of their own
 	@# The binaries' own targets hold no tests, and each would have to be linked.
-	cargo test --locked --workspace --lib --test it
+	cargo test --locked --workspace --lib --test it --test stack
 
 .PHONY: test-faults
 test-faults: build ## Runs the fault matrix: every call of every operation, failing in every way

@@ -215,9 +215,7 @@ impl Trouble {
                 Fault::Show(&[("/Configuration/LastUpdateStatus", "\"InProgress\"")])
             }
             Self::MakingFailed => Fault::Show(&[("/Configuration/State", "\"Failed\"")]),
-            Self::UpdateFailed => {
-                Fault::Show(&[("/Configuration/LastUpdateStatus", "\"Failed\"")])
-            }
+            Self::UpdateFailed => Fault::Show(&[("/Configuration/LastUpdateStatus", "\"Failed\"")]),
         }
     }
 

@@ -192,8 +192,7 @@ pub async fn a_request_that_waits_gets_the_outcome(world: &World) {
     assert!(deleted.body.is_empty());
 
     for bad in ["26", "-1", "soon", ""] {
-        let answer =
-            world.api(Method::DELETE, &format!("{}?wait={bad}", path(&name)), None).await;
+        let answer = world.api(Method::DELETE, &format!("{}?wait={bad}", path(&name)), None).await;
         assert_eq!(answer.json()["code"], "INVALID_PARAMETER", "{bad}");
     }
 }
@@ -247,7 +246,12 @@ pub async fn a_dry_run_tells_what_would_be_done_and_writes_nothing(world: &World
     assert_eq!(planned.json()["kind"], "CREATE");
     assert_eq!(
         actions(&planned.json()),
-        [("ROLE", "CREATE"), ("LOG_GROUP", "CREATE"), ("CONFIGURATION", "CREATE"), ("CODE", "CREATE")]
+        [
+            ("ROLE", "CREATE"),
+            ("LOG_GROUP", "CREATE"),
+            ("CONFIGURATION", "CREATE"),
+            ("CODE", "CREATE")
+        ]
     );
     assert_eq!(world.api(Method::GET, &path(&name), None).await.status, 404);
     // Every check of the real request.
@@ -262,7 +266,12 @@ pub async fn a_dry_run_tells_what_would_be_done_and_writes_nothing(world: &World
     let planned = world.api(Method::PATCH, &dry(&path(&name)), Some(&patch)).await.json();
     assert_eq!(
         actions(&planned),
-        [("ROLE", "NONE"), ("LOG_GROUP", "CHANGE"), ("CONFIGURATION", "CHANGE"), ("CODE", "CHANGE")],
+        [
+            ("ROLE", "NONE"),
+            ("LOG_GROUP", "CHANGE"),
+            ("CONFIGURATION", "CHANGE"),
+            ("CODE", "CHANGE")
+        ],
         "{planned:#}"
     );
     let retention = &planned["parts"][1]["differences"][0];
@@ -347,7 +356,13 @@ pub async fn steps_tell_what_happened_and_what_is_waited_for(world: &World) {
     let names: Vec<_> = steps.iter().map(|step| step["name"].as_str().unwrap()).collect();
     assert_eq!(
         names,
-        ["Ensure role", "Ensure log group", "Ensure function", "Record success", "Announce success"]
+        [
+            "Ensure role",
+            "Ensure log group",
+            "Ensure function",
+            "Record success",
+            "Announce success"
+        ]
     );
     for step in steps {
         assert_eq!(step["status"], "SUCCEEDED", "{step}");
@@ -358,11 +373,14 @@ pub async fn steps_tell_what_happened_and_what_is_waited_for(world: &World) {
     assert!(without.json()["steps"].is_null());
 }
 
+/// Method, path, headers and body of a request, and the status and code of its answer.
+type BadRequest<'a> = (Method, &'a str, &'a [(&'a str, &'a str)], &'a [u8], u16, &'a str);
+
 pub async fn every_bad_request_is_a_problem(world: &World) {
     let deep = "[".repeat(2000);
     let large = format!("\"{}\"", "x".repeat(6 * 1024 * 1024));
     let json_type = ("content-type", "application/json");
-    let cases: &[(Method, &str, &[(&str, &str)], &[u8], u16, &str)] = &[
+    let cases: &[BadRequest<'_>] = &[
         (Method::GET, "/", &[], b"", 404, "ROUTE_NOT_FOUND"),
         (Method::GET, "/v1", &[], b"", 404, "ROUTE_NOT_FOUND"),
         (Method::GET, "/v1/functions/", &[], b"", 404, "ROUTE_NOT_FOUND"),
@@ -380,10 +398,31 @@ pub async fn every_bad_request_is_a_problem(world: &World) {
         (Method::POST, "/v1/functions", &[json_type], b"{\"a\":1,\"a\":2}", 400, "MALFORMED_JSON"),
         (Method::POST, "/v1/functions", &[json_type], deep.as_bytes(), 400, "MALFORMED_JSON"),
         (Method::POST, "/v1/functions", &[json_type], large.as_bytes(), 413, "BODY_TOO_LARGE"),
-        (Method::POST, "/v1/functions", &[("content-type", "text/plain")], b"{}", 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (
+            Method::POST,
+            "/v1/functions",
+            &[("content-type", "text/plain")],
+            b"{}",
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+        ),
         (Method::POST, "/v1/functions", &[json_type], b"[]", 422, "INVALID_FUNCTION"),
-        (Method::POST, "/v1/functions", &[json_type, ("if-match", "*")], b"{}", 400, "INVALID_PARAMETER"),
-        (Method::POST, "/v1/functions", &[json_type, ("idempotency-key", "")], b"{}", 400, "INVALID_PARAMETER"),
+        (
+            Method::POST,
+            "/v1/functions",
+            &[json_type, ("if-match", "*")],
+            b"{}",
+            400,
+            "INVALID_PARAMETER",
+        ),
+        (
+            Method::POST,
+            "/v1/functions",
+            &[json_type, ("idempotency-key", "")],
+            b"{}",
+            400,
+            "INVALID_PARAMETER",
+        ),
         (Method::PUT, "/v1/functions/a", &[json_type], b"{}", 428, "PRECONDITION_REQUIRED"),
         (Method::POST, "/v1/functions/a/repair", &[], b"", 404, "FUNCTION_NOT_FOUND"),
         (Method::GET, "/v1/functions/nobody/drift", &[], b"", 404, "FUNCTION_NOT_FOUND"),
@@ -393,7 +432,11 @@ pub async fn every_bad_request_is_a_problem(world: &World) {
         let answer = answer.unwrap();
         let problem = answer.json();
         let told = format!("{method} {path} {headers:?}: {} {problem}", answer.status);
-        assert_eq!((answer.status.as_u16(), problem["code"].as_str()), (*status, Some(*code)), "{told}");
+        assert_eq!(
+            (answer.status.as_u16(), problem["code"].as_str()),
+            (*status, Some(*code)),
+            "{told}"
+        );
         assert_eq!(answer.header("content-type"), "application/problem+json", "{told}");
         assert_eq!(problem["status"], *status, "{told}");
         assert!(problem["title"].is_string() && problem["detail"].is_string(), "{told}");
@@ -426,7 +469,12 @@ pub async fn a_request_makes_few_calls(world: &World) {
     let before: Vec<_> = calls[..=start].iter().map(|call| call.name()).collect();
     assert_eq!(
         before,
-        ["dynamodb:BatchGetItem", "s3:PutObject", "dynamodb:TransactWriteItems", "states:StartExecution"]
+        [
+            "dynamodb:BatchGetItem",
+            "s3:PutObject",
+            "dynamodb:TransactWriteItems",
+            "states:StartExecution"
+        ]
     );
     world.ended(&accepted).await;
 
@@ -460,8 +508,7 @@ pub async fn the_api_describes_itself_and_the_template_has_the_same_routes(world
     let example = &document["paths"][FUNCTIONS]["post"]["requestBody"]["content"];
     let mut example = example["application/json"]["example"].clone();
     example["functionName"] = json!(world.name("example"));
-    let created =
-        world.api(Method::POST, &format!("{FUNCTIONS}?wait=25"), Some(&example)).await;
+    let created = world.api(Method::POST, &format!("{FUNCTIONS}?wait=25"), Some(&example)).await;
     assert_eq!(created.status, 201, "{}", created.json());
 }
 

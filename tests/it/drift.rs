@@ -110,7 +110,10 @@ pub async fn drift_in_every_part_is_found_announced_and_repaired(world: &World) 
     assert_eq!(after, before);
     assert_eq!(drift(world, &name).await["status"], "IN_SYNC");
     let function = world.api(Method::GET, &path(&name), None).await.json();
-    assert_eq!((&function["drift"]["status"], &function["revision"]), (&json!("IN_SYNC"), &json!(1)));
+    assert_eq!(
+        (&function["drift"]["status"], &function["revision"]),
+        (&json!("IN_SYNC"), &json!(1))
+    );
 }
 
 pub async fn what_is_gone_is_found_and_repair_brings_it_back(world: &World) {
@@ -129,7 +132,12 @@ pub async fn what_is_gone_is_found_and_repair_brings_it_back(world: &World) {
     let exists = "exists";
     assert_eq!(
         drifted(&report),
-        pairs(&[("ROLE", exists), ("LOG_GROUP", exists), ("CONFIGURATION", exists), ("CODE", exists)])
+        pairs(&[
+            ("ROLE", exists),
+            ("LOG_GROUP", exists),
+            ("CONFIGURATION", exists),
+            ("CODE", exists)
+        ])
     );
     let repair = format!("{}/repair?wait=25", path(&name));
     let repaired = world.api(Method::POST, &repair, None).await;
@@ -167,9 +175,7 @@ pub async fn nobody_is_fought_for_ever(world: &World) {
             .await;
     }
     change().await;
-    world
-        .until("it is given up", async || (reactions("STOPPED") == 1).then_some(()))
-        .await;
+    world.until("it is given up", async || (reactions("STOPPED") == 1).then_some(())).await;
     assert_eq!(status().await, (json!("AVAILABLE"), json!("DRIFTED")));
     change().await;
     assert_eq!((reactions("REPAIR"), reactions("STOPPED")), (2, 1), "told once, and left alone");

@@ -29,15 +29,22 @@ pub async fn a_function_lives_by_events(world: &World) {
     let detail = &created["detail"];
     assert_eq!(detail["status"], "SUCCEEDED", "{created:#}");
     assert_eq!((&detail["kind"], &detail["revision"]), (&json!("CREATE"), &json!(1)));
-    assert_eq!((&detail["functionName"], &detail["rollback"]), (&json!(name), &json!("NOT_NEEDED")));
-    let operation = format!("{}/operations/{}", path(&name), detail["operationId"].as_str().unwrap());
+    assert_eq!(
+        (&detail["functionName"], &detail["rollback"]),
+        (&json!(name), &json!("NOT_NEEDED"))
+    );
+    let operation =
+        format!("{}/operations/{}", path(&name), detail["operationId"].as_str().unwrap());
     let operation = world.api(Method::GET, &operation, None).await.json();
     assert_eq!(operation["requestedBy"], format!("event:{}:acme.builds", world.stack.account_id));
 
     let patch = json!({"functionName": name, "memoryMegabytes": 256});
     let id = world.put_request(json!({"kind": "UPDATE", "function": patch})).await;
     let updated = answer(world, &id).await;
-    assert_eq!((&updated["detail"]["status"], &updated["detail"]["revision"]), (&json!("SUCCEEDED"), &json!(2)));
+    assert_eq!(
+        (&updated["detail"]["status"], &updated["detail"]["revision"]),
+        (&json!("SUCCEEDED"), &json!(2))
+    );
     let function = world.api(Method::GET, &path(&name), None).await.json();
     assert_eq!(function["memoryMegabytes"], 256);
     // Again: nothing changes, which is an answer, too.
@@ -83,7 +90,8 @@ pub async fn an_event_that_is_delivered_twice_acts_once(world: &World) {
     assert_eq!(answer(world, &marker).await["detail"]["status"], "SUCCEEDED");
     let operations = format!("{}/operations", path(&name));
     let operations = world.api(Method::GET, &operations, None).await.json();
-    let kinds: Vec<_> = operations["operations"].as_array().unwrap().iter().map(|it| &it["kind"]).collect();
+    let kinds: Vec<_> =
+        operations["operations"].as_array().unwrap().iter().map(|it| &it["kind"]).collect();
     assert_eq!(kinds, ["DELETE", "CREATE"]);
     let rejected = world.count_announced(|event| {
         event["detail"]["idempotencyKey"] == id && event["detail"]["status"] == "REJECTED"
@@ -147,14 +155,18 @@ pub async fn what_is_no_request_acts_on_nothing_and_is_not_lost(world: &World) {
     deliver(world, "no event at all".to_owned()).await;
     let queue = request_queue(world).await;
     world
-        .until("the malformed message is put off, for the dead-letter queue in the end", async || {
-            let attributes = world.sqs.get_queue_attributes().queue_url(&queue);
-            let hidden = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
-            let visible = QueueAttributeName::ApproximateNumberOfMessages;
-            let attributes = attributes.attribute_names(hidden.clone()).attribute_names(visible.clone());
-            let attributes = attributes.send().await.unwrap().attributes.unwrap();
-            (attributes[&hidden] == "1" || attributes[&visible] == "1").then_some(())
-        })
+        .until(
+            "the malformed message is put off, for the dead-letter queue in the end",
+            async || {
+                let attributes = world.sqs.get_queue_attributes().queue_url(&queue);
+                let hidden = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
+                let visible = QueueAttributeName::ApproximateNumberOfMessages;
+                let attributes =
+                    attributes.attribute_names(hidden.clone()).attribute_names(visible.clone());
+                let attributes = attributes.send().await.unwrap().attributes.unwrap();
+                (attributes[&hidden] == "1" || attributes[&visible] == "1").then_some(())
+            },
+        )
         .await;
     assert_eq!(world.api(Method::GET, &path(&name), None).await.status, 404);
 }
@@ -187,7 +199,8 @@ pub async fn everything_that_is_announced_fits_its_schema(world: &World) {
     });
     assert!(checked >= 2);
     let requests = schema("operation-request.json");
-    let patch = json!({"kind": "UPDATE", "function": {"functionName": "a", "memoryMegabytes": null}});
+    let patch =
+        json!({"kind": "UPDATE", "function": {"functionName": "a", "memoryMegabytes": null}});
     for (detail, fits) in [
         (create("a"), true),
         (patch, true),

@@ -79,7 +79,8 @@ pub async fn an_api_lambda_that_dies_between_claim_and_start_heals(world: &World
     assert!(answer.status.is_server_error(), "{}", answer.status);
     let function = world.api(Method::GET, &path(&name), None).await.json();
     assert_eq!(function["status"], "CREATING");
-    let operation = format!("{}/operations/{}", path(&name), function["operation"].as_str().unwrap());
+    let operation =
+        format!("{}/operations/{}", path(&name), function["operation"].as_str().unwrap());
     let operation = world.api(Method::GET, &operation, None).await.json();
 
     world.reconcile_operation(&operation).await;
@@ -142,9 +143,7 @@ pub async fn an_outcome_that_its_execution_did_not_announce_is_announced(world: 
         .unwrap();
     world.reconcile_operation(&operation).await;
     world
-        .until("it is announced again", async || {
-            (world.count_announced(told) == 2).then_some(())
-        })
+        .until("it is announced again", async || (world.count_announced(told) == 2).then_some(()))
         .await;
     assert!(!world.operation_item(&operation).await.contains_key("due"), "it is due no more");
 }
@@ -178,7 +177,10 @@ pub async fn a_delete_that_could_not_be_finished_is_finished(world: &World) {
     let refuse = Fault::Refuse(403, "AccessDeniedException", "explicit deny");
     world.proxy.inject(rule("logs:DeleteLogGroup", &name, 1, refuse));
     let operation = world.delete(&name).await;
-    assert_eq!((&operation["status"], &operation["rollback"]), (&json!("FAILED"), &json!("INCOMPLETE")));
+    assert_eq!(
+        (&operation["status"], &operation["rollback"]),
+        (&json!("FAILED"), &json!("INCOMPLETE"))
+    );
     assert_eq!(operation["leftovers"], json!(["LOG_GROUP"]));
 
     world.reconcile_function(&name).await;

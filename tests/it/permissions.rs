@@ -156,10 +156,8 @@ async fn user(world: &World, what: &str, policies: &[&str]) -> (String, Client) 
     }
     let key = world.iam.create_access_key().user_name(&name).send().await.unwrap();
     let key = key.access_key.unwrap();
-    let identity = Identity {
-        access_key_id: key.access_key_id,
-        secret_access_key: key.secret_access_key,
-    };
+    let identity =
+        Identity { access_key_id: key.access_key_id, secret_access_key: key.secret_access_key };
     (name, world.client.as_caller(Some(identity)))
 }
 

@@ -140,6 +140,8 @@ pub struct Rule {
 #[derive(Default)]
 struct State {
     calls: Vec<Call>,
+    /// Which of them hold a word: there are too many to be searched through again and again.
+    by_word: HashMap<String, Vec<usize>>,
     rules: Vec<Rule>,
     buckets: Vec<Tokens>,
     /// How long Lambda cannot assume a role that was just made, and when roles were.
@@ -147,6 +149,19 @@ struct State {
     /// Texts of delayed calls that have not reached AWS yet.
     late: Vec<String>,
     roles: HashMap<String, Instant>,
+}
+
+impl State {
+    fn record(&mut self, call: Call) {
+        let index = self.calls.len();
+        for word in call.text.split(|c| !in_name(c)).filter(|word| !word.is_empty()) {
+            let holding = self.by_word.entry(word.to_owned()).or_default();
+            if holding.last() != Some(&index) {
+                holding.push(index);
+            }
+        }
+        self.calls.push(call);
+    }
 }
 
 /// The proxy.
@@ -211,7 +226,8 @@ impl Proxy {
     /// The calls so far that name `function`.
     pub fn calls(&self, function: &str) -> Vec<Call> {
         let state = self.state();
-        state.calls.iter().filter(|call| names(&call.text, function)).cloned().collect()
+        let holding = state.by_word.get(function).into_iter().flatten();
+        holding.map(|index| state.calls[*index].clone()).collect()
     }
 
     /// Whether a delayed call for `function` has yet to reach AWS.
@@ -264,7 +280,7 @@ impl Proxy {
             }
             Some(Fault::Fail) => refusal(&call.service, 500, "InternalFailure", "injected"),
             Some(Fault::Drop) => {
-                self.state().calls.push(call);
+                self.state().record(call);
                 return Err("the connection is dropped".into());
             }
             Some(Fault::Delay(time)) => {
@@ -289,7 +305,7 @@ impl Proxy {
             self.state().roles.insert(role, Instant::now());
         }
         call.status = (!lost).then_some(answer.status());
-        self.state().calls.push(call);
+        self.state().record(call);
         match fault {
             Some(Fault::Kill) => {
                 kill_owner_of(peer);
@@ -401,7 +417,8 @@ fn owner_of(peer: SocketAddr) -> Option<Pid> {
         }
         let mut files = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.filter_map(Result::ok);
         let has = files.any(|file| {
-            std::fs::read_link(file.path()).is_ok_and(|target| target.as_os_str() == socket.as_str())
+            std::fs::read_link(file.path())
+                .is_ok_and(|target| target.as_os_str() == socket.as_str())
         });
         has.then(|| Pid::from_raw(pid))?
     })
@@ -409,12 +426,16 @@ fn owner_of(peer: SocketAddr) -> Option<Pid> {
 
 /// Whether `text` holds `function` as a whole name, not as a part of a longer one.
 fn names(text: &str, function: &str) -> bool {
-    let in_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
     text.match_indices(function).any(|(at, _)| {
         let before = text[..at].chars().next_back();
         let after = text[at + function.len()..].chars().next();
         !before.is_some_and(in_name) && !after.is_some_and(in_name)
     })
+}
+
+/// Whether a character may stand in the name of a test's function.
+fn in_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '-'
 }
 
 fn identify(method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Call {

@@ -287,7 +287,10 @@ impl World {
             if began.elapsed() > limit {
                 let item = self.operation_item(operation).await;
                 let told = ["status", "attempt", "dueAt", "rollback"].map(|name| item.get(name));
-                panic!("{operation:#} has not ended: {told:?}, {:#?}", self.log_of("reconcile", id).await);
+                panic!(
+                    "{operation:#} has not ended: {told:?}, {:#?}",
+                    self.log_of("reconcile", id).await
+                );
             }
             sleep(LOOK_EVERY).await;
         }
@@ -512,10 +515,7 @@ fn key(pk: String, sk: String) -> HashMap<String, AttributeValue> {
 
 fn operation_key(operation: &Value) -> HashMap<String, AttributeValue> {
     let text = |field: &str| operation[field].as_str().expect("an operation").to_owned();
-    key(
-        format!("FUNCTION#{}", text("functionName")),
-        format!("OPERATION#{}", text("operationId")),
-    )
+    key(format!("FUNCTION#{}", text("functionName")), format!("OPERATION#{}", text("operationId")))
 }
 
 /// A policy as IAM returns it: URL-encoded JSON.

@@ -166,13 +166,14 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let trial = |name: &str, test: fn(Arc<World>) -> futures_util::future::LocalBoxFuture<'static, ()>| {
-        let (world, runtime) = (Arc::clone(&world), Arc::clone(&runtime));
-        Trial::test(name, move || {
-            runtime.block_on(test(world));
-            Ok(())
-        })
-    };
+    let trial =
+        |name: &str, test: fn(Arc<World>) -> futures_util::future::LocalBoxFuture<'static, ()>| {
+            let (world, runtime) = (Arc::clone(&world), Arc::clone(&runtime));
+            Trial::test(name, move || {
+                runtime.block_on(test(world));
+                Ok(())
+            })
+        };
     let trials = vec![
         trial("a_slow_role_costs_few_refused_calls", |world| {
             Box::pin(async move { a_slow_role_costs_few_refused_calls(&world).await })

@@ -71,9 +71,8 @@ impl<S: Send + Sync> FromRequest<S> for Change {
                 Ok(body) => json::canonical(body),
                 Err(_) => String::from_utf8_lossy(&bytes).into_owned(),
             };
-            let condition = |name: HeaderName| {
-                text(&headers, name).ok().flatten().unwrap_or_default()
-            };
+            let condition =
+                |name: HeaderName| text(&headers, name).ok().flatten().unwrap_or_default();
             let parts = [
                 method.as_str(),
                 target.path(),

@@ -44,7 +44,8 @@ pub(crate) async fn create(
     change: Change,
 ) -> Result<Response, ApiError> {
     if !matches!(change.precondition, Precondition::None) {
-        let detail = "conditions go with PUT, PATCH and DELETE; POST creates only what is not there";
+        let detail =
+            "conditions go with PUT, PATCH and DELETE; POST creates only what is not there";
         return Err(ApiError::InvalidParameter(detail.to_owned()));
     }
     let request = request::read(&change.body?, &app.control.defaults, None)
@@ -118,8 +119,7 @@ pub(crate) async fn patch(
 ) -> Result<Response, ApiError> {
     let (body, expected) = (change.body?, change.precondition.of_what_exists()?);
     let request = |current: &_| request::patched(&body, &app.control.defaults, current);
-    let changed =
-        app.control.update(&name, expected.as_ref(), request, &change.requester).await?;
+    let changed = app.control.update(&name, expected.as_ref(), request, &change.requester).await?;
     app.answer(changed, change.wait).await
 }
 
@@ -282,7 +282,10 @@ impl App {
             Changed::Accepted(accepted) => *accepted,
         };
         if !wait.is_zero() {
-            changed.operation = self.waits.outcome(&self.control, &changed, wait).await?;
+            let Operation { function_name: name, operation_id: id, .. } = &changed.operation;
+            let look = || self.control.operation(name, *id);
+            let operation = self.waits.outcome(changed.operation.clone(), wait, look).await?;
+            changed.operation = operation;
             if let Some(mut response) = self.ended(&changed.operation).await? {
                 name_operation(&mut response, &changed);
                 return Ok(response);

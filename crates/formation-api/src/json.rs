@@ -39,9 +39,9 @@ pub(crate) fn canonical(value: &Value) -> String {
     match value {
         Value::Object(object) => {
             let sorted: BTreeMap<_, _> = object.iter().collect();
-            let fields = sorted.into_iter().map(|(key, value)| {
-                format!("{}:{}", Value::from(key.as_str()), canonical(value))
-            });
+            let fields = sorted
+                .into_iter()
+                .map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), canonical(value)));
             format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
         }
         Value::Array(array) => {
@@ -189,7 +189,9 @@ mod tests {
     #[test]
     fn only_json_is_taken_and_only_so_much() {
         let headers = |text| HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(text))]);
-        for good in ["application/json; charset=utf-8", "APPLICATION/JSON", "application/merge-patch+json"] {
+        for good in
+            ["application/json; charset=utf-8", "APPLICATION/JSON", "application/merge-patch+json"]
+        {
             assert_eq!(read(&headers(good), b"{}").unwrap_or_default(), json!({}), "{good}");
         }
         let refused = read(&headers("text/plain"), b"{}");

@@ -263,8 +263,7 @@ pub fn document() -> Value {
 }
 
 fn operation(route: &Route) -> Value {
-    let reference =
-        |kind: &str, name: &str| json!({"$ref": format!("#/components/{kind}/{name}")});
+    let reference = |kind: &str, name: &str| json!({"$ref": format!("#/components/{kind}/{name}")});
     let changes = route.parameters.contains(&"wait");
     let mut responses = Map::new();
     for (status, name) in route.answers {
@@ -288,7 +287,8 @@ fn operation(route: &Route) -> Value {
         let all = if told.is_empty() { code.to_owned() } else { format!("{told}, {code}") };
         response["description"] = json!(all);
     }
-    for (status, told) in [(403, "IAM allows the caller no such request"), (429, "Too many requests")]
+    for (status, told) in
+        [(403, "IAM allows the caller no such request"), (429, "Too many requests")]
     {
         let content = json!({"schema": reference("schemas", "GatewayError")});
         let response = json!({"description": told, "content": {"application/json": content}});
@@ -368,12 +368,8 @@ fn schemas() -> Map<String, Value> {
 }
 
 fn parameters() -> Value {
-    let path = |name: &str, pattern: &str| {
-        json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "pattern": pattern}})
-    };
-    let optional = |place: &str, name: &str, told: &str, schema: Value| {
-        json!({"name": name, "in": place, "required": false, "description": told, "schema": schema})
-    };
+    let path = |name: &str, pattern: &str| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "pattern": pattern}});
+    let optional = |place: &str, name: &str, told: &str, schema: Value| json!({"name": name, "in": place, "required": false, "description": told, "schema": schema});
     let statuses = FunctionStatus::ALL.map(FunctionStatus::as_str);
     json!({
         "functionName": path("functionName", "^[A-Za-z0-9_-]{1,64}$"),

@@ -4,7 +4,8 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use formation_control::Refusal;
 use formation_model::{
-    ErrorName, FieldProblem, FieldProblemCode, FunctionName, Operation, OperationId, ProblemCode, Rollback,
+    ErrorName, FieldProblem, FieldProblemCode, FunctionName, Operation, OperationId, ProblemCode,
+    Rollback,
 };
 use formation_resources::ResourceError;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use formation_aws::AwsError;
-use formation_control::{Changed, Control, Refusal, Requester, RequestKey};
+use formation_control::{Changed, Control, Refusal, RequestKey, Requester};
 use formation_model::event::{
     EventProblem, OPERATION_STATUS_CHANGE, OperationRequest, RejectedStatus, Rejection,
     RequestKind, SOURCE, Unchanged, UnchangedStatus,

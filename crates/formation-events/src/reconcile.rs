@@ -283,7 +283,9 @@ impl Reconciler {
                 announcement.operation_id = Some(accepted.operation.operation_id);
             }
             Ok(Changed::Already(..) | Changed::Planned(_)) => {}
-            Err(Refusal::OperationInProgress { .. } | Refusal::FunctionNotFound(_)) => return Ok(()),
+            Err(Refusal::OperationInProgress { .. } | Refusal::FunctionNotFound(_)) => {
+                return Ok(());
+            }
             Err(error) => return Err(error.into()),
         }
         Ok(self.announcer.announce(DRIFT_STATUS_CHANGE, &announcement).await?)
@@ -366,8 +368,8 @@ mod tests {
     use super::*;
 
     fn drift(days: Option<u32>) -> Drift {
-        let differences =
-            days.and_then(|days| Difference::between(Facet::LogGroup, "logRetentionDays", 30, days));
+        let differences = days
+            .and_then(|days| Difference::between(Facet::LogGroup, "logRetentionDays", 30, days));
         Drift::found(differences.into_iter().collect(), Timestamp::now())
     }
 

@@ -13,7 +13,9 @@ use crate::function::{FunctionName, FunctionSpec};
 use crate::operation::{OperationId, OperationKind};
 
 /// What is compared of a function: each is changed by calls of its own.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Facet {
     /// The execution role: trust, boundary, policies, tags.
@@ -246,13 +248,7 @@ fn differences(
         found.extend(between_maps(part, "environment", &to, &from, true));
     }
     if part != Facet::Code {
-        found.extend(between_maps(
-            part,
-            "tags",
-            &map(target, false),
-            &map(current, false),
-            false,
-        ));
+        found.extend(between_maps(part, "tags", &map(target, false), &map(current, false), false));
     }
     found
 }

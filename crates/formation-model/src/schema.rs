@@ -148,7 +148,8 @@ fn properties() -> Map<String, Value> {
         "deletionProtection": {"type": "boolean", "default": false}
     });
     for name in OUTPUT_ONLY {
-        properties[name] = json!({"description": "Set by Formation, ignored here.", "readOnly": true});
+        properties[name] =
+            json!({"description": "Set by Formation, ignored here.", "readOnly": true});
     }
     match properties {
         Value::Object(properties) => properties,
@@ -223,15 +224,19 @@ mod tests {
             panic!("no properties")
         };
         let body = json!({"functionName": "a", "unknown": 1});
-        let defaults =
-            crate::Defaults { architecture: crate::function::Architecture::Arm64 };
+        let defaults = crate::Defaults { architecture: crate::function::Architecture::Arm64 };
         let problems = crate::request::read(&body, &defaults, None).unwrap_err();
         assert!(problems.iter().any(|problem| problem.pointer == "/unknown"));
         for field in function.keys() {
             let body = json!({field: {"not": ["a", "value"]}});
             let problems = crate::request::read(&body, &defaults, None).unwrap_err();
             let code = crate::FieldProblemCode::UnknownField;
-            assert!(problems.iter().all(|problem| problem.code != code || problem.pointer != format!("/{field}")), "{field}");
+            assert!(
+                problems
+                    .iter()
+                    .all(|problem| problem.code != code || problem.pointer != format!("/{field}")),
+                "{field}"
+            );
         }
     }
 }

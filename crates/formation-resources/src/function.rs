@@ -439,12 +439,8 @@ fn configuration_differences(
 
 fn code_differences(found: &FunctionConfiguration, spec: &FunctionSpec) -> Vec<Difference> {
     let architectures = found.architectures().iter().map(Architecture::as_str);
-    let sha256 = Difference::between(
-        Facet::Code,
-        "sha256",
-        spec.code.sha256.as_str(),
-        found.code_sha256(),
-    );
+    let sha256 =
+        Difference::between(Facet::Code, "sha256", spec.code.sha256.as_str(), found.code_sha256());
     let architecture = Difference::between(
         Facet::Code,
         "architecture",

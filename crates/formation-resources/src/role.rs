@@ -271,18 +271,14 @@ async fn remove_other_policies(iam: &Client, name: &str) -> Result<(), AwsError>
 
 /// The names of the inline policies besides ours, and the ARNs of the managed ones. Of a role that
 /// is gone, none.
-async fn other_policies(
-    iam: &Client,
-    name: &str,
-) -> Result<(Vec<String>, Vec<String>), AwsError> {
+async fn other_policies(iam: &Client, name: &str) -> Result<(Vec<String>, Vec<String>), AwsError> {
     let inline = iam.list_role_policies().role_name(name).into_paginator().items().send();
     let inline = inline.collect::<Result<Vec<_>, _>>().await;
     let inline = match inline.map_err(|error| AwsError::new("iam:ListRolePolicies", error)) {
         Err(error) if does_not_exist(&error) => Vec::new(),
         other => other?,
     };
-    let managed =
-        iam.list_attached_role_policies().role_name(name).into_paginator().items().send();
+    let managed = iam.list_attached_role_policies().role_name(name).into_paginator().items().send();
     let managed = managed.collect::<Result<Vec<_>, _>>().await;
     let managed =
         match managed.map_err(|error| AwsError::new("iam:ListAttachedRolePolicies", error)) {

@@ -59,11 +59,7 @@ pub async fn record_failure(
     };
     let rollback =
         if input.leftovers.is_empty() { Rollback::Complete } else { Rollback::Incomplete };
-    let outcome = Outcome::Failed {
-        rollback,
-        error,
-        leftovers: input.leftovers.clone(),
-    };
+    let outcome = Outcome::Failed { rollback, error, leftovers: input.leftovers.clone() };
     // What was to be is not, and nothing that is left to do needs its code.
     let (target, previous) = (bundle(&operation.target), bundle(&operation.previous));
     let released = target.filter(|target| previous != Some(target)).cloned();

@@ -198,7 +198,9 @@ impl Records {
             Some(repaired) => update
                 .update_expression("SET #drift = :drift, #dueAt = :dueAt, #repaired = :repaired")
                 .expression_attribute_values(":repaired", to_attribute_value(repaired)?),
-            None => update.update_expression("SET #drift = :drift, #dueAt = :dueAt REMOVE #repaired"),
+            None => {
+                update.update_expression("SET #drift = :drift, #dueAt = :dueAt REMOVE #repaired")
+            }
         };
         match update.send().await {
             Ok(_) => Ok(true),

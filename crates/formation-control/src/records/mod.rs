@@ -34,8 +34,8 @@ use formation_model::names::{execution_arn, execution_name};
 use formation_model::operation::OperationError;
 use formation_model::step::Announcement;
 use formation_model::{
-    Bundle, Difference, Drift, ExecutionInput, FunctionName, FunctionSpec, FunctionStatus, Operation, OperationId,
-    OperationKind, OperationStatus, Part, Rollback,
+    Bundle, Difference, Drift, ExecutionInput, FunctionName, FunctionSpec, FunctionStatus,
+    Operation, OperationId, OperationKind, OperationStatus, Part, Rollback,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -330,9 +330,7 @@ impl Records {
             .table_name(&self.table)
             .set_key(Some(function_key(&operation.function_name)))
             // While it runs, the operation stands in the index.
-            .update_expression(
-                "SET #status = :status, #operation = :operation REMOVE #due, #dueAt",
-            )
+            .update_expression("SET #status = :status, #operation = :operation REMOVE #due, #dueAt")
             .expression_attribute_names("#due", "due")
             .expression_attribute_names("#dueAt", "dueAt")
             // The last operation's id is another after every change of the record.
@@ -467,8 +465,8 @@ impl Records {
         let status = if good { FunctionStatus::Available } else { FunctionStatus::Failed };
         let failures = if good { 0 } else { operation.failures + 1 };
         let due = now + if good { check_after } else { pause_after(failures) };
-        let mut set = "SET #status = :status, #failures = :failures, #due = :due, #dueAt = :dueAt"
-            .to_owned();
+        let mut set =
+            "SET #status = :status, #failures = :failures, #due = :due, #dueAt = :dueAt".to_owned();
         let mut update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(key))
@@ -774,7 +772,8 @@ pub(crate) mod tests {
         let claim = records_with(ours.clone()).claim_create(&ours, &operation, None).await.unwrap();
         assert!(matches!(claim, Claim::Won));
 
-        let claim = records_with(theirs.clone()).claim_create(&ours, &operation, None).await.unwrap();
+        let claim =
+            records_with(theirs.clone()).claim_create(&ours, &operation, None).await.unwrap();
         let Claim::Lost(Some(first)) = claim else { panic!("{claim:?}") };
         assert_eq!(first.operation_id, theirs.operation_id);
     }
@@ -829,7 +828,8 @@ pub(crate) mod tests {
         let refused = || cancelled(&["ConditionalCheckFailed", "ConditionalCheckFailed"], None);
         let records_with = |found: &OperationRecord| records(&[&refused(), &stored(found)]);
 
-        let again = records_with(&ended).commit(&running, &Outcome::Succeeded, None, HOUR).await.unwrap();
+        let again =
+            records_with(&ended).commit(&running, &Outcome::Succeeded, None, HOUR).await.unwrap();
         assert_eq!(again.unwrap().status, OperationStatus::Succeeded);
 
         for otherwise in [
@@ -837,7 +837,8 @@ pub(crate) mod tests {
             OperationRecord { attempt: 2, ..ended },
             OperationRecord { attempt: 2, ..running.clone() },
         ] {
-            let found = records_with(&otherwise).commit(&running, &Outcome::Succeeded, None, HOUR).await;
+            let found =
+                records_with(&otherwise).commit(&running, &Outcome::Succeeded, None, HOUR).await;
             assert!(found.unwrap().is_none(), "committed over {otherwise:?}");
         }
     }
