@@ -32,13 +32,7 @@ async fn send(
 }
 
 fn throttle(call: &str, function: &str, times: usize) -> Rule {
-    Rule {
-        call: call.to_owned(),
-        function: function.to_owned(),
-        skip: 0,
-        times,
-        fault: Fault::Throttle,
-    }
+    Rule::new(call, function, times, Fault::Throttle)
 }
 
 pub async fn a_request_that_is_repeated_under_its_key_acts_once(world: &World) {
@@ -91,13 +85,7 @@ pub async fn a_request_that_is_repeated_under_its_key_acts_once(world: &World) {
 pub async fn a_failed_request_is_replayed_as_it_failed(world: &World) {
     let name = world.name("keyed-failure");
     let refusal = Fault::Refuse(400, "InvalidParameterValueException", "no");
-    world.proxy.inject(Rule {
-        call: "lambda:CreateFunction".to_owned(),
-        function: name.clone(),
-        skip: 0,
-        times: 1,
-        fault: refusal,
-    });
+    world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 1, refusal));
     let key = format!("key-{name}");
     let keyed = [("idempotency-key", key.as_str())];
     let first = send(world, Method::POST, FUNCTIONS, &keyed, &hello(&name)).await;
@@ -204,13 +192,7 @@ pub async fn a_request_that_waits_gets_the_failures_own_status(world: &World) {
         ("logs:CreateLogGroup", "AccessDeniedException", "ACCESS_DENIED", 500),
     ] {
         let name = world.name("impatient");
-        world.proxy.inject(Rule {
-            call: call.to_owned(),
-            function: name.clone(),
-            skip: 0,
-            times: 1,
-            fault: Fault::Refuse(400, code, "told by AWS"),
-        });
+        world.proxy.inject(Rule::new(call, &name, 1, Fault::Refuse(400, code, "told by AWS")));
         let path = format!("{FUNCTIONS}?wait=25");
         let failed = world.api(Method::POST, &path, Some(&hello(&name))).await;
         let problem = failed.json();
@@ -525,13 +507,7 @@ pub async fn no_secret_is_logged(world: &World) {
         "InvalidParameterValueException",
         "your environment variables exceeded the 4KB limit. String measured: {\"KEY\":\"leak\"}",
     );
-    world.proxy.inject(Rule {
-        call: "lambda:CreateFunction".to_owned(),
-        function: name.clone(),
-        skip: 0,
-        times: 1,
-        fault: refusal,
-    });
+    world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 1, refusal));
     let accepted = world.ask_for(&name, json!({"environment": {"KEY": secret}})).await;
     at_call(world, &name, &accepted.json(), 3).await;
     let operation = world.ended(&accepted).await;

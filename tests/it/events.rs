@@ -125,13 +125,7 @@ pub async fn a_request_that_cannot_be_accepted_is_announced_with_the_problem(wor
 
 pub async fn a_busy_function_is_tried_again_later(world: &World) {
     let name = world.name("busy-event");
-    world.proxy.inject(Rule {
-        call: "logs:CreateLogGroup".to_owned(),
-        function: name.clone(),
-        skip: 0,
-        times: usize::MAX,
-        fault: Fault::Throttle,
-    });
+    world.proxy.inject(Rule::new("logs:CreateLogGroup", &name, usize::MAX, Fault::Throttle));
     let accepted = world.ask_for(&name, json!({})).await;
     let patch = json!({"functionName": name, "memoryMegabytes": 512});
     let id = world.put_request(json!({"kind": "UPDATE", "function": patch})).await;

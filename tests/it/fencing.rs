@@ -84,13 +84,7 @@ pub async fn a_cancelled_create_is_undone_and_says_so(world: &World) {
         "InvalidParameterValueException",
         "The role defined for the function cannot be assumed by Lambda.",
     );
-    world.proxy.inject(Rule {
-        call: "lambda:CreateFunction".to_owned(),
-        function: name.clone(),
-        skip: 0,
-        times: 1000,
-        fault: hold,
-    });
+    world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 1000, hold));
     let accepted = world.ask_for(&name, json!({})).await;
     let operation = accepted.json();
     at_call(world, &name, &operation, 6).await;

@@ -15,10 +15,6 @@ use crate::moments::{ACTS, Act, at_call};
 /// How many moments of each operation are tried.
 const MOMENTS: usize = 20;
 
-fn rule(call: &str, function: &str, times: usize, fault: Fault) -> Rule {
-    Rule { call: call.to_owned(), function: function.to_owned(), skip: 0, times, fault }
-}
-
 fn path(name: &str) -> String {
     format!("/v1/functions/{name}")
 }
@@ -60,7 +56,7 @@ pub async fn an_execution_that_is_stopped_at_any_moment_leaves_the_target_or_wha
 pub async fn an_operation_that_nobody_started_is_started(world: &World) {
     let name = world.name("unstarted");
     let refuse = Fault::Refuse(403, "AccessDeniedException", "injected");
-    world.proxy.inject(rule("states:StartExecution", &name, 1, refuse));
+    world.proxy.inject(Rule::new("states:StartExecution", &name, 1, refuse));
     let accepted = world.ask_for(&name, json!({})).await;
     assert_eq!(accepted.status, 202, "{}", accepted.json());
     let arn = accepted.json()["executionArn"].as_str().unwrap().to_owned();
@@ -74,7 +70,7 @@ pub async fn an_operation_that_nobody_started_is_started(world: &World) {
 
 pub async fn an_api_lambda_that_dies_between_claim_and_start_heals(world: &World) {
     let name = world.name("died");
-    world.proxy.inject(rule("dynamodb:TransactWriteItems", &name, 1, Fault::Kill));
+    world.proxy.inject(Rule::new("dynamodb:TransactWriteItems", &name, 1, Fault::Kill));
     let answer = world.ask_for(&name, json!({})).await;
     assert!(answer.status.is_server_error(), "{}", answer.status);
     let function = world.api(Method::GET, &path(&name), None).await.json();
@@ -91,7 +87,7 @@ pub async fn an_api_lambda_that_dies_between_claim_and_start_heals(world: &World
 pub async fn recoveries_in_a_row_pause_longer(world: &World) {
     let name = world.name("stubborn");
     let hold = Fault::Refuse(400, "ThrottlingException", "Rate exceeded");
-    world.proxy.inject(rule("logs:CreateLogGroup", &name, usize::MAX, hold));
+    world.proxy.inject(Rule::new("logs:CreateLogGroup", &name, usize::MAX, hold));
     let accepted = world.ask_for(&name, json!({})).await.json();
     let stop = async |attempt: u32| {
         let arn = accepted["executionArn"].as_str().unwrap();
@@ -151,8 +147,8 @@ pub async fn an_outcome_that_its_execution_did_not_announce_is_announced(world: 
 pub async fn a_rollback_that_stayed_incomplete_is_finished(world: &World) {
     let name = world.name("leftover");
     let refuse = || Fault::Refuse(403, "AccessDeniedException", "explicit deny");
-    world.proxy.inject(rule("lambda:CreateFunction", &name, 1, refuse()));
-    world.proxy.inject(rule("iam:DeleteRole", &name, 1, refuse()));
+    world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 1, refuse()));
+    world.proxy.inject(Rule::new("iam:DeleteRole", &name, 1, refuse()));
     let operation = world.create(&name, json!({})).await;
     assert_eq!(operation["rollback"], "INCOMPLETE");
     assert_eq!(world.live(&name).await.parts(), ["role", "log group"]);
@@ -175,7 +171,7 @@ pub async fn a_delete_that_could_not_be_finished_is_finished(world: &World) {
     let name = world.name("half-gone");
     world.create(&name, json!({})).await;
     let refuse = Fault::Refuse(403, "AccessDeniedException", "explicit deny");
-    world.proxy.inject(rule("logs:DeleteLogGroup", &name, 1, refuse));
+    world.proxy.inject(Rule::new("logs:DeleteLogGroup", &name, 1, refuse));
     let operation = world.delete(&name).await;
     assert_eq!(
         (&operation["status"], &operation["rollback"]),
@@ -196,7 +192,7 @@ pub async fn an_operation_runs_well_through_an_upgrade_of_its_steps(world: &Worl
     let name = world.name("upgraded");
     // Held before its last step, until the new release of that step is there.
     let hold = Fault::Refuse(400, "ThrottlingException", "Rate exceeded");
-    world.proxy.inject(rule("logs:PutRetentionPolicy", &name, usize::MAX, hold));
+    world.proxy.inject(Rule::new("logs:PutRetentionPolicy", &name, usize::MAX, hold));
     let accepted = world.ask_for(&name, json!({})).await;
     for step in ["EnsureFunction", "RecordSuccess"] {
         let lambda = world.lambda_name(&format!("{step}Function")).await;

@@ -28,13 +28,7 @@ pub async fn an_answer_lost_by_any_call_of_a_create_or_delete_is_made_good(world
     assert!(calls.len() >= 14, "the proxy sees too little: {calls:?}");
     let all = calls.into_iter().map(async |call| {
         let name = world.name("lost");
-        let rule = Rule {
-            call: call.clone(),
-            function: name.clone(),
-            skip: 0,
-            times: 2,
-            fault: Fault::LoseAnswer,
-        };
+        let rule = Rule::new(&call, &name, 2, Fault::LoseAnswer);
         world.proxy.inject(rule);
         let created = world.create(&name, json!({})).await;
         assert_eq!(created["status"], "SUCCEEDED", "{call}: {created:#}");

@@ -4,10 +4,6 @@ use formation_tests::{Fault, Rule, World};
 use http::Method;
 use serde_json::json;
 
-fn rule(call: &str, function: &str, times: usize, fault: Fault) -> Rule {
-    Rule { call: call.to_owned(), function: function.to_owned(), skip: 0, times, fault }
-}
-
 pub async fn a_create_that_lambda_refuses_is_undone_and_the_name_is_free(world: &World) {
     let name = world.name("refused");
     let refusal = Fault::Refuse(
@@ -15,7 +11,7 @@ pub async fn a_create_that_lambda_refuses_is_undone_and_the_name_is_free(world: 
         "InvalidParameterValueException",
         "Unzipped size of TOPSECRET must be smaller than 262144000 bytes",
     );
-    world.proxy.inject(rule("lambda:CreateFunction", &name, 1, refusal));
+    world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 1, refusal));
     let operation = world.create(&name, json!({"environment": {"KEY": "TOPSECRET"}})).await;
     assert_eq!(operation["status"], "FAILED", "{operation:#}");
     assert_eq!(operation["rollback"], "COMPLETE");
@@ -50,7 +46,7 @@ pub async fn a_create_waits_for_its_role_with_few_refused_calls(world: &World) {
         "InvalidParameterValueException",
         "The role defined for the function cannot be assumed by Lambda.",
     );
-    world.proxy.inject(rule("lambda:CreateFunction", &name, 2, refusal));
+    world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 2, refusal));
     let operation = world.create(&name, json!({})).await;
     assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
     let calls = world.proxy.calls(&name);
@@ -63,8 +59,8 @@ pub async fn a_create_waits_for_its_role_with_few_refused_calls(world: &World) {
 pub async fn an_undo_that_fails_leaves_a_record_of_what_is_left(world: &World) {
     let name = world.name("stuck");
     let refuse = || Fault::Refuse(403, "AccessDeniedException", "explicit deny");
-    world.proxy.inject(rule("lambda:CreateFunction", &name, 1, refuse()));
-    world.proxy.inject(rule("iam:DeleteRole", &name, 1, refuse()));
+    world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 1, refuse()));
+    world.proxy.inject(Rule::new("iam:DeleteRole", &name, 1, refuse()));
     let operation = world.create(&name, json!({})).await;
     assert_eq!(operation["status"], "FAILED", "{operation:#}");
     assert_eq!(operation["rollback"], "INCOMPLETE");

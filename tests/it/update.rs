@@ -187,13 +187,7 @@ pub async fn an_update_that_fails_leaves_the_last_good_state(world: &World) {
         let before = world.live(&name).await.facts();
         let described = describe(world, &name).await;
 
-        world.proxy.inject(Rule {
-            call: call.to_owned(),
-            function: name.clone(),
-            skip: 0,
-            times: 1,
-            fault: refuse(),
-        });
+        world.proxy.inject(Rule::new(call, &name, 1, refuse()));
         let operation = patch(world, &name, change.clone()).await;
         assert_eq!(operation["status"], "FAILED", "{call}: {operation:#}");
         assert_eq!(operation["rollback"], "COMPLETE", "{call}: {operation:#}");
@@ -293,13 +287,7 @@ pub async fn a_repair_finishes_undoing_a_create(world: &World) {
     let name = world.name("unmade");
     let refuse = || Fault::Refuse(403, "AccessDeniedException", "explicit deny");
     for call in ["lambda:CreateFunction", "logs:DeleteLogGroup"] {
-        world.proxy.inject(Rule {
-            call: call.to_owned(),
-            function: name.clone(),
-            skip: 0,
-            times: 1,
-            fault: refuse(),
-        });
+        world.proxy.inject(Rule::new(call, &name, 1, refuse()));
     }
     let operation = world.create(&name, json!({})).await;
     assert_eq!(operation["leftovers"], json!(["LOG_GROUP"]), "{operation:#}");

@@ -137,6 +137,13 @@ pub struct Rule {
     pub fault: Fault,
 }
 
+impl Rule {
+    /// Does `fault` to the next `times` of `function`'s calls of this name.
+    pub fn new(call: &str, function: &str, times: usize, fault: Fault) -> Self {
+        Self { call: call.to_owned(), function: function.to_owned(), skip: 0, times, fault }
+    }
+}
+
 #[derive(Default)]
 struct State {
     calls: Vec<Call>,

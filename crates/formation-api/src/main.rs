@@ -13,16 +13,11 @@ async fn main() -> Result<(), lambda_http::Error> {
     init_log();
 
     let config = sdk_config();
-    let comparer = Comparer {
-        iam: aws_sdk_iam::Client::new(&config),
-        logs: aws_sdk_cloudwatchlogs::Client::new(&config),
-        lambda: aws_sdk_lambda::Client::new(&config),
-        settings: RoleSettings {
-            stack: stack_identity()?,
-            boundary_arn: required_var("PERMISSIONS_BOUNDARY_ARN")?,
-        },
+    let settings = RoleSettings {
+        stack: stack_identity()?,
+        boundary_arn: required_var("PERMISSIONS_BOUNDARY_ARN")?,
     };
-    let app = App::new(control(&config)?, comparer);
+    let app = App::new(control(&config)?, Comparer::new(&config, settings));
 
     lambda_http::run(router(Arc::new(app))).await
 }

@@ -245,4 +245,60 @@ mod tests {
         let error = started("StateMachineDoesNotExist").await.unwrap_err();
         assert_eq!(error.code(), ProblemCode::InternalError);
     }
+
+    /// Where the execution is when Step Functions answers so.
+    async fn state(status: u16, body: &'static str) -> Result<ExecutionState, Refusal> {
+        let described = mock!(Client::describe_execution)
+            .match_requests(|request| {
+                request.execution_arn().is_some_and(|arn| {
+                    arn.starts_with(
+                        "arn:aws:states:eu-west-1:111122223333:execution:formation:hello-",
+                    )
+                })
+            })
+            .then_http_response(move || {
+                HttpResponse::new(StatusCode::try_from(status).unwrap(), body.into())
+            });
+        let client = mock_client!(aws_sdk_sfn, [&described]);
+        Executions::new(client, ARN).state(&operation()).await
+    }
+
+    #[tokio::test]
+    async fn an_execution_is_missing_or_running_or_has_ended_for_a_reason() {
+        let missing = r#"{"__type": "ExecutionDoesNotExist", "message": "told"}"#;
+        assert_eq!(state(400, missing).await.unwrap(), ExecutionState::Missing);
+        let running = r#"{"executionArn": "a", "stateMachineArn": "s", "status": "RUNNING", "startDate": 1.5}"#;
+        assert_eq!(state(200, running).await.unwrap(), ExecutionState::Running);
+        let failed = r#"{
+            "executionArn": "a", "stateMachineArn": "s", "status": "FAILED", "error": "REJECTED",
+            "startDate": 1.5, "stopDate": 1700000000.25
+        }"#;
+        let end = ExecutionEnd {
+            status: "FAILED".into(),
+            error: Some("REJECTED".into()),
+            at: Timestamp::from_second(1_700_000_000).unwrap(),
+        };
+        assert_eq!(state(200, failed).await.unwrap(), ExecutionState::Ended(end));
+        let denied = r#"{"__type": "AccessDeniedException", "message": "told"}"#;
+        assert!(state(400, denied).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn the_last_state_is_the_first_that_the_history_names_backwards() {
+        let body = r#"{"events": [
+            {"id": 9, "type": "TaskFailed", "timestamp": 9},
+            {"id": 8, "type": "TaskStateEntered", "timestamp": 8,
+             "stateEnteredEventDetails": {"name": "Ensure log group"}},
+            {"id": 4, "type": "TaskStateEntered", "timestamp": 4,
+             "stateEnteredEventDetails": {"name": "Ensure role"}}
+        ]}"#;
+        let history = mock!(Client::get_execution_history)
+            .match_requests(|request| request.reverse_order() == Some(true))
+            .then_http_response(move || {
+                HttpResponse::new(StatusCode::try_from(200).unwrap(), body.into())
+            });
+        let executions = Executions::new(mock_client!(aws_sdk_sfn, [&history]), ARN);
+        let state = executions.last_state(&operation()).await.unwrap();
+        assert_eq!(state.as_deref(), Some("Ensure log group"));
+    }
 }

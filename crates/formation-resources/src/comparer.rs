@@ -1,5 +1,6 @@
 //! All parts of a function, compared with its specification.
 
+use aws_config::SdkConfig;
 use formation_model::{Difference, FunctionSpec};
 
 use crate::error::ResourceError;
@@ -9,17 +10,23 @@ use crate::{function, log_group, role};
 /// Compares functions with what AWS holds.
 #[derive(Clone, Debug)]
 pub struct Comparer {
-    /// IAM, for the role.
-    pub iam: aws_sdk_iam::Client,
-    /// CloudWatch Logs, for the log group.
-    pub logs: aws_sdk_cloudwatchlogs::Client,
-    /// Lambda, for configuration and code.
-    pub lambda: aws_sdk_lambda::Client,
-    /// What the roles of the stack have in common.
-    pub settings: RoleSettings,
+    iam: aws_sdk_iam::Client,
+    logs: aws_sdk_cloudwatchlogs::Client,
+    lambda: aws_sdk_lambda::Client,
+    settings: RoleSettings,
 }
 
 impl Comparer {
+    /// Compares functions of the stack that `settings` tell of.
+    pub fn new(config: &SdkConfig, settings: RoleSettings) -> Self {
+        Self {
+            iam: aws_sdk_iam::Client::new(config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(config),
+            lambda: aws_sdk_lambda::Client::new(config),
+            settings,
+        }
+    }
+
     /// Everything that differs from `spec`, in the order of the parts. Only what is declared is
     /// compared, and of the tags only our own and the user's: see the parts' `compare`.
     ///

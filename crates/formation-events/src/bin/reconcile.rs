@@ -26,17 +26,13 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         "REPAIR" => DriftMode::Repair,
         _ => return Err(BadVariable("DRIFT_MODE").into()),
     };
+    let settings = RoleSettings {
+        stack: stack_identity()?,
+        boundary_arn: required_var("PERMISSIONS_BOUNDARY_ARN")?,
+    };
     let reconciler = &Reconciler {
         control: control(&config)?,
-        comparer: Comparer {
-            iam: aws_sdk_iam::Client::new(&config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
-            lambda: aws_sdk_lambda::Client::new(&config),
-            settings: RoleSettings {
-                stack: stack_identity()?,
-                boundary_arn: required_var("PERMISSIONS_BOUNDARY_ARN")?,
-            },
-        },
+        comparer: Comparer::new(&config, settings),
         announcer: Announcer::new(aws_sdk_eventbridge::Client::new(&config), bus),
         drift_mode,
         check_after: drift_check_interval()?,
