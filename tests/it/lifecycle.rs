@@ -40,6 +40,14 @@ pub async fn the_original_examples_function_answers_and_everything_is_as_designe
     assert_eq!(operation["requestedBy"], "arn:aws:iam::000000000000:root");
     let states = world.states_entered(&operation).await;
     assert!(states.len() <= STATES, "{states:?}");
+    let once = [
+        "iam:CreateRole",
+        "iam:PutRolePolicy",
+        "lambda:CreateFunction",
+        "logs:CreateLogGroup",
+        "logs:PutRetentionPolicy",
+    ];
+    assert_eq!(world.changes(&name, 0), once.map(|call| (call.to_owned(), 1)).into());
 
     let answer = world.client.invoke(&name, &json!({})).await.unwrap();
     assert_eq!(answer, json!({"statusCode": 200, "body": "\"Hello!\""}));
@@ -205,7 +213,11 @@ pub async fn delete_removes_all_parts_and_frees_the_name(world: &World) {
     world.create(&name, json!({})).await;
     assert_eq!(world.live(&name).await.parts(), ["function", "role", "log group"]);
 
+    let created = world.proxy.calls(&name).len();
     let operation = world.delete(&name).await;
+    let once =
+        ["iam:DeleteRole", "iam:DeleteRolePolicy", "lambda:DeleteFunction", "logs:DeleteLogGroup"];
+    assert_eq!(world.changes(&name, created), once.map(|call| (call.to_owned(), 1)).into());
     assert_eq!(operation["kind"], "DELETE");
     assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
     let states = world.states_entered(&operation).await;

@@ -34,16 +34,6 @@ async fn patch(world: &World, name: &str, patch: Value) -> Value {
     world.ended(&accepted).await
 }
 
-/// How often each call changed a part of a function, but for the first `before` calls.
-fn changes(world: &World, name: &str, before: usize) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
-    let calls = world.proxy.calls(name).split_off(before);
-    for call in calls.iter().filter(|call| call.changes_a_part()) {
-        *counts.entry(call.name()).or_default() += 1;
-    }
-    counts
-}
-
 pub async fn an_update_changes_what_differs_and_nothing_else(world: &World) {
     let name = world.name("update");
     world
@@ -85,7 +75,7 @@ pub async fn an_update_changes_what_differs_and_nothing_else(world: &World) {
         assert!(states.len() <= 6, "{states:?}");
         let expected: BTreeMap<_, _> =
             expected.into_iter().map(|call| (call.to_owned(), 1)).collect();
-        assert_eq!(changes(world, &name, before), expected, "{change}");
+        assert_eq!(world.changes(&name, before), expected, "{change}");
         let function = describe(world, &name).await;
         assert_eq!(function["status"], "AVAILABLE");
         assert_eq!(function["revision"], revision + 1);

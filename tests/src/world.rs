@@ -387,6 +387,16 @@ impl World {
         self.announcements.count(fits)
     }
 
+    /// How often each call changed a part of a function, but for the first `before` calls.
+    pub fn changes(&self, name: &str, before: usize) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        let calls = self.proxy.calls(name).split_off(before);
+        for call in calls.iter().filter(|call| call.changes_a_part()) {
+            *counts.entry(call.name()).or_default() += 1;
+        }
+        counts
+    }
+
     /// Looks again and again until `look` finds something.
     pub async fn until<T>(&self, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
         let began = Instant::now();

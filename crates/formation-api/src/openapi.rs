@@ -35,6 +35,7 @@ pub struct Route {
     body: Option<&'static str>,
     /// Status, and the schema of its body if it has one.
     answers: &'static [(u16, &'static str)],
+    /// Besides those that follow from the rest.
     problems: &'static [ProblemCode],
 }
 
@@ -56,6 +57,13 @@ const OUTCOMES: [ProblemCode; 11] = [
     P::Interrupted,
     P::TimedOut,
 ];
+
+/// What may be wrong with a body.
+const OF_BODIES: [ProblemCode; 4] =
+    [P::MalformedJson, P::BodyTooLarge, P::UnsupportedMediaType, P::InvalidFunction];
+
+/// What may be in the way of every change.
+const OF_CHANGES: [ProblemCode; 2] = [P::OperationInProgress, P::IdempotencyKeyReused];
 
 /// What may go wrong with every request.
 const ALWAYS: [ProblemCode; 3] = [P::InvalidParameter, P::InternalError, P::ServiceUnavailable];
@@ -80,15 +88,7 @@ pub const ROUTES: &[Route] = &[
         parameters: &["wait", "dryRun", "Idempotency-Key"],
         body: Some("FunctionRequest"),
         answers: &[(200, "Plan"), (201, "Function"), (202, "Operation")],
-        problems: &[
-            P::MalformedJson,
-            P::FunctionExists,
-            P::OperationInProgress,
-            P::BodyTooLarge,
-            P::UnsupportedMediaType,
-            P::InvalidFunction,
-            P::IdempotencyKeyReused,
-        ],
+        problems: &[P::FunctionExists],
     },
     Route {
         method: "GET",
@@ -116,15 +116,9 @@ pub const ROUTES: &[Route] = &[
         body: Some("FunctionRequest"),
         answers: &[(200, "FunctionOrPlan"), (201, "Function"), (202, "Operation")],
         problems: &[
-            P::MalformedJson,
             P::FunctionNotFound,
-            P::OperationInProgress,
             P::NeverAvailable,
             P::PreconditionFailed,
-            P::BodyTooLarge,
-            P::UnsupportedMediaType,
-            P::InvalidFunction,
-            P::IdempotencyKeyReused,
             P::PreconditionRequired,
         ],
     },
@@ -136,17 +130,7 @@ pub const ROUTES: &[Route] = &[
         parameters: &["functionName", "If-Match", "wait", "dryRun", "Idempotency-Key"],
         body: Some("FunctionPatch"),
         answers: &[(200, "FunctionOrPlan"), (202, "Operation")],
-        problems: &[
-            P::MalformedJson,
-            P::FunctionNotFound,
-            P::OperationInProgress,
-            P::NeverAvailable,
-            P::PreconditionFailed,
-            P::BodyTooLarge,
-            P::UnsupportedMediaType,
-            P::InvalidFunction,
-            P::IdempotencyKeyReused,
-        ],
+        problems: &[P::FunctionNotFound, P::NeverAvailable, P::PreconditionFailed],
     },
     Route {
         method: "DELETE",
@@ -156,13 +140,7 @@ pub const ROUTES: &[Route] = &[
         parameters: &["functionName", "If-Match", "wait", "dryRun", "Idempotency-Key"],
         body: None,
         answers: &[(200, "Plan"), (202, "Operation"), (204, "")],
-        problems: &[
-            P::FunctionNotFound,
-            P::OperationInProgress,
-            P::DeletionProtected,
-            P::PreconditionFailed,
-            P::IdempotencyKeyReused,
-        ],
+        problems: &[P::FunctionNotFound, P::DeletionProtected, P::PreconditionFailed],
     },
     Route {
         method: "POST",
@@ -172,12 +150,7 @@ pub const ROUTES: &[Route] = &[
         parameters: &["functionName", "If-Match", "wait", "dryRun", "Idempotency-Key"],
         body: None,
         answers: &[(200, "FunctionOrPlan"), (202, "Operation"), (204, "")],
-        problems: &[
-            P::FunctionNotFound,
-            P::OperationInProgress,
-            P::PreconditionFailed,
-            P::IdempotencyKeyReused,
-        ],
+        problems: &[P::FunctionNotFound, P::PreconditionFailed],
     },
     Route {
         method: "GET",
@@ -274,8 +247,10 @@ fn operation(route: &Route) -> Value {
         }
         responses.insert(status.to_string(), response);
     }
+    let of_bodies = if route.body.is_some() { &OF_BODIES[..] } else { &[] };
+    let of_changes = if changes { &OF_CHANGES[..] } else { &[] };
     let outcomes = if changes { &OUTCOMES[..] } else { &[] };
-    let problems = route.problems.iter().chain(&ALWAYS).chain(outcomes);
+    let problems = [route.problems, of_bodies, of_changes, &ALWAYS, outcomes].into_iter().flatten();
     for problem in problems {
         let response = responses.entry(problem.status().to_string()).or_insert_with(|| {
             let content = json!({"schema": reference("schemas", "Problem")});
