@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
 
 use formation_local::{LocalError, Project};
-use formation_tests::World;
-use formation_tests::world::WAIT_SCALE;
+use formation_tests::{World, run};
 use http::{Method, Uri};
-use tokio::runtime::Runtime;
+use libtest_mimic::Trial;
 
 /// Requests for each operation, in each way of making them up.
 const EXAMPLES: &str = "100";
@@ -84,19 +84,13 @@ async fn check(world: &World) -> Result<bool, LocalError> {
 }
 
 fn main() -> ExitCode {
-    let runtime = Runtime::new().expect("a runtime");
-    let checked = runtime.block_on(async {
-        let world = World::start(WAIT_SCALE).await?;
-        let checked = check(&world).await;
-        world.stop().await?;
-        checked
-    });
-    match checked {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    run(|world, runtime| {
+        let (world, runtime) = (Arc::clone(world), Arc::clone(runtime));
+        vec![Trial::test("the_api_keeps_to_its_description", move || {
+            match runtime.block_on(check(&world))? {
+                true => Ok(()),
+                false => Err("see above".into()),
+            }
+        })]
+    })
 }

@@ -3,12 +3,12 @@
 #![expect(clippy::expect_used, reason = "these are tests")]
 
 use std::process::{Command, ExitCode, Output};
+use std::sync::Arc;
 
-use formation_local::{LocalError, Project};
-use formation_tests::World;
-use formation_tests::world::WAIT_SCALE;
+use formation_local::Project;
+use formation_tests::{World, run};
+use libtest_mimic::Trial;
 use serde_json::json;
-use tokio::runtime::Runtime;
 
 fn destroy(world: &World, project: &Project) -> Output {
     let tools = project.path(".venv/bin");
@@ -62,21 +62,15 @@ async fn a_stack_ends_only_without_functions_and_leaves_what_they_may_need(
 }
 
 fn main() -> ExitCode {
-    let runtime = Runtime::new().expect("a runtime");
-    let done = runtime.block_on(async {
-        let (project, world) = (Project::find()?, World::start(WAIT_SCALE).await?);
-        a_stack_ends_only_without_functions_and_leaves_what_they_may_need(&world, &project).await;
-        world.stop().await?;
-        Ok::<_, LocalError>(())
-    });
-    match done {
-        Ok(()) => {
-            println!("1 passed, 0 failed");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    run(|world, runtime| {
+        let (world, runtime) = (Arc::clone(world), Arc::clone(runtime));
+        let name = "a_stack_ends_only_without_functions_and_leaves_what_they_may_need";
+        vec![Trial::test(name, move || {
+            let project = Project::find()?;
+            runtime.block_on(a_stack_ends_only_without_functions_and_leaves_what_they_may_need(
+                &world, &project,
+            ));
+            Ok(())
+        })]
+    })
 }
