@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use formation_control::executions::{ExecutionEnd, ExecutionState};
-use formation_control::records::{Due, FunctionRecord, RepairedDrift, pause_after};
+use formation_control::records::{Due, FunctionRecord, Queue, RepairedDrift, pause_after};
 use formation_control::{Changed, Control, OperationRecord, Refusal, Requester};
 use formation_model::drift::{DriftAnnouncement, DriftReaction};
 use formation_model::event::{DRIFT_STATUS_CHANGE, OPERATION_STATUS_CHANGE};
@@ -97,7 +97,7 @@ impl Reconciler {
         self.look_at_operation(&input.function_name, input.operation_id).await
     }
 
-    /// Looks at all that is due, until nothing is or `deadline` is near. What cannot be looked at
+    /// Looks at all that is due, the urgent first, until nothing is or `deadline` is near. What cannot be looked at
     /// is logged and stays due.
     ///
     /// # Errors
@@ -105,33 +105,43 @@ impl Reconciler {
     pub async fn on_schedule(&self, deadline: Instant) -> Result<(), ScheduleError> {
         let mut seen = HashSet::new();
         let mut failed = 0;
-        while Instant::now() < deadline {
-            let due = self.control.records.due(Timestamp::now(), PAGE).await?;
-            let new: Vec<_> = due.into_iter().filter(|due| seen.insert(describe(due))).collect();
-            if new.is_empty() {
-                break;
-            }
-            for due in new {
-                if Instant::now() >= deadline {
+        for queue in Queue::ALL {
+            while Instant::now() < deadline {
+                let due = self.control.records.due(queue, Timestamp::now(), PAGE).await?;
+                let new: Vec<_> =
+                    due.into_iter().filter(|due| seen.insert(describe(due))).collect();
+                if new.is_empty() {
                     break;
                 }
-                let looked = match &due {
-                    Due::Operation(function, operation) => {
-                        self.look_at_operation(function, *operation).await
-                    }
-                    Due::Function(function) => self.look_at_function(function).await,
-                };
-                if let Err(error) = looked {
-                    failed += 1;
-                    tracing::error!(
-                        item = describe(&due),
-                        error = &error as &dyn std::error::Error,
-                        "could not be looked at; it stays due"
-                    );
-                }
+                failed += self.look_at_all(&new, deadline).await;
             }
         }
         if failed > 0 { Err(ScheduleError::Failed(failed)) } else { Ok(()) }
+    }
+
+    /// How many could not be looked at.
+    async fn look_at_all(&self, due: &[Due], deadline: Instant) -> usize {
+        let mut failed = 0;
+        for due in due {
+            if Instant::now() >= deadline {
+                break;
+            }
+            let looked = match due {
+                Due::Operation(function, operation) => {
+                    self.look_at_operation(function, *operation).await
+                }
+                Due::Function(function) => self.look_at_function(function).await,
+            };
+            if let Err(error) = looked {
+                failed += 1;
+                tracing::error!(
+                    item = describe(due),
+                    error = &error as &dyn std::error::Error,
+                    "could not be looked at; it stays due"
+                );
+            }
+        }
+        failed
     }
 
     /// Is there an execution of its current attempt? Was its outcome announced?

@@ -1,6 +1,7 @@
 //! The sparse index of what must be looked at, and the writes of whoever looks.
 //!
-//! The index is eventually consistent and sorted by time; it only names items. Every act re-reads
+//! It has a partition for each [`Queue`], so that what is urgent does not wait behind thousands of
+//! comparisons with AWS. The index is eventually consistent and sorted by time; it only names items. Every act re-reads
 //! the item first, and writes on condition that it still is as it was read.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -18,8 +19,35 @@ use super::{
 use crate::refusal::Refusal;
 
 const INDEX: &str = "due";
-/// The index's one partition.
-const PARTITION: &str = "DUE";
+
+/// What something is due for: a partition of the index.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Queue {
+    /// Operations: is there an execution of it, was its outcome announced?
+    Operations,
+    /// Functions that were left FAILED: to be tried again.
+    Rollbacks,
+    /// Functions to be compared with AWS.
+    Comparisons,
+}
+
+impl Queue {
+    /// Every queue, the most urgent first.
+    pub const ALL: [Self; 3] = [Self::Operations, Self::Rollbacks, Self::Comparisons];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Operations => "OPERATIONS",
+            Self::Rollbacks => "ROLLBACKS",
+            Self::Comparisons => "COMPARISONS",
+        }
+    }
+
+    /// The value of the index's partition key.
+    pub(super) fn partition(self) -> AttributeValue {
+        text(self.as_str())
+    }
+}
 
 /// The first pause of what has to be tried again, and the longest.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(60);
@@ -41,24 +69,19 @@ pub enum Due {
     Operation(FunctionName, OperationId),
 }
 
-/// Puts `item` into the index at `due`.
+/// Puts an operation's item into the index at `due`.
 pub(super) fn with_due(mut item: Item, due: Timestamp) -> Result<Item, Refusal> {
-    item.insert("due".to_owned(), text(PARTITION));
+    item.insert("due".to_owned(), Queue::Operations.partition());
     item.insert("dueAt".to_owned(), to_attribute_value(due.as_second())?);
     Ok(item)
 }
 
-/// The value of the index's partition key.
-pub(super) fn partition() -> AttributeValue {
-    text(PARTITION)
-}
-
 impl Records {
-    /// What is due at `now`, the longest overdue first: at most `limit` items.
+    /// What is due of `queue` at `now`, the longest overdue first: at most `limit` items.
     ///
     /// # Errors
     /// What DynamoDB answered.
-    pub async fn due(&self, now: Timestamp, limit: i32) -> Result<Vec<Due>, Refusal> {
+    pub async fn due(&self, queue: Queue, now: Timestamp, limit: i32) -> Result<Vec<Due>, Refusal> {
         let output = self
             .client
             .query()
@@ -68,7 +91,7 @@ impl Records {
             .key_condition_expression("#due = :due AND #dueAt <= :now")
             .expression_attribute_names("#due", "due")
             .expression_attribute_names("#dueAt", "dueAt")
-            .expression_attribute_values(":due", partition())
+            .expression_attribute_values(":due", queue.partition())
             .expression_attribute_values(":now", to_attribute_value(now.as_second())?)
             .send()
             .await
@@ -106,7 +129,7 @@ impl Records {
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":next", to_attribute_value(seen.attempt + 1)?)
             .expression_attribute_values(":reason", to_attribute_value(reason)?)
-            .expression_attribute_values(":due", partition())
+            .expression_attribute_values(":due", Queue::Operations.partition())
             .expression_attribute_values(":dueAt", to_attribute_value(due.as_second())?)
             .expression_attribute_values(":running", text(OperationStatus::Running.as_str()))
             .expression_attribute_values(":attempt", to_attribute_value(seen.attempt)?)
@@ -154,7 +177,7 @@ impl Records {
         update = match due {
             Some(due) => update
                 .update_expression("SET #due = :due, #dueAt = :dueAt")
-                .expression_attribute_values(":due", partition())
+                .expression_attribute_values(":due", Queue::Operations.partition())
                 .expression_attribute_values(":dueAt", to_attribute_value(due.as_second())?),
             None => update.update_expression("REMOVE #due, #dueAt"),
         };

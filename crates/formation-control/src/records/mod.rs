@@ -6,7 +6,7 @@
 //! | operation | `FUNCTION#<name>` | `OPERATION#<ulid>` |
 //! | idempotency key | `IDEMPOTENCY#<hash of caller and key>` | `IDEMPOTENCY` |
 //!
-//! The sparse index `due` (constant key, sorted by time) holds what `reconcile` must look at.
+//! The sparse index `due` (a few constant keys, sorted by time) holds what `reconcile` must look at.
 //!
 //! All functions share a partition on purpose: listing is then ordered, paged and strongly
 //! consistent. Every write is conditional on the operation that makes it, so that a write whose
@@ -16,7 +16,7 @@ mod due;
 mod idempotency;
 mod pages;
 
-pub use due::{Due, pause_after};
+pub use due::{Due, Queue, pause_after};
 pub use idempotency::{IdempotencyRecord, RequestKey};
 pub use pages::{ListFilter, OperationPage, Page};
 
@@ -464,7 +464,11 @@ impl Records {
         let good = succeeded || (undone && operation.previous.is_some());
         let status = if good { FunctionStatus::Available } else { FunctionStatus::Failed };
         let failures = if good { 0 } else { operation.failures + 1 };
-        let due = now + if good { check_after } else { pause_after(failures) };
+        let (queue, due) = if good {
+            (Queue::Comparisons, now + check_after)
+        } else {
+            (Queue::Rollbacks, now + pause_after(failures))
+        };
         let mut set =
             "SET #status = :status, #failures = :failures, #due = :due, #dueAt = :dueAt".to_owned();
         let mut update = Update::builder()
@@ -479,7 +483,7 @@ impl Records {
             .expression_attribute_values(":operation", id)
             .expression_attribute_values(":status", text(status.as_str()))
             .expression_attribute_values(":failures", to_attribute_value(failures)?)
-            .expression_attribute_values(":due", due::partition())
+            .expression_attribute_values(":due", queue.partition())
             .expression_attribute_values(":dueAt", to_attribute_value(due.as_second())?);
         if good {
             // Every facet has just been brought to what is recorded.
