@@ -1,6 +1,6 @@
 //! The Lambda behind the `Ensure role` and `Restore role` states.
 
-use formation_aws::step_sdk_config;
+use formation_aws::{step_retries, step_sdk_config};
 use formation_control::Records;
 use formation_control::environment::{init_log, required_var, stack_identity};
 use formation_resources::role::RoleSettings;
@@ -11,7 +11,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     init_log();
 
     let config = step_sdk_config();
-    let iam = aws_sdk_iam::Client::new(&config);
+    let iam = aws_sdk_iam::config::Builder::from(&config).retry_partition(step_retries());
+    let iam = aws_sdk_iam::Client::from_conf(iam.build());
     let records = Records::new(aws_sdk_dynamodb::Client::new(&config), required_var("TABLE_NAME")?);
     let settings = RoleSettings {
         stack: stack_identity()?,

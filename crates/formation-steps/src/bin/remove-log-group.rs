@@ -1,6 +1,6 @@
 //! The Lambda behind the `Remove log group` and `Undo log group` states.
 
-use formation_aws::step_sdk_config;
+use formation_aws::{step_retries, step_sdk_config};
 use formation_control::Records;
 use formation_control::environment::{init_log, required_var, stack_identity};
 use formation_steps::{remove_log_group, run_step};
@@ -10,7 +10,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     init_log();
 
     let config = step_sdk_config();
-    let logs = aws_sdk_cloudwatchlogs::Client::new(&config);
+    let logs =
+        aws_sdk_cloudwatchlogs::config::Builder::from(&config).retry_partition(step_retries());
+    let logs = aws_sdk_cloudwatchlogs::Client::from_conf(logs.build());
     let records = Records::new(aws_sdk_dynamodb::Client::new(&config), required_var("TABLE_NAME")?);
     let stack = stack_identity()?;
 
