@@ -26,8 +26,9 @@ use tokio::time::sleep;
 
 use crate::announcer::{AnnounceError, Announcer};
 
-/// How many items one look at the index brings.
-const PAGE: i32 = 100;
+/// How many items of a queue are looked at before it is the next one's turn. What cannot be looked at
+/// stays at the head of its queue, so this is also how many of them a queue can bear.
+const PAGE: i32 = 20;
 /// Between two comparisons with AWS: at most 2 functions a second, to leave AWS's rates to others.
 const COMPARISON_PAUSE: Duration = Duration::from_millis(500);
 /// When an operation whose execution runs is looked at again.
@@ -97,22 +98,23 @@ impl Reconciler {
         self.look_at_operation(&input.function_name, input.operation_id).await
     }
 
-    /// Looks at all that is due, the urgent first, until nothing is or `deadline` is near. What cannot be looked at
-    /// is logged and stays due.
+    /// Looks at all that is due, the queues in turns, until nothing is or `deadline` is near. What
+    /// cannot be looked at is logged and stays due.
     ///
     /// # Errors
     /// That the index cannot be read, or how many items could not be looked at.
     pub async fn on_schedule(&self, deadline: Instant) -> Result<(), ScheduleError> {
         let mut seen = HashSet::new();
         let mut failed = 0;
-        for queue in Queue::ALL {
-            while Instant::now() < deadline {
+        // In turns, so that no queue waits until another is empty.
+        let mut looked = true;
+        while looked && Instant::now() < deadline {
+            looked = false;
+            for queue in Queue::ALL {
                 let due = self.control.records.due(queue, Timestamp::now(), PAGE).await?;
                 let new: Vec<_> =
                     due.into_iter().filter(|due| seen.insert(describe(due))).collect();
-                if new.is_empty() {
-                    break;
-                }
+                looked |= !new.is_empty();
                 failed += self.look_at_all(&new, deadline).await;
             }
         }

@@ -23,23 +23,35 @@ const INDEX: &str = "due";
 /// What something is due for: a partition of the index.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Queue {
-    /// Operations: is there an execution of it, was its outcome announced?
+    /// Operations that run: is there an execution of it?
     Operations,
     /// Functions that were left FAILED: to be tried again.
     Rollbacks,
+    /// Operations that have ended: was it announced?
+    Announcements,
     /// Functions to be compared with AWS.
     Comparisons,
 }
 
 impl Queue {
     /// Every queue, the most urgent first.
-    pub const ALL: [Self; 3] = [Self::Operations, Self::Rollbacks, Self::Comparisons];
+    pub const ALL: [Self; 4] =
+        [Self::Operations, Self::Rollbacks, Self::Announcements, Self::Comparisons];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Operations => "OPERATIONS",
             Self::Rollbacks => "ROLLBACKS",
+            Self::Announcements => "ANNOUNCEMENTS",
             Self::Comparisons => "COMPARISONS",
+        }
+    }
+
+    /// Where an operation with this status stands.
+    pub(super) const fn of(status: OperationStatus) -> Self {
+        match status {
+            OperationStatus::Running => Self::Operations,
+            OperationStatus::Succeeded | OperationStatus::Failed => Self::Announcements,
         }
     }
 
@@ -70,8 +82,12 @@ pub enum Due {
 }
 
 /// Puts an operation's item into the index at `due`.
-pub(super) fn with_due(mut item: Item, due: Timestamp) -> Result<Item, Refusal> {
-    item.insert("due".to_owned(), Queue::Operations.partition());
+pub(super) fn with_due(
+    mut item: Item,
+    status: OperationStatus,
+    due: Timestamp,
+) -> Result<Item, Refusal> {
+    item.insert("due".to_owned(), Queue::of(status).partition());
     item.insert("dueAt".to_owned(), to_attribute_value(due.as_second())?);
     Ok(item)
 }
@@ -177,7 +193,7 @@ impl Records {
         update = match due {
             Some(due) => update
                 .update_expression("SET #due = :due, #dueAt = :dueAt")
-                .expression_attribute_values(":due", Queue::Operations.partition())
+                .expression_attribute_values(":due", Queue::of(seen.status).partition())
                 .expression_attribute_values(":dueAt", to_attribute_value(due.as_second())?),
             None => update.update_expression("REMOVE #due, #dueAt"),
         };

@@ -355,7 +355,7 @@ impl Records {
     ) -> Result<Claim, Refusal> {
         let key = operation_key(&operation.function_name, operation.operation_id);
         let item = with_key(to_item(operation)?, key);
-        let item = due::with_due(item, operation.started_at + START_GRACE)?;
+        let item = due::with_due(item, operation.status, operation.started_at + START_GRACE)?;
         let put = Put::builder().table_name(&self.table).set_item(Some(item));
         let mut items =
             vec![function, TransactWriteItem::builder().put(built(put.build())?).build()];
@@ -521,7 +521,8 @@ impl Records {
         expires: bool,
     ) -> Result<TransactWriteItem, Refusal> {
         let key = operation_key(&ended.function_name, ended.operation_id);
-        let mut item = due::with_due(with_key(to_item(ended)?, key), now + ANNOUNCE_GRACE)?;
+        let item = with_key(to_item(ended)?, key);
+        let mut item = due::with_due(item, ended.status, now + ANNOUNCE_GRACE)?;
         if expires {
             let expires = (now + OPERATION_RETENTION).as_second();
             item.insert("expiresAt".to_owned(), to_attribute_value(expires)?);
