@@ -14,12 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use formation_local::client::Answer;
-use formation_tests::{Fault, Rule, World, run};
+use formation_tests::{Fault, Rule, WAIT_SCALE, World, run};
 use http::Method;
-use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 const OTHER_CODE: &str = "export const handler = async () => 'second';";
+
+/// Cases mostly wait for pauses of the state machine, so many of them run at once.
+const AT_ONCE: usize = 24;
 
 /// An operation on a function, and what it is done to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -338,20 +340,18 @@ async fn unchanged(world: &World, name: &str, clean: &Clean) {
 }
 
 fn main() -> ExitCode {
-    run(|world, runtime| {
+    run(WAIT_SCALE, AT_ONCE, |suite| {
         let mut trials = Vec::new();
         for act in ACTS {
-            let clean = Arc::new(runtime.block_on(clean_run(world, act)));
+            let clean = Arc::new(suite.runtime.block_on(clean_run(&suite.world, act)));
             for place in &clean.places {
                 let looks = if place.call == "lambda:GetFunction" { &LOOKS[..] } else { &[] };
                 for &trouble in TROUBLES.iter().chain(looks) {
-                    let (world, runtime) = (Arc::clone(world), Arc::clone(runtime));
                     let (clean, place) = (Arc::clone(&clean), place.clone());
                     let name =
                         format!("{}/{}#{}/{trouble:?}", act.name(), place.call, place.before + 1);
-                    trials.push(Trial::test(name, move || {
-                        runtime.block_on(case(&world, act, &clean, &place, trouble));
-                        Ok(())
+                    trials.push(suite.trial(&name, async move |world| {
+                        case(world, act, &clean, &place, trouble).await;
                     }));
                 }
             }

@@ -1,11 +1,10 @@
 //! One operation, more than one execution: in whichever order they act, one state comes out.
 
 use formation_tests::{Fault, Rule, World};
-use futures_util::future::join_all;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::moments::{ACTS, Act, at_call};
+use crate::moments::{Act, at_call, at_each_of};
 
 const MOMENTS: usize = 16;
 
@@ -39,9 +38,7 @@ async fn twin_at(world: &World, act: Act, moment: usize) {
 }
 
 pub async fn two_executions_of_one_attempt_end_in_one_state(world: &World) {
-    for act in ACTS {
-        join_all((0..MOMENTS).map(async |moment| twin_at(world, act, moment).await)).await;
-    }
+    at_each_of(MOMENTS, async |act, moment| twin_at(world, act, moment).await).await;
 }
 
 /// The operation is cancelled while its first attempt is at its call `moment`: the next attempt
@@ -72,9 +69,7 @@ async fn cancel_at(world: &World, act: Act, moment: usize) {
 }
 
 pub async fn an_operation_that_is_cancelled_at_any_moment_ends_in_one_state(world: &World) {
-    for act in ACTS {
-        join_all((0..MOMENTS).map(async |moment| cancel_at(world, act, moment).await)).await;
-    }
+    at_each_of(MOMENTS, async |act, moment| cancel_at(world, act, moment).await).await;
 }
 
 pub async fn a_cancelled_create_is_undone_and_says_so(world: &World) {

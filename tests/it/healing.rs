@@ -1,16 +1,12 @@
 //! Whatever ends an execution before its time, its operation ends: as the target or as what was
 //! before, and with nobody's help.
 
-use std::time::Duration;
-
-use aws_sdk_s3::config::timeout::TimeoutConfig;
 use formation_tests::world::CODE_BUCKET;
 use formation_tests::{Fault, Rule, World};
-use futures_util::future::join_all;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::moments::{ACTS, Act, at_call};
+use crate::moments::{Act, at_call, at_each_of};
 
 /// How many moments of each operation are tried.
 const MOMENTS: usize = 20;
@@ -48,9 +44,7 @@ async fn stop_at(world: &World, act: Act, moment: usize) {
 pub async fn an_execution_that_is_stopped_at_any_moment_leaves_the_target_or_what_was_before(
     world: &World,
 ) {
-    for act in ACTS {
-        join_all((0..MOMENTS).map(async |moment| stop_at(world, act, moment).await)).await;
-    }
+    at_each_of(MOMENTS, async |act, moment| stop_at(world, act, moment).await).await;
 }
 
 pub async fn an_operation_that_nobody_started_is_started(world: &World) {
@@ -199,13 +193,7 @@ pub async fn an_operation_runs_well_through_an_upgrade_of_its_steps(world: &Worl
         let binary = if step == "EnsureFunction" { "ensure-function" } else { "record-success" };
         let key = format!("{binary}-{name}.zip");
         let put = world.s3.put_object().bucket(CODE_BUCKET).key(&key);
-        let patient = TimeoutConfig::builder()
-            .operation_attempt_timeout(Duration::from_secs(60))
-            .operation_timeout(Duration::from_secs(60))
-            .build();
-        let patient = aws_sdk_s3::config::Config::builder().timeout_config(patient);
-        let put = put.body(changed_release(binary).into()).customize().config_override(patient);
-        put.send().await.unwrap();
+        put.body(changed_release(binary).into()).send().await.unwrap();
         let before = world.lambda.get_function().function_name(&lambda).send().await.unwrap();
         let update = world.lambda.update_function_code().function_name(&lambda);
         let updated = update.s3_bucket(CODE_BUCKET).s3_key(&key).send().await.unwrap();

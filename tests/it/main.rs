@@ -20,27 +20,24 @@ mod undo;
 mod update;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use formation_tests::run;
-use libtest_mimic::Trial;
+use formation_tests::{WAIT_SCALE, run};
 
-/// Trials named as their functions; each gets the world.
+/// Tests mostly wait for local AWS, so more of them run at once than there are cores.
+const AT_ONCE: usize = 8;
+
+/// Trials named as their functions.
 macro_rules! trials {
-    ($world:ident, $runtime:ident: $($module:ident::$test:ident,)*) => {
-        vec![$({
-            let (world, runtime) = (Arc::clone($world), Arc::clone($runtime));
-            Trial::test(concat!(stringify!($module), "::", stringify!($test)), move || {
-                runtime.block_on($module::$test(&world));
-                Ok(())
-            })
-        },)*]
+    ($suite:ident: $($module:ident::$test:ident,)*) => {
+        vec![$(
+            $suite.trial(concat!(stringify!($module), "::", stringify!($test)), $module::$test),
+        )*]
     };
 }
 
 fn main() -> ExitCode {
-    run(|world, runtime| {
-        trials! { world, runtime:
+    run(WAIT_SCALE, AT_ONCE, |suite| {
+        trials! { suite:
             contract::a_request_that_is_repeated_under_its_key_acts_once,
             contract::a_failed_request_is_replayed_as_it_failed,
             contract::simultaneous_requests_under_one_key_are_one_operation,

@@ -1,6 +1,7 @@
 //! Operations, and the moments in them: each call that a step makes to AWS is one.
 
 use formation_tests::World;
+use futures_util::stream::{self, StreamExt};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -14,7 +15,18 @@ pub enum Act {
     Delete,
 }
 
-pub const ACTS: [Act; 3] = [Act::Create, Act::Update, Act::Delete];
+const ACTS: [Act; 3] = [Act::Create, Act::Update, Act::Delete];
+
+/// How many moments are tried at once.
+const AT_ONCE: usize = 8;
+
+/// Tries `interfere` at each of the first `moments` calls of each operation.
+pub async fn at_each_of(moments: usize, interfere: impl AsyncFn(Act, usize)) {
+    for act in ACTS {
+        let moments = stream::iter(0..moments);
+        moments.for_each_concurrent(AT_ONCE, async |moment| interfere(act, moment).await).await;
+    }
+}
 
 impl Act {
     /// Makes what the operation is to change.

@@ -9,8 +9,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use formation_local::LocalError;
-use formation_tests::World;
-use formation_tests::world::WAIT_SCALE;
+use formation_tests::{WAIT_SCALE, World};
 use http::Method;
 use serde_json::json;
 use tokio::runtime::Runtime;

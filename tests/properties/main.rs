@@ -6,12 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::Arc;
 
 use formation_local::{LocalError, Project};
-use formation_tests::{World, run};
+use formation_tests::{WAIT_SCALE, World, run};
 use http::{Method, Uri};
-use libtest_mimic::Trial;
 
 /// Requests for each operation, in each way of making them up.
 const EXAMPLES: &str = "100";
@@ -83,14 +81,12 @@ async fn check(world: &World) -> Result<bool, LocalError> {
     Ok(passed)
 }
 
+async fn the_api_keeps_to_its_description(world: &World) {
+    assert!(check(world).await.expect("the API can be checked"), "see above");
+}
+
 fn main() -> ExitCode {
-    run(|world, runtime| {
-        let (world, runtime) = (Arc::clone(world), Arc::clone(runtime));
-        vec![Trial::test("the_api_keeps_to_its_description", move || {
-            match runtime.block_on(check(&world))? {
-                true => Ok(()),
-                false => Err("see above".into()),
-            }
-        })]
+    run(WAIT_SCALE, 1, |suite| {
+        vec![suite.trial("the_api_keeps_to_its_description", the_api_keeps_to_its_description)]
     })
 }

@@ -5,7 +5,9 @@
 
 pub mod announcements;
 pub mod proxy;
+pub mod suite;
 pub mod world;
 
 pub use proxy::{Bucket, Call, Fault, Proxy, Rule};
-pub use world::{Live, World, run};
+pub use suite::{Suite, run};
+pub use world::{Live, WAIT_SCALE, World};

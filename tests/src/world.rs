@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_iam::types::Role;
@@ -14,11 +13,10 @@ use formation_local::client::Answer;
 use formation_local::ministack::free_port;
 use formation_local::{Client, LocalError, MiniStack, Options, Project, REGION, Stack, deploy};
 use http::Method;
-use libtest_mimic::{Arguments, Trial};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
 use tokio::time::sleep;
 
 use crate::announcements::Announcements;
@@ -27,12 +25,9 @@ use crate::proxy::Proxy;
 /// Waits and retry pauses of the state machine are this much shorter than on AWS, where a test does
 /// not need them as they are.
 pub const WAIT_SCALE: f64 = 0.02;
-/// Nothing that a test waits for takes longer.
-const LIMIT: Duration = Duration::from_secs(60);
+/// Nothing that a test waits for takes longer, on a busy machine either.
+const LIMIT: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-
-/// Tests mostly wait for local AWS, so more of them run at once than there are cores.
-const THREADS: usize = 24;
 
 /// A bucket that the stack takes code from.
 pub const CODE_BUCKET: &str = "formation-test-code";
@@ -73,6 +68,8 @@ pub struct World {
     pub sts: aws_sdk_sts::Client,
     /// Everything that was announced on the bus.
     announcements: Announcements,
+    /// Held while reconcile runs as on its schedule.
+    schedule: Mutex<()>,
     /// Removed when the world ends.
     _folder: TempDir,
 }
@@ -169,6 +166,7 @@ impl World {
                 sqs: aws_sdk_sqs::Client::new(&config),
                 sts: aws_sdk_sts::Client::new(&config),
                 announcements: Announcements::listen(&config, &stack).await?,
+                schedule: Mutex::new(()),
                 stack,
                 _folder: folder,
             }),
@@ -185,7 +183,10 @@ impl World {
         folder: &TempDir,
     ) -> Result<(Stack, aws_config::SdkConfig, Value), LocalError> {
         let config = formation_aws::sdk_config().into_builder();
+        // A test is more patient than a Lambda.
+        let timeouts = TimeoutConfig::builder().operation_timeout(LIMIT).build();
         let config = config
+            .timeout_config(timeouts)
             .endpoint_url(&url)
             .region(aws_config::Region::new(REGION))
             .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(
@@ -352,8 +353,9 @@ impl World {
         updated.expect("it stands in the index of what is due");
     }
 
-    /// Runs reconcile as its schedule does.
+    /// Runs reconcile as its schedule does: one run after the other.
     pub async fn reconcile(&self) {
+        let _turn = self.schedule.lock().await;
         let lambda = self.lambda_name("ReconcileFunction").await;
         let event = json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
         self.client.invoke(&lambda, &event).await.expect("reconcile looks at what is due");
@@ -497,26 +499,6 @@ impl World {
         }
         panic!("the stack has no Lambda {logical_id}");
     }
-}
-
-/// Starts a world, runs the trials that `list` makes for it, several at once, and ends the world.
-pub fn run(list: impl FnOnce(&Arc<World>, &Arc<Runtime>) -> Vec<Trial>) -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(THREADS);
-    let runtime = Arc::new(Runtime::new().expect("a runtime"));
-    let world = match runtime.block_on(World::start(WAIT_SCALE)) {
-        Ok(world) => Arc::new(world),
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let conclusion = libtest_mimic::run(&arguments, list(&world, &runtime));
-    if let Err(error) = runtime.block_on(world.stop()) {
-        eprintln!("error: {error}");
-        return ExitCode::FAILURE;
-    }
-    conclusion.exit_code()
 }
 
 fn key(pk: String, sk: String) -> HashMap<String, AttributeValue> {

@@ -3,11 +3,9 @@
 #![expect(clippy::expect_used, reason = "these are tests")]
 
 use std::process::{Command, ExitCode, Output};
-use std::sync::Arc;
 
 use formation_local::Project;
-use formation_tests::{World, run};
-use libtest_mimic::Trial;
+use formation_tests::{WAIT_SCALE, World, run};
 use serde_json::json;
 
 fn destroy(world: &World, project: &Project) -> Output {
@@ -26,10 +24,8 @@ fn destroy(world: &World, project: &Project) -> Output {
         .expect("the script runs")
 }
 
-async fn a_stack_ends_only_without_functions_and_leaves_what_they_may_need(
-    world: &World,
-    project: &Project,
-) {
+async fn a_stack_ends_only_without_functions_and_leaves_what_they_may_need(world: &World) {
+    let project = &Project::find().expect("the project is found");
     let name = world.name("resident");
     let created = world.create(&name, json!({})).await;
     assert_eq!(created["status"], "SUCCEEDED");
@@ -62,15 +58,9 @@ async fn a_stack_ends_only_without_functions_and_leaves_what_they_may_need(
 }
 
 fn main() -> ExitCode {
-    run(|world, runtime| {
-        let (world, runtime) = (Arc::clone(world), Arc::clone(runtime));
+    run(WAIT_SCALE, 1, |suite| {
         let name = "a_stack_ends_only_without_functions_and_leaves_what_they_may_need";
-        vec![Trial::test(name, move || {
-            let project = Project::find()?;
-            runtime.block_on(a_stack_ends_only_without_functions_and_leaves_what_they_may_need(
-                &world, &project,
-            ));
-            Ok(())
-        })]
+        let test = a_stack_ends_only_without_functions_and_leaves_what_they_may_need;
+        vec![suite.trial(name, test)]
     })
 }

@@ -9,16 +9,13 @@
 #![expect(clippy::expect_used, reason = "these are tests")]
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use formation_tests::{Bucket, World};
+use formation_tests::{Bucket, World, run};
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use http::Method;
-use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
 
 /// How much slower time runs than on AWS.
 const SLOWER: f64 = 4.0;
@@ -157,40 +154,16 @@ async fn a_slow_role_costs_few_refused_calls(world: &World) {
 }
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
     // They share the account, so one after the other.
-    arguments.test_threads = Some(1);
-    let runtime = Arc::new(Runtime::new().expect("a runtime"));
-    let world = match runtime.block_on(World::start(SLOWER)) {
-        Ok(world) => Arc::new(world),
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let trial =
-        |name: &str, test: fn(Arc<World>) -> futures_util::future::LocalBoxFuture<'static, ()>| {
-            let (world, runtime) = (Arc::clone(&world), Arc::clone(&runtime));
-            Trial::test(name, move || {
-                runtime.block_on(test(world));
-                Ok(())
-            })
-        };
-    let trials = vec![
-        trial("a_slow_role_costs_few_refused_calls", |world| {
-            Box::pin(async move { a_slow_role_costs_few_refused_calls(&world).await })
-        }),
-        trial("a_hundred_operations_at_once", |world| {
-            Box::pin(async move { creates_then_deletes(&world, Duration::ZERO).await })
-        }),
-        trial("a_hundred_operations_at_once_with_slow_roles", |world| {
-            Box::pin(async move { creates_then_deletes(&world, ROLE_PROPAGATION).await })
-        }),
-    ];
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    if let Err(error) = runtime.block_on(world.stop()) {
-        eprintln!("error: {error}");
-        return ExitCode::FAILURE;
-    }
-    conclusion.exit_code()
+    run(SLOWER, 1, |suite| {
+        vec![
+            suite.trial("a_slow_role_costs_few_refused_calls", a_slow_role_costs_few_refused_calls),
+            suite.trial("a_hundred_operations_at_once", async |world| {
+                creates_then_deletes(world, Duration::ZERO).await;
+            }),
+            suite.trial("a_hundred_operations_at_once_with_slow_roles", async |world| {
+                creates_then_deletes(world, ROLE_PROPAGATION).await;
+            }),
+        ]
+    })
 }

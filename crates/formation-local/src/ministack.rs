@@ -16,6 +16,10 @@ use crate::project::Project;
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long a Lambda's surplus processes stay warm. Each costs local AWS three threads that wake ten
+/// times a second under one interpreter lock: with the default of 300 s, a thousand threads after a
+/// burst, and at times a standstill of half a minute.
+const WARM_SECONDS: u32 = 10;
 
 /// How to start local AWS.
 #[derive(Clone, Debug)]
@@ -64,6 +68,7 @@ impl MiniStack {
             .env("AWS_DEFAULT_REGION", crate::REGION)
             .env("MINISTACK_REGION", crate::REGION)
             .env("SFN_WAIT_SCALE", options.wait_scale.to_string())
+            .env("LAMBDA_WARM_TTL_SECONDS", WARM_SECONDS.to_string())
             .env("TMPDIR", &temporary)
             .stdin(Stdio::null())
             .stdout(log)
