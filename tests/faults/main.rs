@@ -272,6 +272,8 @@ async fn case(world: &World, act: Act, clean: &Clean, place: &Place, trouble: Tr
     }
     let (status, rollback) = world.ended_unseen(&operation).await;
     assert!(was_met(world, &name, place, prepared), "the fault was not met");
+    // One that was not is not for what comes now.
+    world.proxy.release(&name);
     world
         .until("the delayed call has landed", async || {
             (!world.proxy.has_late_calls(&name)).then_some(())

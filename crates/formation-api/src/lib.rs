@@ -23,7 +23,7 @@ use lambda_http::request::RequestContext;
 use tracing::Instrument;
 
 use crate::outcome::Waits;
-use crate::problem::ApiError;
+use crate::problem::{ApiError, REQUEST_ID};
 
 /// What the routes work with.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 /// One line for each request, with what it is about, and the request's id on every line that is
-/// logged under way.
+/// logged under way, and in problems.
 async fn log_request(request: Request, next: Next) -> Response {
     let request_id = match request.extensions().get() {
         Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
@@ -82,7 +82,8 @@ async fn log_request(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let span = tracing::info_span!("request", requestId = request_id);
-    let response = next.run(request).instrument(span.clone()).await;
+    let answer = REQUEST_ID.scope(request_id, next.run(request));
+    let response = answer.instrument(span.clone()).await;
     // /v1/functions/{functionName}/operations/{operationId}
     let operation = response.headers().get("operation-location");
     let about = operation.and_then(|path| path.to_str().ok()).unwrap_or(&path);

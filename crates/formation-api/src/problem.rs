@@ -78,6 +78,14 @@ pub(crate) struct Problem {
     /// What became of the changes of an operation that has failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     rollback: Option<Rollback>,
+    /// API Gateway's id of the request, by which the API's log can be searched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+}
+
+tokio::task_local! {
+    /// The id of the request that is being answered.
+    pub(crate) static REQUEST_ID: Option<String>;
 }
 
 impl IntoResponse for ApiError {
@@ -119,7 +127,7 @@ impl IntoResponse for ApiError {
             ),
             Self::NotFound(code) => (*code, "nothing can have this name".to_owned()),
             Self::RouteNotFound => {
-                (ProblemCode::RouteNotFound, "the API has no such path; see /v1".to_owned())
+                (ProblemCode::RouteNotFound, "the API has no such path; see /v1/openapi.json".to_owned())
             }
             Self::MethodNotAllowed => {
                 (ProblemCode::MethodNotAllowed, "the path does not take this method".to_owned())
@@ -129,8 +137,7 @@ impl IntoResponse for ApiError {
         // Of a fault of our own the log tells the cause, and the answer where to look for it.
         let detail = if code == ProblemCode::InternalError {
             self.log();
-            "the cause is in the log of this request; its id is in the header apigw-requestid"
-                .to_owned()
+            "the cause is in the API's log, under this requestId".to_owned()
         } else {
             detail
         };
@@ -144,6 +151,7 @@ impl IntoResponse for ApiError {
             errors: Vec::new(),
             operation: None,
             rollback: None,
+            request_id: REQUEST_ID.try_with(Clone::clone).ok().flatten(),
         };
         let mut response = Response::new(Body::empty());
         let headers = response.headers_mut();
@@ -224,8 +232,10 @@ mod tests {
 
     #[tokio::test]
     async fn our_own_faults_show_no_internals() {
-        let (status, problem) = body(aws(ErrorKind::Refused)).await;
+        let answer = body(aws(ErrorKind::Refused));
+        let (status, problem) = REQUEST_ID.scope(Some("r-2".to_owned()), answer).await;
         assert_eq!((status.as_u16(), &problem["code"]), (500, &"INTERNAL_ERROR".into()));
+        assert_eq!(problem["requestId"], "r-2");
         assert!(!problem.to_string().contains("s3cr3t"), "{problem}");
         let (status, problem) = body(ApiError::NoCaller).await;
         assert_eq!((status.as_u16(), &problem["code"]), (500, &"INTERNAL_ERROR".into()));

@@ -1,8 +1,8 @@
 //! The sparse index of what must be looked at, and the writes of whoever looks.
 //!
 //! It has a partition for each [`Queue`], so that what is urgent does not wait behind thousands of
-//! comparisons with AWS. The index is eventually consistent and sorted by time; it only names items. Every act re-reads
-//! the item first, and writes on condition that it still is as it was read.
+//! comparisons with AWS. The index is eventually consistent and sorted by time; it only names items.
+//! Every act re-reads the item first, and writes on condition that it still is as it was read.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
