@@ -68,6 +68,7 @@ fn main() -> ExitCode {
             healing::an_execution_that_is_stopped_at_any_moment_leaves_the_target_or_what_was_before,
             healing::an_operation_that_nobody_started_is_started,
             healing::an_api_lambda_that_dies_between_claim_and_start_heals,
+            healing::a_request_that_is_repeated_starts_what_was_not_started,
             healing::recoveries_in_a_row_pause_longer,
             healing::an_outcome_that_its_execution_did_not_announce_is_announced,
             healing::a_rollback_that_stayed_incomplete_is_finished,

@@ -492,6 +492,10 @@ impl Control {
         }
         let IdempotencyRecord { function_name, operation_id, etag, .. } = remembered;
         let record = self.operation_record(function_name, *operation_id).await?;
+        // Whoever accepted it may have died before starting it.
+        if record.status == OperationStatus::Running {
+            self.start(&record).await;
+        }
         Ok(Accepted { replayed: true, ..self.accepted(&record, etag.clone()) })
     }
 
