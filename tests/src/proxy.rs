@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use formation_local::client::KEPT_IDLE;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
@@ -191,7 +192,7 @@ impl Proxy {
             address: listener.local_addr()?,
             target,
             state: Arc::default(),
-            client: Client::builder(TokioExecutor::new()).build_http(),
+            client: Client::builder(TokioExecutor::new()).pool_idle_timeout(KEPT_IDLE).build_http(),
         };
         let serving = proxy.clone();
         tokio::spawn(async move {

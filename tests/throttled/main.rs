@@ -25,6 +25,8 @@ const OPERATIONS: usize = 100;
 const REQUESTS: usize = 16;
 /// How much longer than the slowest bucket allows all of them may take.
 const FACTOR: f64 = 1.15;
+/// What else the machine does only makes a time longer: the best of so many tries counts.
+const TRIES: usize = 3;
 /// How long Lambda cannot assume a new role.
 const ROLE_PROPAGATION: Duration = Duration::from_secs(8);
 
@@ -115,7 +117,21 @@ async fn waits(world: &World, operation: &Value) -> String {
     told.collect::<Vec<_>>().join(", ")
 }
 
-async fn creates_then_deletes(world: &World, propagation: Duration) {
+/// Measures until it is at most `bound`, but not for ever.
+async fn at_most(bound: f64, what: &str, measure: impl AsyncFn() -> f64) {
+    let mut best = f64::INFINITY;
+    for _ in 0..TRIES {
+        best = best.min(measure().await);
+        if best <= bound {
+            return;
+        }
+    }
+    panic!("{what}: {best:.2}, more than {bound:.2}");
+}
+
+/// Creates functions and deletes them, and answers how much longer than the slowest bucket allows
+/// that took.
+async fn creates_then_deletes(world: &World, propagation: Duration) -> f64 {
     world.proxy.propagate_roles_in(propagation);
     let names: Vec<_> = (0..OPERATIONS).map(|_| world.name("many")).collect();
     let told = format!("with roles that Lambda may assume after {} s", propagation.as_secs());
@@ -131,13 +147,11 @@ async fn creates_then_deletes(world: &World, propagation: Duration) {
     let deletes = measure(world, &format!("{OPERATIONS} deletes {told}"), deletes).await;
     let factor = (creates.0 + deletes.0) / (creates.1 + deletes.1);
     println!("the whole {told}: factor {factor:.2}");
-    // How much of each bucket slow roles use up is chance: that is reported only.
-    let bound = if propagation.is_zero() { FACTOR } else { f64::INFINITY };
-    assert!(factor <= bound, "it took {factor:.2} times what the slowest bucket allows");
+    factor
 }
 
-/// One create, with nobody else about.
-async fn a_slow_role_costs_few_refused_calls(world: &World) {
+/// One create, with nobody else about: answers how many seconds it took.
+async fn create_with_slow_role(world: &World) -> f64 {
     world.proxy.propagate_roles_in(ROLE_PROPAGATION);
     let name = world.name("slow-role");
     let began = Instant::now();
@@ -149,8 +163,23 @@ async fn a_slow_role_costs_few_refused_calls(world: &World) {
     let creates = calls.iter().filter(|call| call.operation == "CreateFunction").count();
     println!("a role that Lambda may assume after 8 s: {} refused calls, {took:.1?}", creates - 1);
     assert!((2..=5).contains(&creates), "{creates} calls of CreateFunction");
-    assert!(took < ROLE_PROPAGATION + Duration::from_secs(4), "{took:?}");
     world.proxy.propagate_roles_in(Duration::ZERO);
+    took.as_secs_f64()
+}
+
+async fn a_slow_role_costs_few_refused_calls(world: &World) {
+    let bound = ROLE_PROPAGATION + Duration::from_secs(4);
+    at_most(bound.as_secs_f64(), "seconds", async || create_with_slow_role(world).await).await;
+}
+
+async fn a_hundred_operations_at_once(world: &World) {
+    let measure = async || creates_then_deletes(world, Duration::ZERO).await;
+    at_most(FACTOR, "times what the slowest bucket allows", measure).await;
+}
+
+/// How much of each bucket slow roles use up is chance: that is reported only.
+async fn a_hundred_operations_at_once_with_slow_roles(world: &World) {
+    creates_then_deletes(world, ROLE_PROPAGATION).await;
 }
 
 fn main() -> ExitCode {
@@ -158,12 +187,11 @@ fn main() -> ExitCode {
     run(SLOWER, 1, |suite| {
         vec![
             suite.trial("a_slow_role_costs_few_refused_calls", a_slow_role_costs_few_refused_calls),
-            suite.trial("a_hundred_operations_at_once", async |world| {
-                creates_then_deletes(world, Duration::ZERO).await;
-            }),
-            suite.trial("a_hundred_operations_at_once_with_slow_roles", async |world| {
-                creates_then_deletes(world, ROLE_PROPAGATION).await;
-            }),
+            suite.trial("a_hundred_operations_at_once", a_hundred_operations_at_once),
+            suite.trial(
+                "a_hundred_operations_at_once_with_slow_roles",
+                a_hundred_operations_at_once_with_slow_roles,
+            ),
         ]
     })
 }

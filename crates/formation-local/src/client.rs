@@ -14,6 +14,9 @@ use crate::error::LocalError;
 use crate::stack::Stack;
 
 const REQUEST_LIMIT: Duration = Duration::from_secs(60);
+/// How long a connection is kept for the next request. Local AWS ends idle ones after 75 s, which may
+/// be the very moment of that request.
+pub const KEPT_IDLE: Duration = Duration::from_secs(2);
 
 /// Who signs.
 #[derive(Clone, Debug)]
@@ -72,6 +75,7 @@ impl Client {
         let http = reqwest::Client::builder()
             .resolve(api.host().unwrap_or_default(), loopback)
             .timeout(REQUEST_LIMIT)
+            .pool_idle_timeout(KEPT_IDLE)
             .no_proxy()
             .build()?;
         Ok(Self {
