@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 account=$(aws sts get-caller-identity --query Account --output text --region "$REGION")
 bucket=${DEPLOYMENT_BUCKET:-$STACK-deployment-$account-$REGION}
-if ! aws s3api head-bucket --bucket "$bucket" 2> /dev/null; then
+if ! aws s3api head-bucket --bucket "$bucket" > /dev/null 2>&1; then
   echo "making the bucket $bucket, for the packages"
   aws s3 mb "s3://$bucket" --region "$REGION"
 fi
