@@ -96,6 +96,18 @@ pub async fn a_failed_request_is_replayed_as_it_failed(world: &World) {
     assert_eq!(again.json()["operationId"], first.json()["operationId"]);
 }
 
+pub async fn a_request_that_is_repeated_starts_what_was_not_started(world: &World) {
+    let name = world.name("repeated");
+    world.proxy.inject(Rule::new("dynamodb:TransactWriteItems", &name, 1, Fault::Kill));
+    let key = format!("key-{name}");
+    let keyed = [("idempotency-key", key.as_str())];
+    let answer = send(world, Method::POST, FUNCTIONS, &keyed, &hello(&name)).await;
+    assert!(answer.status.is_server_error(), "{}", answer.status);
+    let again = send(world, Method::POST, FUNCTIONS, &keyed, &hello(&name)).await;
+    assert_eq!((again.status.as_u16(), again.header("idempotency-replayed")), (202, "true"));
+    assert_eq!(world.ended(&again).await["status"], "SUCCEEDED");
+}
+
 pub async fn simultaneous_requests_under_one_key_are_one_operation(world: &World) {
     let name = world.name("keyed-race");
     let key = format!("key-{name}");

@@ -1,7 +1,7 @@
 //! Whatever ends an execution before its time, its operation ends: as the target or as what was
 //! before, and with nobody's help.
 
-use formation_tests::world::{CODE_BUCKET, EXAMPLE_CODE};
+use formation_tests::world::CODE_BUCKET;
 use formation_tests::{Fault, Rule, World};
 use http::Method;
 use serde_json::{Value, json};
@@ -76,22 +76,6 @@ pub async fn an_api_lambda_that_dies_between_claim_and_start_heals(world: &World
     world.reconcile_operation(&operation).await;
     assert_eq!(world.ended_unseen(&operation).await.0, "SUCCEEDED");
     assert_eq!(world.live(&name).await.parts(), ["function", "role", "log group"]);
-}
-
-pub async fn a_request_that_is_repeated_starts_what_was_not_started(world: &World) {
-    let name = world.name("repeated");
-    world.proxy.inject(Rule::new("dynamodb:TransactWriteItems", &name, 1, Fault::Kill));
-    let key = format!("key-{name}");
-    let body = json!({"functionName": name, "code": EXAMPLE_CODE}).to_string();
-    let ask = async || {
-        let headers = [("content-type", "application/json"), ("idempotency-key", key.as_str())];
-        world.client.api_raw(Method::POST, "/v1/functions", &headers, body.clone()).await.unwrap()
-    };
-    let answer = ask().await;
-    assert!(answer.status.is_server_error(), "{}", answer.status);
-    let again = ask().await;
-    assert_eq!((again.status.as_u16(), again.header("idempotency-replayed")), (202, "true"));
-    assert_eq!(world.ended(&again).await["status"], "SUCCEEDED");
 }
 
 pub async fn recoveries_in_a_row_pause_longer(world: &World) {

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         trials! { suite:
             contract::a_request_that_is_repeated_under_its_key_acts_once,
             contract::a_failed_request_is_replayed_as_it_failed,
+            contract::a_request_that_is_repeated_starts_what_was_not_started,
             contract::simultaneous_requests_under_one_key_are_one_operation,
             contract::a_key_is_forgotten_when_it_has_expired,
             contract::a_request_that_waits_gets_the_outcome,
@@ -68,7 +69,6 @@ fn main() -> ExitCode {
             healing::an_execution_that_is_stopped_at_any_moment_leaves_the_target_or_what_was_before,
             healing::an_operation_that_nobody_started_is_started,
             healing::an_api_lambda_that_dies_between_claim_and_start_heals,
-            healing::a_request_that_is_repeated_starts_what_was_not_started,
             healing::recoveries_in_a_row_pause_longer,
             healing::an_outcome_that_its_execution_did_not_announce_is_announced,
             healing::a_rollback_that_stayed_incomplete_is_finished,

@@ -8,11 +8,9 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use formation_local::LocalError;
-use formation_tests::{WAIT_SCALE, World};
+use formation_tests::{WAIT_SCALE, World, run};
 use http::Method;
 use serde_json::json;
-use tokio::runtime::Runtime;
 
 const REQUESTS: usize = 200;
 
@@ -61,18 +59,5 @@ async fn benchmark(world: &World) {
 }
 
 fn main() -> ExitCode {
-    let runtime = Runtime::new().expect("a runtime");
-    let done = runtime.block_on(async {
-        let world = World::start(WAIT_SCALE).await?;
-        benchmark(&world).await;
-        world.stop().await?;
-        Ok::<_, LocalError>(())
-    });
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    run(WAIT_SCALE, 1, |suite| vec![suite.trial("latency", benchmark)])
 }

@@ -126,9 +126,10 @@ impl IntoResponse for ApiError {
                 "the body names another function than the path; see errors".to_owned(),
             ),
             Self::NotFound(code) => (*code, "nothing can have this name".to_owned()),
-            Self::RouteNotFound => {
-                (ProblemCode::RouteNotFound, "the API has no such path; see /v1/openapi.json".to_owned())
-            }
+            Self::RouteNotFound => (
+                ProblemCode::RouteNotFound,
+                "the API has no such path; see /v1/openapi.json".to_owned(),
+            ),
             Self::MethodNotAllowed => {
                 (ProblemCode::MethodNotAllowed, "the path does not take this method".to_owned())
             }

@@ -18,7 +18,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long a Lambda's surplus processes stay warm. Each costs local AWS three threads that wake ten
 /// times a second under one interpreter lock: with the default of 300 s, a thousand threads after a
-/// burst, and at times a standstill of half a minute.
+/// burst.
 const WARM_SECONDS: u32 = 10;
 
 /// How to start local AWS.
