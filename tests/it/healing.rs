@@ -1,7 +1,6 @@
 //! Whatever ends an execution before its time, its operation ends: as the target or as what was
 //! before, and with nobody's help.
 
-use formation_tests::world::CODE_BUCKET;
 use formation_tests::{Fault, Rule, World};
 use http::Method;
 use serde_json::{Value, json};
@@ -180,44 +179,4 @@ pub async fn a_delete_that_could_not_be_finished_is_finished(world: &World) {
         })
         .await;
     assert!(world.live(&name).await.parts().is_empty());
-}
-
-pub async fn an_operation_runs_well_through_an_upgrade_of_its_steps(world: &World) {
-    let name = world.name("upgraded");
-    // Held before its last step, until the new release of that step is there.
-    let hold = Fault::Refuse(400, "ThrottlingException", "Rate exceeded");
-    world.proxy.inject(Rule::new("logs:PutRetentionPolicy", &name, usize::MAX, hold));
-    let accepted = world.ask_for(&name, json!({})).await;
-    for step in ["EnsureFunction", "RecordSuccess"] {
-        let lambda = world.lambda_name(&format!("{step}Function")).await;
-        let binary = if step == "EnsureFunction" { "ensure-function" } else { "record-success" };
-        let key = format!("{binary}-{name}.zip");
-        let put = world.s3.put_object().bucket(CODE_BUCKET).key(&key);
-        put.body(changed_release(binary).into()).send().await.unwrap();
-        let before = world.lambda.get_function().function_name(&lambda).send().await.unwrap();
-        let update = world.lambda.update_function_code().function_name(&lambda);
-        let updated = update.s3_bucket(CODE_BUCKET).s3_key(&key).send().await.unwrap();
-        let before = before.configuration.unwrap().code_sha256.unwrap();
-        assert_ne!(updated.code_sha256.unwrap(), before, "{step} was not changed");
-    }
-    world.proxy.release(&name);
-    let operation = world.ended(&accepted).await;
-    assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
-    assert_eq!(world.client.invoke(&name, &json!({})).await.unwrap()["statusCode"], 200);
-}
-
-/// A step Lambda's archive with one file more.
-fn changed_release(binary: &str) -> Vec<u8> {
-    use std::io::Write;
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let program = std::fs::read(folder.join(format!("../target/lambda/{binary}/bootstrap")));
-    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    let options = zip::write::SimpleFileOptions::default()
-        .compression_method(zip::CompressionMethod::Stored)
-        .unix_permissions(0o755);
-    archive.start_file("bootstrap", options).unwrap();
-    archive.write_all(&program.unwrap()).unwrap();
-    archive.start_file("release.txt", options).unwrap();
-    archive.write_all(b"next").unwrap();
-    archive.finish().unwrap().into_inner()
 }

@@ -47,7 +47,7 @@ pub async fn the_original_examples_function_answers_and_everything_is_as_designe
         "logs:CreateLogGroup",
         "logs:PutRetentionPolicy",
     ];
-    assert_eq!(world.changes(&name, 0), once.map(|call| (call.to_owned(), 1)).into());
+    world.assert_changed_once(&name, 0, &once);
 
     let answer = world.client.invoke(&name, &json!({})).await.unwrap();
     assert_eq!(answer, json!({"statusCode": 200, "body": "\"Hello!\""}));
@@ -217,7 +217,7 @@ pub async fn delete_removes_all_parts_and_frees_the_name(world: &World) {
     let operation = world.delete(&name).await;
     let once =
         ["iam:DeleteRole", "iam:DeleteRolePolicy", "lambda:DeleteFunction", "logs:DeleteLogGroup"];
-    assert_eq!(world.changes(&name, created), once.map(|call| (call.to_owned(), 1)).into());
+    world.assert_changed_once(&name, created, &once);
     assert_eq!(operation["kind"], "DELETE");
     assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
     let states = world.states_entered(&operation).await;

@@ -73,7 +73,6 @@ fn main() -> ExitCode {
             healing::an_outcome_that_its_execution_did_not_announce_is_announced,
             healing::a_rollback_that_stayed_incomplete_is_finished,
             healing::a_delete_that_could_not_be_finished_is_finished,
-            healing::an_operation_runs_well_through_an_upgrade_of_its_steps,
             lifecycle::the_original_examples_function_answers_and_everything_is_as_designed,
             lifecycle::every_field_reaches_aws,
             lifecycle::code_from_s3_is_taken_over_when_it_is_accepted,

@@ -1,7 +1,5 @@
 //! Update, replace and repair, and what becomes of them when they fail.
 
-use std::collections::BTreeMap;
-
 use formation_local::client::Answer;
 use formation_tests::{Fault, Rule, World};
 use http::Method;
@@ -73,9 +71,7 @@ pub async fn an_update_changes_what_differs_and_nothing_else(world: &World) {
         assert_eq!(operation["kind"], "UPDATE");
         let states = world.states_entered(&operation).await;
         assert!(states.len() <= 6, "{states:?}");
-        let expected: BTreeMap<_, _> =
-            expected.into_iter().map(|call| (call.to_owned(), 1)).collect();
-        assert_eq!(world.changes(&name, before), expected, "{change}");
+        world.assert_changed_once(&name, before, &expected);
         let function = describe(world, &name).await;
         assert_eq!(function["status"], "AVAILABLE");
         assert_eq!(function["revision"], revision + 1);

@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 use tokio::time::sleep;
 
 use crate::announcements::Announcements;
-use crate::proxy::Proxy;
+use crate::proxy::{Call, Proxy};
 
 /// Waits and retry pauses of the state machine are this much shorter than on AWS, where a test does
 /// not need them as they are.
@@ -389,14 +389,18 @@ impl World {
         self.announcements.count(fits)
     }
 
-    /// How often each call changed a part of a function, but for the first `before` calls.
-    pub fn changes(&self, name: &str, before: usize) -> BTreeMap<String, usize> {
-        let mut counts = BTreeMap::new();
-        let calls = self.proxy.calls(name).split_off(before);
-        for call in calls.iter().filter(|call| call.changes_a_part()) {
-            *counts.entry(call.name()).or_default() += 1;
-        }
-        counts
+    /// That since the first `before` calls for this function each of `expected`, sorted, changed a
+    /// part of it, once, and no other call did.
+    ///
+    /// # Panics
+    /// With every such call and its status, if that is not so.
+    pub fn assert_changed_once(&self, name: &str, before: usize, expected: &[&str]) {
+        let mut calls = self.proxy.calls(name).split_off(before);
+        calls.retain(Call::changes_a_part);
+        let mut names: Vec<_> = calls.iter().map(Call::name).collect();
+        names.sort_unstable();
+        let statuses: Vec<_> = calls.iter().map(|call| (call.name(), call.status)).collect();
+        assert_eq!(names, expected, "in this order: {statuses:?}");
     }
 
     /// Looks again and again until `look` finds something.
