@@ -32,19 +32,24 @@ pub struct Ensured {
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Removed {}
 
-/// The operation of this execution, if the execution may still act for it.
+/// The operation of this execution, while it runs: the execution may still act for it.
 async fn current_operation(
+    records: &Records,
+    input: &StepInput,
+) -> Result<OperationRecord, StepError> {
+    operation_in(&[OperationStatus::Running], records, input).await
+}
+
+/// The operation of this execution, if the execution is that of its current attempt and the
+/// operation has one of these statuses.
+async fn operation_in(
+    statuses: &[OperationStatus],
     records: &Records,
     input: &StepInput,
 ) -> Result<OperationRecord, StepError> {
     let execution = &input.execution;
     let found = records.operation(&execution.function_name, execution.operation_id).await?;
-    match found {
-        Some(found)
-            if found.status == OperationStatus::Running && found.attempt == execution.attempt =>
-        {
-            Ok(found)
-        }
-        _ => Err(StepError::superseded(execution)),
-    }
+    found
+        .filter(|found| found.attempt == execution.attempt && statuses.contains(&found.status))
+        .ok_or_else(|| StepError::superseded(execution))
 }

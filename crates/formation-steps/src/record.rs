@@ -9,7 +9,7 @@ use formation_model::{
 };
 use jiff::SignedDuration;
 
-use crate::{StepError, current_operation};
+use crate::{StepError, operation_in};
 
 /// Commits that the function is as asked, and answers what is to be announced. After `check_after`
 /// the function is compared with AWS.
@@ -22,10 +22,12 @@ pub async fn record_success(
     check_after: SignedDuration,
     input: StepInput,
 ) -> Result<Announcement, StepError> {
-    let operation = match before_commit(records, &input, OperationStatus::Succeeded).await? {
-        Found::Ended(operation) => return announce(bundles, &operation).await,
-        Found::Running(operation) => operation,
-    };
+    let statuses = [OperationStatus::Running, OperationStatus::Succeeded];
+    let operation = operation_in(&statuses, records, &input).await?;
+    if operation.status == OperationStatus::Succeeded {
+        // An earlier invocation for the same attempt has recorded it.
+        return announce(bundles, &operation).await;
+    }
     let (target, previous) = (bundle(&operation.target), bundle(&operation.previous));
     if let Some(target) = target {
         // Before the commit: a bundle that a record refers to must never expire.
@@ -47,10 +49,12 @@ pub async fn record_failure(
     check_after: SignedDuration,
     input: StepInput,
 ) -> Result<Announcement, StepError> {
-    let operation = match before_commit(records, &input, OperationStatus::Failed).await? {
-        Found::Ended(operation) => return announce(bundles, &operation).await,
-        Found::Running(operation) => operation,
-    };
+    let statuses = [OperationStatus::Running, OperationStatus::Failed];
+    let operation = operation_in(&statuses, records, &input).await?;
+    if operation.status == OperationStatus::Failed {
+        // An earlier invocation for the same attempt has recorded it.
+        return announce(bundles, &operation).await;
+    }
     // Why the first attempt ended is why the operation fails, whatever befell the way back.
     let failure = input.failure.as_ref().map(Failure::to_operation_error);
     let Some(error) = operation.interruption.clone().or(failure) else {
@@ -64,33 +68,6 @@ pub async fn record_failure(
     let (target, previous) = (bundle(&operation.target), bundle(&operation.previous));
     let released = target.filter(|target| previous != Some(target)).cloned();
     commit(records, bundles, &operation, &outcome, released, check_after, &input).await
-}
-
-enum Found {
-    /// The attempt is current.
-    Running(OperationRecord),
-    /// An earlier invocation for the same attempt has recorded the same.
-    Ended(OperationRecord),
-}
-
-async fn before_commit(
-    records: &Records,
-    input: &StepInput,
-    status: OperationStatus,
-) -> Result<Found, StepError> {
-    let execution = &input.execution;
-    let superseded = match current_operation(records, input).await {
-        Ok(operation) => return Ok(Found::Running(operation)),
-        Err(error) if error.name == ErrorName::Superseded => error,
-        Err(error) => return Err(error),
-    };
-    let found = records.operation(&execution.function_name, execution.operation_id).await?;
-    match found {
-        Some(found) if found.attempt == execution.attempt && found.status == status => {
-            Ok(Found::Ended(found))
-        }
-        _ => Err(superseded),
-    }
 }
 
 async fn commit(
