@@ -418,6 +418,22 @@ pub async fn every_bad_request_is_a_problem(world: &World) {
             "INVALID_PARAMETER",
         ),
         (Method::PUT, "/v1/functions/a", &[json_type], b"{}", 428, "PRECONDITION_REQUIRED"),
+        (
+            Method::PUT,
+            "/v1/functions/nobody",
+            &[json_type, ("if-match", "*")],
+            b"{}",
+            412,
+            "PRECONDITION_FAILED",
+        ),
+        (
+            Method::DELETE,
+            "/v1/functions/nobody",
+            &[("if-match", "*")],
+            b"",
+            404,
+            "FUNCTION_NOT_FOUND",
+        ),
         (Method::POST, "/v1/functions/a/repair", &[], b"", 404, "FUNCTION_NOT_FOUND"),
         (Method::GET, "/v1/functions/nobody/drift", &[], b"", 404, "FUNCTION_NOT_FOUND"),
     ];

@@ -89,6 +89,10 @@ pub async fn a_busy_function_is_a_conflict(world: &World) {
     assert_eq!(problem["operation"], accepted.json()["operationId"]);
     assert_eq!(refused.header("operation-location"), accepted.header("operation-location"));
     assert!(!refused.header("retry-after").is_empty());
+    // The revision that is being made is worth waiting for.
+    let coming = [("if-match", accepted.header("etag"))];
+    let refused = world.client.api_raw(Method::DELETE, &path, &coming, "").await.unwrap();
+    assert_problem(&refused, 409, "OPERATION_IN_PROGRESS");
 
     assert_eq!(world.ended(&accepted).await["status"], "SUCCEEDED");
     assert_problem(&world.ask_for(&name, json!({})).await, 409, "FUNCTION_EXISTS");

@@ -1,5 +1,7 @@
 //! Paths and queries, with problems as problems.
 
+use std::error::Error;
+
 use axum::extract::{FromRequestParts, Path, Query};
 use formation_model::{FunctionName, OperationId, ProblemCode};
 use http::request::Parts;
@@ -56,7 +58,30 @@ impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Par
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         match Query::from_request_parts(parts, state).await {
             Ok(Query(parameters)) => Ok(Self(parameters)),
-            Err(error) => Err(ApiError::InvalidParameter(error.body_text())),
+            // What it wraps names the parameter, without telling how it was read.
+            Err(error) => Err(ApiError::InvalidParameter(
+                error.source().map_or_else(|| error.body_text(), ToString::to_string),
+            )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_parameter_without_such_a_value_is_named() {
+        #[derive(Debug, Deserialize)]
+        struct Limited {
+            #[expect(dead_code, reason = "it is never read")]
+            limit: i32,
+        }
+        let (mut parts, ()) = Request::get("/?limit=many").body(()).unwrap().into_parts();
+        let read = Parameters::<Limited>::from_request_parts(&mut parts, &()).await;
+        let Err(ApiError::InvalidParameter(detail)) = read else { panic!("it was read") };
+        assert!(detail.starts_with("limit: "), "{detail}");
     }
 }

@@ -97,7 +97,7 @@ pub(crate) async fn put(
             }
             match app.control.create(request, &change.requester).await {
                 Err(Refusal::FunctionExists(name)) => {
-                    let there = format!("a revision: {name} exists");
+                    let there = format!("there is a function {name}");
                     return Err(Refusal::PreconditionFailed(there).into());
                 }
                 created => created?,
@@ -105,7 +105,14 @@ pub(crate) async fn put(
         }
         Precondition::Expected(expected) => {
             let request = |current: &_| request::read(&body, &app.control.defaults, Some(current));
-            app.control.update(&name, Some(&expected), request, &change.requester).await?
+            match app.control.update(&name, Some(&expected), request, &change.requester).await {
+                // PUT would create it otherwise.
+                Err(Refusal::FunctionNotFound(name)) => {
+                    let there = format!("there is no function {name}");
+                    return Err(Refusal::PreconditionFailed(there).into());
+                }
+                updated => updated?,
+            }
         }
     };
     app.answer(changed, change.wait).await

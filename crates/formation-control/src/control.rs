@@ -104,7 +104,9 @@ impl Expected {
     fn check(&self, function: &FunctionRecord) -> Result<(), Refusal> {
         let etag = function.etag();
         match self {
-            Self::Tags(tags) if !tags.contains(&etag) => Err(Refusal::PreconditionFailed(etag)),
+            Self::Tags(tags) if !tags.contains(&etag) => {
+                Err(Refusal::PreconditionFailed(format!("the function is at {etag}")))
+            }
             Self::Tags(_) | Self::Present => Ok(()),
         }
     }
@@ -511,17 +513,13 @@ impl Control {
             Seen::Replayed(accepted) => return Ok(Settled::Replayed(accepted)),
             Seen::Function(function) => function,
         };
-        let function = match function {
-            Some(function) => function,
-            None if expected.is_some() => {
-                return Err(Refusal::PreconditionFailed("no revision: there is none".to_owned()));
-            }
-            None => return Err(Refusal::FunctionNotFound(name.clone())),
-        };
+        let Some(function) = function else { return Err(Refusal::FunctionNotFound(name.clone())) };
+        // Conditions count only for what would be done without them (RFC 9110, section 13.2.1). So
+        // whoever names the revision that is being made is told to wait for it.
+        refuse_if_busy(&function)?;
         if let Some(expected) = expected {
             expected.check(&function)?;
         }
-        refuse_if_busy(&function)?;
         Ok(Settled::Function(function))
     }
 

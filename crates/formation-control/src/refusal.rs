@@ -36,8 +36,8 @@ pub enum Refusal {
     /// There is no good state to update from.
     #[error("the function {0} was never made completely; repair or delete it")]
     NeverAvailable(FunctionName),
-    /// The function is not at the revision that the caller has seen.
-    #[error("the function is at {0}, not at what If-Match or If-None-Match asks for")]
+    /// The function is not at the revision that the caller has seen: what there is instead.
+    #[error("{0}, which is not what If-Match or If-None-Match asks for")]
     PreconditionFailed(String),
     /// The function must not be deleted.
     #[error("the function {0} has deletionProtection; set it to false first")]
