@@ -96,6 +96,27 @@ pub async fn a_failed_request_is_replayed_as_it_failed(world: &World) {
     assert_eq!(again.json()["operationId"], first.json()["operationId"]);
 }
 
+pub async fn a_request_that_changed_nothing_changes_nothing_when_repeated(world: &World) {
+    let name = world.name("keyed-same");
+    world.create(&name, json!({})).await;
+    let key = format!("key-{name}");
+    let keyed = [("idempotency-key", key.as_str())];
+    let same = json!({"memoryMegabytes": 128});
+    let first = send(world, Method::PATCH, &path(&name), &keyed, &same).await;
+    assert_eq!((first.status.as_u16(), first.header("idempotency-replayed")), (200, ""));
+
+    // Somebody else's change in between stays.
+    let other = json!({"memoryMegabytes": 256});
+    let changed = send(world, Method::PATCH, &path(&name), &[], &other).await;
+    assert_eq!(world.ended(&changed).await["status"], "SUCCEEDED");
+    let again = send(world, Method::PATCH, &path(&name), &keyed, &same).await;
+    assert_eq!((again.status.as_u16(), again.header("idempotency-replayed")), (200, "true"));
+    assert_eq!(again.json()["memoryMegabytes"], 256, "as it is now");
+    assert_eq!(again.header("etag"), changed.header("etag"));
+    let reused = send(world, Method::PATCH, &path(&name), &keyed, &other).await;
+    assert_eq!(reused.json()["code"], "IDEMPOTENCY_KEY_REUSED");
+}
+
 pub async fn a_request_that_is_repeated_starts_what_was_not_started(world: &World) {
     let name = world.name("repeated");
     world.proxy.inject(Rule::new("dynamodb:TransactWriteItems", &name, 1, Fault::Kill));

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         trials! { suite:
             contract::a_request_that_is_repeated_under_its_key_acts_once,
             contract::a_failed_request_is_replayed_as_it_failed,
+            contract::a_request_that_changed_nothing_changes_nothing_when_repeated,
             contract::a_request_that_is_repeated_starts_what_was_not_started,
             contract::simultaneous_requests_under_one_key_are_one_operation,
             contract::a_key_is_forgotten_when_it_has_expired,

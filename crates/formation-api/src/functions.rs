@@ -283,8 +283,10 @@ impl App {
     ) -> Result<Response, ApiError> {
         let mut changed = match changed {
             Changed::Planned(plan) => return Ok(Json(plan).into_response()),
-            Changed::Already(function, etag) => {
-                return Ok(described(StatusCode::OK, *function, &etag));
+            Changed::Already(already) => {
+                let mut response = described(StatusCode::OK, already.function, &already.etag);
+                mark_replayed(&mut response, already.replayed);
+                return Ok(response);
             }
             Changed::Accepted(accepted) => *accepted,
         };
@@ -350,7 +352,11 @@ fn name_operation(response: &mut Response, accepted: &Accepted) {
     let Operation { function_name, operation_id, .. } = &accepted.operation;
     let operation_location = HeaderName::from_static("operation-location");
     set(response, operation_location, &operation_path(function_name, *operation_id));
-    if accepted.replayed {
+    mark_replayed(response, accepted.replayed);
+}
+
+fn mark_replayed(response: &mut Response, replayed: bool) {
+    if replayed {
         set(response, HeaderName::from_static("idempotency-replayed"), "true");
     }
 }

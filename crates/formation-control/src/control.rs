@@ -62,6 +62,17 @@ pub struct Accepted {
     pub replayed: bool,
 }
 
+/// A function for which nothing is to be done.
+#[derive(Debug)]
+pub struct Already {
+    /// The function as it is now.
+    pub function: Function,
+    /// Its entity tag.
+    pub etag: String,
+    /// Whether that was so for the same request earlier, under the same key.
+    pub replayed: bool,
+}
+
 /// One page of functions as their users see them.
 #[derive(Debug)]
 pub struct FunctionPage {
@@ -85,10 +96,21 @@ pub struct Operations {
 pub enum Changed {
     /// The operation that changes it.
     Accepted(Box<Accepted>),
-    /// It is as asked already; with its entity tag.
-    Already(Box<Function>, String),
+    /// It is as asked already.
+    Already(Box<Already>),
     /// What would be done: the request was a dry run.
     Planned(Box<Plan>),
+}
+
+impl Changed {
+    /// Whether it was decided earlier, under the same key.
+    fn is_replayed(&self) -> bool {
+        match self {
+            Self::Accepted(accepted) => accepted.replayed,
+            Self::Already(already) => already.replayed,
+            Self::Planned(_) => false,
+        }
+    }
 }
 
 /// What a caller expects of a function, as HTTP's conditional requests have it.
@@ -125,7 +147,7 @@ impl Control {
         let name = request.function_name.clone();
         // The claim below decides. This look spares storing code for a name that is taken.
         let function = match self.look(&name, requester).await? {
-            Seen::Replayed(accepted) => return Ok(Changed::Accepted(accepted)),
+            Seen::Replayed(changed) => return Ok(changed),
             Seen::Function(function) => function,
         };
         if let Some(function) = function {
@@ -163,13 +185,13 @@ impl Control {
         let remembered = requester.key.as_ref().zip(memory.as_ref());
         let claim = self.records.claim_create(&function, &operation, remembered).await?;
         let claimed = self.claimed(claim, requester, &operation, etag).await;
-        if !claimed.as_ref().is_ok_and(|accepted| !accepted.replayed) {
+        if claimed.as_ref().map_or(true, Changed::is_replayed) {
             self.bundles.discard(&bundle).await;
         }
         match claimed {
             // Whoever was first may have finished.
             Err(Refusal::FunctionNotFound(name)) => Err(Refusal::FunctionExists(name)),
-            claimed => Ok(Changed::Accepted(Box::new(claimed?))),
+            claimed => claimed,
         }
     }
 
@@ -185,7 +207,7 @@ impl Control {
         requester: &Requester,
     ) -> Result<Changed, Refusal> {
         let function = match self.settled_function(name, expected, requester).await? {
-            Settled::Replayed(accepted) => return Ok(Changed::Accepted(accepted)),
+            Settled::Replayed(changed) => return Ok(changed),
             Settled::Function(function) => *function,
         };
         if function.revision == 0 {
@@ -203,8 +225,7 @@ impl Control {
         let bundle = self.bundles.store(name, operation_id, &request.code, Some(current)).await?;
         let spec = request.with_code(bundle.clone());
         if spec == function.spec && function.status == FunctionStatus::Available {
-            let etag = function.etag();
-            return Ok(Changed::Already(Box::new(self.to_function(function)), etag));
+            return self.already(function, requester).await;
         }
         let operation = OperationRecord {
             target: Some(spec),
@@ -213,11 +234,11 @@ impl Control {
             ..running(OperationKind::Update, operation_id, name.clone(), requester)
         };
         let etag = Some(etag(operation.revision, operation_id));
-        let accepted =
+        let claimed =
             self.claim(&function, FunctionStatus::Updating, &operation, requester, etag).await;
         // Only once it is decided: after an unclear answer the operation may well be running.
-        let lost = match &accepted {
-            Ok(accepted) => accepted.replayed,
+        let lost = match &claimed {
+            Ok(changed) => changed.is_replayed(),
             Err(error) => matches!(
                 error,
                 Refusal::OperationInProgress { .. }
@@ -228,7 +249,7 @@ impl Control {
         if lost && bundle != *current {
             self.bundles.discard(&bundle).await;
         }
-        Ok(Changed::Accepted(Box::new(accepted?)))
+        claimed
     }
 
     /// Accepts bringing AWS back to what is recorded. Where a create could not be undone, that is
@@ -243,7 +264,7 @@ impl Control {
         requester: &Requester,
     ) -> Result<Changed, Refusal> {
         let function = match self.settled_function(name, expected, requester).await? {
-            Settled::Replayed(accepted) => return Ok(Changed::Accepted(accepted)),
+            Settled::Replayed(changed) => return Ok(changed),
             Settled::Function(function) => *function,
         };
         self.repair_function(&function, requester, 0).await
@@ -270,8 +291,7 @@ impl Control {
             ..running(OperationKind::Repair, OperationId::generate(), name.clone(), requester)
         };
         let (status, etag) = (FunctionStatus::Updating, Some(function.etag()));
-        let accepted = self.claim(function, status, &operation, requester, etag).await?;
-        Ok(Changed::Accepted(Box::new(accepted)))
+        self.claim(function, status, &operation, requester, etag).await
     }
 
     /// Accepts the deletion of a function.
@@ -285,7 +305,7 @@ impl Control {
         requester: &Requester,
     ) -> Result<Changed, Refusal> {
         let function = match self.settled_function(name, expected, requester).await? {
-            Settled::Replayed(accepted) => return Ok(Changed::Accepted(accepted)),
+            Settled::Replayed(changed) => return Ok(changed),
             Settled::Function(function) => *function,
         };
         if function.spec.deletion_protection {
@@ -310,9 +330,7 @@ impl Control {
             failures,
             ..running(OperationKind::Delete, OperationId::generate(), name.clone(), requester)
         };
-        let accepted =
-            self.claim(function, FunctionStatus::Deleting, &operation, requester, None).await?;
-        Ok(Changed::Accepted(Box::new(accepted)))
+        self.claim(function, FunctionStatus::Deleting, &operation, requester, None).await
     }
 
     /// Accepts finishing what left the function FAILED, whoever asked for that: a delete is
@@ -478,7 +496,7 @@ impl Control {
         let key = requester.key.as_ref().filter(|_| !requester.dry_run);
         match (self.records.look(name, key).await?, key) {
             ((Some(remembered), _), Some(key)) => {
-                Ok(Seen::Replayed(Box::new(self.replay(&remembered, key).await?)))
+                Ok(Seen::Replayed(self.replay(&remembered, key).await?))
             }
             ((_, function), _) => Ok(Seen::Function(function.map(Box::new))),
         }
@@ -488,17 +506,41 @@ impl Control {
         &self,
         remembered: &IdempotencyRecord,
         key: &RequestKey,
-    ) -> Result<Accepted, Refusal> {
+    ) -> Result<Changed, Refusal> {
         if !remembered.is_of(key) {
             return Err(Refusal::KeyReused);
         }
         let IdempotencyRecord { function_name, operation_id, etag, .. } = remembered;
-        let record = self.operation_record(function_name, *operation_id).await?;
+        let Some(operation_id) = *operation_id else {
+            let (function, etag) = self.function(function_name).await?;
+            return Ok(Changed::Already(Box::new(Already { function, etag, replayed: true })));
+        };
+        let record = self.operation_record(function_name, operation_id).await?;
         // Whoever accepted it may have died before starting it.
         if record.status == OperationStatus::Running {
             self.start(&record).await;
         }
-        Ok(Accepted { replayed: true, ..self.accepted(&record, etag.clone()) })
+        let accepted = self.accepted(&record, etag.clone());
+        Ok(Changed::Accepted(Box::new(Accepted { replayed: true, ..accepted })))
+    }
+
+    /// Answers that nothing is to be done, and remembers that: repeated later, the request must not
+    /// take back what others have changed since.
+    async fn already(
+        &self,
+        function: FunctionRecord,
+        requester: &Requester,
+    ) -> Result<Changed, Refusal> {
+        if let Some(key) = &requester.key {
+            let name = function.spec.function_name.clone();
+            let memory = IdempotencyRecord::new(key, name, None, None);
+            if let Some(remembered) = self.records.remember(key, &memory).await? {
+                return self.replay(&remembered, key).await;
+            }
+        }
+        let etag = function.etag();
+        let function = self.to_function(function);
+        Ok(Changed::Already(Box::new(Already { function, etag, replayed: false })))
     }
 
     /// A function on which no operation runs, as the caller expects it, or what the request was
@@ -510,7 +552,7 @@ impl Control {
         requester: &Requester,
     ) -> Result<Settled, Refusal> {
         let function = match self.look(name, requester).await? {
-            Seen::Replayed(accepted) => return Ok(Settled::Replayed(accepted)),
+            Seen::Replayed(changed) => return Ok(Settled::Replayed(changed)),
             Seen::Function(function) => function,
         };
         let Some(function) = function else { return Err(Refusal::FunctionNotFound(name.clone())) };
@@ -531,7 +573,7 @@ impl Control {
         operation: &OperationRecord,
         requester: &Requester,
         etag: Option<String>,
-    ) -> Result<Accepted, Refusal> {
+    ) -> Result<Changed, Refusal> {
         let memory = memory(requester, operation, etag.as_ref());
         let remembered = requester.key.as_ref().zip(memory.as_ref());
         let claim = self.records.claim_change(function, status, operation, remembered).await?;
@@ -545,11 +587,11 @@ impl Control {
         requester: &Requester,
         operation: &OperationRecord,
         etag: Option<String>,
-    ) -> Result<Accepted, Refusal> {
+    ) -> Result<Changed, Refusal> {
         match (claim, &requester.key) {
             (Claim::Won, _) => {
                 self.start(operation).await;
-                Ok(self.accepted(operation, etag))
+                Ok(Changed::Accepted(Box::new(self.accepted(operation, etag))))
             }
             (Claim::KeyInUse(remembered), Some(key)) => self.replay(&remembered, key).await,
             (Claim::Lost(Some(first)), _) if first.is_busy() => Err(Refusal::OperationInProgress {
@@ -659,7 +701,7 @@ fn memory(
 ) -> Option<IdempotencyRecord> {
     let key = requester.key.as_ref()?;
     let name = operation.function_name.clone();
-    Some(IdempotencyRecord::new(key, name, operation.operation_id, etag.cloned()))
+    Some(IdempotencyRecord::new(key, name, Some(operation.operation_id), etag.cloned()))
 }
 
 fn summarised(spec: FunctionSpec) -> FunctionSpec<CodeSummary> {
@@ -697,12 +739,12 @@ fn log(operation: &OperationRecord, error: &Refusal, what: &str) {
 }
 
 enum Seen {
-    Replayed(Box<Accepted>),
+    Replayed(Changed),
     Function(Option<Box<FunctionRecord>>),
 }
 
 enum Settled {
-    Replayed(Box<Accepted>),
+    Replayed(Changed),
     Function(Box<FunctionRecord>),
 }
 

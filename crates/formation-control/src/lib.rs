@@ -13,7 +13,7 @@ pub mod records;
 pub mod refusal;
 
 pub use bundles::Bundles;
-pub use control::{Accepted, Changed, Control, Expected, Operations, Requester};
+pub use control::{Accepted, Already, Changed, Control, Expected, Operations, Requester};
 pub use executions::Executions;
 pub use records::{FunctionRecord, OperationRecord, Outcome, Records, RequestKey};
 pub use refusal::Refusal;

@@ -98,7 +98,8 @@ impl Intake {
         );
         match self.accept(&event).await {
             Ok((_, Changed::Accepted(_) | Changed::Planned(_))) => Ok(()),
-            Ok((kind, Changed::Already(function, _))) => {
+            Ok((kind, Changed::Already(already))) => {
+                let function = already.function;
                 let unchanged = Unchanged {
                     function_name: function.spec.function_name,
                     kind: kind.into(),

@@ -294,7 +294,7 @@ impl Reconciler {
             Ok(Changed::Accepted(accepted)) => {
                 announcement.operation_id = Some(accepted.operation.operation_id);
             }
-            Ok(Changed::Already(..) | Changed::Planned(_)) => {}
+            Ok(Changed::Already(_) | Changed::Planned(_)) => {}
             Err(Refusal::OperationInProgress { .. } | Refusal::FunctionNotFound(_)) => {
                 return Ok(());
             }

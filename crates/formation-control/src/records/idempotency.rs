@@ -1,5 +1,5 @@
 //! Idempotency keys: a request that is repeated under its key gets the operation that it was
-//! accepted as, and does not act again.
+//! accepted as, or hears again that nothing was to be done, and does not act again.
 
 use aws_sdk_dynamodb::types::{
     KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
@@ -50,10 +50,11 @@ fn digest(parts: &[&str]) -> String {
 #[serde(rename_all = "camelCase")]
 pub struct IdempotencyRecord {
     fingerprint: String,
-    /// The function that the operation changes.
+    /// The function that the request is about.
     pub function_name: FunctionName,
-    /// The operation that the request was accepted as.
-    pub operation_id: OperationId,
+    /// The operation that the request was accepted as; none if nothing was to be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation_id: Option<OperationId>,
     /// The entity tag that the answer carried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
@@ -64,7 +65,7 @@ impl IdempotencyRecord {
     pub fn new(
         request: &RequestKey,
         function_name: FunctionName,
-        operation_id: OperationId,
+        operation_id: Option<OperationId>,
         etag: Option<String>,
     ) -> Self {
         Self { fingerprint: request.fingerprint.clone(), function_name, operation_id, etag }
@@ -124,8 +125,22 @@ impl Records {
         Ok((remembered, function))
     }
 
+    /// Remembers the key of a request for which nothing is to be done. Answers what the key is in
+    /// use for, if it is.
+    ///
+    /// # Errors
+    /// What DynamoDB answered, or a record that cannot be read or written.
+    pub async fn remember(
+        &self,
+        request: &RequestKey,
+        record: &IdempotencyRecord,
+    ) -> Result<Option<IdempotencyRecord>, Refusal> {
+        let refused = self.transact(vec![self.remembering(request, record)?], None).await?;
+        refused.into_iter().flatten().flatten().next().map(found).transpose()
+    }
+
     /// Remembers the key, unless it is in use.
-    pub(super) fn remember(
+    pub(super) fn remembering(
         &self,
         request: &RequestKey,
         record: &IdempotencyRecord,
@@ -157,8 +172,7 @@ mod tests {
         // Not even by moving the border between the parts.
         assert_ne!(request.id, RequestKey::new("annk", "", &[]).id);
 
-        let record =
-            IdempotencyRecord::new(&request, "a".parse().unwrap(), OperationId::generate(), None);
+        let record = IdempotencyRecord::new(&request, "a".parse().unwrap(), None, None);
         assert!(record.is_of(&RequestKey::new("ann", "k", &["POST", "/v1/functions", "{}"])));
         assert!(!record.is_of(&RequestKey::new("ann", "k", &["POST", "/v1/functions{}"])));
     }

@@ -360,7 +360,7 @@ impl Records {
         let mut items =
             vec![function, TransactWriteItem::builder().put(built(put.build())?).build()];
         if let Some((key, record)) = remembered {
-            items.push(self.remember(key, record)?);
+            items.push(self.remembering(key, record)?);
         }
         let token = operation.operation_id.to_string();
         let Some(refused) = self.transact(items, Some(&token)).await? else {
@@ -371,7 +371,7 @@ impl Records {
         // The key first: whose request this is decides before what it asks for.
         if let Some(item) = refused.nth(1).flatten() {
             let found = idempotency::found(item)?;
-            if found.operation_id == operation.operation_id {
+            if found.operation_id == Some(operation.operation_id) {
                 return Ok(Claim::Won);
             }
             return Ok(Claim::KeyInUse(found));
@@ -789,8 +789,9 @@ pub(crate) mod tests {
         let ours = function(operation.operation_id);
         let request = RequestKey::new("ann", "key", &["POST"]);
         let name = &operation.function_name;
-        let memory =
-            |id| IdempotencyRecord::new(&request, name.clone(), id, Some("\"1-x\"".to_owned()));
+        let memory = |id| {
+            IdempotencyRecord::new(&request, name.clone(), Some(id), Some("\"1-x\"".to_owned()))
+        };
         // Both conditions fail: another request under the key was first, and has made the function.
         let refused = |found: IdempotencyRecord, function: FunctionRecord| {
             mock!(Client::transact_write_items).then_error(move || {
@@ -818,7 +819,7 @@ pub(crate) mod tests {
         let remembered = Some((&request, &own));
         let claim = records(&[&rule]).claim_create(&ours, &operation, remembered).await.unwrap();
         let Claim::KeyInUse(found) = claim else { panic!("{claim:?}") };
-        assert!(found.operation_id == first && found.is_of(&request));
+        assert!(found.operation_id == Some(first) && found.is_of(&request));
 
         // Our own claim, whose answer was lost.
         let rule = refused(own.clone(), ours.clone());
