@@ -240,7 +240,8 @@ fn operation(route: &Route) -> Value {
     let changes = route.parameters.contains(&"wait");
     let mut responses = Map::new();
     for (status, name) in route.answers {
-        let mut response = json!({"description": describe(*status), "headers": headers(*status)});
+        let mut response =
+            json!({"description": describe(*status), "headers": headers(*status, changes)});
         if !name.is_empty() {
             let content = json!({"schema": reference("schemas", name)});
             response["content"] = json!({"application/json": content});
@@ -299,19 +300,30 @@ fn describe(status: u16) -> &'static str {
     }
 }
 
-fn headers(status: u16) -> Value {
+/// `changes` is whether the route asks for a change, which is an operation and may have a key.
+fn headers(status: u16, changes: bool) -> Value {
     let header = |told: &str| json!({"description": told, "schema": {"type": "string"}});
-    match status {
+    let mut headers = match status {
         202 => json!({
             "Location": header("Path of the function."),
-            "Operation-Location": header("Path of the operation."),
             "ETag": header("The entity tag that the function has if the operation succeeds; none after a delete."),
             "Retry-After": header("Seconds after which the operation is worth a look."),
-            "Idempotency-Replayed": header("`true` if the request was accepted earlier, under the same key."),
         }),
-        200 | 201 => json!({"ETag": header("Entity tag of the function, where it is one.")}),
+        201 => json!({
+            "Location": header("Path of the function."),
+            "ETag": header("Entity tag of the function."),
+        }),
+        200 => json!({"ETag": header("Entity tag of the function, where it is one.")}),
         _ => json!({}),
+    };
+    if changes || status == 202 {
+        headers["Operation-Location"] = header("Path of the operation, if there is one.");
     }
+    if changes {
+        let told = "`true` if the request was answered earlier, under the same key.";
+        headers["Idempotency-Replayed"] = header(told);
+    }
+    headers
 }
 
 fn schemas() -> Map<String, Value> {
