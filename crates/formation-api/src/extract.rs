@@ -71,16 +71,12 @@ mod tests {
     use http::Request;
 
     use super::*;
+    use crate::functions::ListParameters;
 
     #[tokio::test]
     async fn a_parameter_without_such_a_value_is_named() {
-        #[derive(Debug, Deserialize)]
-        struct Limited {
-            #[expect(dead_code, reason = "it is never read")]
-            limit: i32,
-        }
         let (mut parts, ()) = Request::get("/?limit=many").body(()).unwrap().into_parts();
-        let read = Parameters::<Limited>::from_request_parts(&mut parts, &()).await;
+        let read = Parameters::<ListParameters>::from_request_parts(&mut parts, &()).await;
         let Err(ApiError::InvalidParameter(detail)) = read else { panic!("it was read") };
         assert!(detail.starts_with("limit: "), "{detail}");
     }

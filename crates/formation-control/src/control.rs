@@ -151,7 +151,7 @@ impl Control {
             Seen::Function(function) => function,
         };
         if let Some(function) = function {
-            return Err(taken(*function));
+            return Err(taken(function));
         }
         if requester.dry_run {
             let code = self.bundles.preview(&request.code, None).await?;
@@ -207,8 +207,8 @@ impl Control {
         requester: &Requester,
     ) -> Result<Changed, Refusal> {
         let function = match self.settled_function(name, expected, requester).await? {
-            Settled::Replayed(changed) => return Ok(changed),
-            Settled::Function(function) => *function,
+            Seen::Replayed(changed) => return Ok(changed),
+            Seen::Function(function) => function,
         };
         if function.revision == 0 {
             return Err(Refusal::NeverAvailable(name.clone()));
@@ -264,8 +264,8 @@ impl Control {
         requester: &Requester,
     ) -> Result<Changed, Refusal> {
         let function = match self.settled_function(name, expected, requester).await? {
-            Settled::Replayed(changed) => return Ok(changed),
-            Settled::Function(function) => *function,
+            Seen::Replayed(changed) => return Ok(changed),
+            Seen::Function(function) => function,
         };
         self.repair_function(&function, requester, 0).await
     }
@@ -305,8 +305,8 @@ impl Control {
         requester: &Requester,
     ) -> Result<Changed, Refusal> {
         let function = match self.settled_function(name, expected, requester).await? {
-            Settled::Replayed(changed) => return Ok(changed),
-            Settled::Function(function) => *function,
+            Seen::Replayed(changed) => return Ok(changed),
+            Seen::Function(function) => function,
         };
         if function.spec.deletion_protection {
             return Err(Refusal::DeletionProtected(name.clone()));
@@ -490,15 +490,19 @@ impl Control {
         Ok(Operations { operations: operations.collect(), next_token: page.next_token })
     }
 
-    /// What is there of the function that a request is about, or what the request was accepted as
+    /// What is there of the function that a request is about, or what was decided of the request
     /// before.
-    async fn look(&self, name: &FunctionName, requester: &Requester) -> Result<Seen, Refusal> {
+    async fn look(
+        &self,
+        name: &FunctionName,
+        requester: &Requester,
+    ) -> Result<Seen<Option<FunctionRecord>>, Refusal> {
         let key = requester.key.as_ref().filter(|_| !requester.dry_run);
         match (self.records.look(name, key).await?, key) {
             ((Some(remembered), _), Some(key)) => {
                 Ok(Seen::Replayed(self.replay(&remembered, key).await?))
             }
-            ((_, function), _) => Ok(Seen::Function(function.map(Box::new))),
+            ((_, function), _) => Ok(Seen::Function(function)),
         }
     }
 
@@ -543,16 +547,16 @@ impl Control {
         Ok(Changed::Already(Box::new(Already { function, etag, replayed: false })))
     }
 
-    /// A function on which no operation runs, as the caller expects it, or what the request was
-    /// accepted as before.
+    /// A function on which no operation runs, as the caller expects it, or what was decided of the
+    /// request before.
     async fn settled_function(
         &self,
         name: &FunctionName,
         expected: Option<&Expected>,
         requester: &Requester,
-    ) -> Result<Settled, Refusal> {
+    ) -> Result<Seen<FunctionRecord>, Refusal> {
         let function = match self.look(name, requester).await? {
-            Seen::Replayed(changed) => return Ok(Settled::Replayed(changed)),
+            Seen::Replayed(changed) => return Ok(Seen::Replayed(changed)),
             Seen::Function(function) => function,
         };
         let Some(function) = function else { return Err(Refusal::FunctionNotFound(name.clone())) };
@@ -562,7 +566,7 @@ impl Control {
         if let Some(expected) = expected {
             expected.check(&function)?;
         }
-        Ok(Settled::Function(function))
+        Ok(Seen::Function(function))
     }
 
     /// Claims a function as it was seen, and starts the operation that has claimed it.
@@ -738,14 +742,12 @@ fn log(operation: &OperationRecord, error: &Refusal, what: &str) {
     );
 }
 
-enum Seen {
+/// What is found of a request before it is decided.
+enum Seen<Found> {
+    /// It was decided earlier, under the same key.
     Replayed(Changed),
-    Function(Option<Box<FunctionRecord>>),
-}
-
-enum Settled {
-    Replayed(Changed),
-    Function(Box<FunctionRecord>),
+    /// The function that it is about.
+    Function(Found),
 }
 
 /// The name of a function that is there cannot be claimed.
