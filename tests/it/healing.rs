@@ -79,8 +79,7 @@ pub async fn an_api_lambda_that_dies_between_claim_and_start_heals(world: &World
 
 pub async fn recoveries_in_a_row_pause_longer(world: &World) {
     let name = world.name("stubborn");
-    let hold = Fault::Refuse(400, "ThrottlingException", "Rate exceeded");
-    world.proxy.inject(Rule::new("logs:CreateLogGroup", &name, usize::MAX, hold));
+    world.proxy.inject(Rule::new("logs:CreateLogGroup", &name, usize::MAX, Fault::Throttle));
     let accepted = world.ask_for(&name, json!({})).await.json();
     let stop = async |attempt: u32| {
         let arn = accepted["executionArn"].as_str().unwrap();

@@ -21,19 +21,10 @@ mod update;
 
 use std::process::ExitCode;
 
-use formation_tests::{WAIT_SCALE, run};
+use formation_tests::{WAIT_SCALE, run, trials};
 
 /// Tests mostly wait for local AWS, so more of them run at once than there are cores.
 const AT_ONCE: usize = 8;
-
-/// Trials named as their functions.
-macro_rules! trials {
-    ($suite:ident: $($module:ident::$test:ident,)*) => {
-        vec![$(
-            $suite.trial(concat!(stringify!($module), "::", stringify!($test)), $module::$test),
-        )*]
-    };
-}
 
 fn main() -> ExitCode {
     run(WAIT_SCALE, AT_ONCE, |suite| {

@@ -58,13 +58,12 @@ async fn step_input(world: &World, operation: &Value, state: &str) -> Value {
 pub async fn a_step_that_runs_twice_writes_once_and_answers_the_same(world: &World) {
     let name = world.name("twice");
     // Held in its last step, so that the operation still runs.
-    let hold = Fault::Refuse(400, "ThrottlingException", "Rate exceeded");
     world.proxy.inject(Rule {
         call: "dynamodb:TransactWriteItems".to_owned(),
         function: name.clone(),
         skip: 1,
         times: usize::MAX,
-        fault: hold,
+        fault: Fault::Throttle,
     });
     let accepted = world.ask_for(&name, json!({})).await;
     assert_eq!(accepted.status, 202);

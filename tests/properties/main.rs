@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::process::{Command, ExitCode, Stdio};
 
 use formation_local::{LocalError, Project};
-use formation_tests::{WAIT_SCALE, World, run};
+use formation_tests::{WAIT_SCALE, World, run, trials};
 use http::{Method, Uri};
 
 /// Requests for each operation, in each way of making them up.
@@ -86,7 +86,5 @@ async fn the_api_keeps_to_its_description(world: &World) {
 }
 
 fn main() -> ExitCode {
-    run(WAIT_SCALE, 1, |suite| {
-        vec![suite.trial("the_api_keeps_to_its_description", the_api_keeps_to_its_description)]
-    })
+    run(WAIT_SCALE, 1, |suite| trials! { suite: the_api_keeps_to_its_description, })
 }

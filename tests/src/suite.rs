@@ -31,6 +31,14 @@ impl Suite {
     }
 }
 
+/// The trials of a suite, named as their functions are called here: `trials! { suite: one, two::three, }`.
+#[macro_export]
+macro_rules! trials {
+    ($suite:ident: $($test:path,)*) => {
+        vec![$($suite.trial(stringify!($test), $test),)*]
+    };
+}
+
 /// Starts a world, runs the trials that `list` makes for it, so many at once, and ends the world.
 /// Waits of the state machine take `wait_scale` times as long as on AWS.
 ///

@@ -394,6 +394,7 @@ impl World {
     ///
     /// # Panics
     /// With every such call and its status, if that is not so.
+    #[track_caller]
     pub fn assert_changed_once(&self, name: &str, before: usize, expected: &[&str]) {
         let mut calls = self.proxy.calls(name).split_off(before);
         calls.retain(Call::changes_a_part);

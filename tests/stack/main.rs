@@ -9,18 +9,18 @@ use std::process::{Command, ExitCode, Output};
 
 use formation_local::Project;
 use formation_tests::world::CODE_BUCKET;
-use formation_tests::{Fault, Rule, WAIT_SCALE, World, run};
+use formation_tests::{Fault, Rule, WAIT_SCALE, World, run, trials};
 use serde_json::json;
 
 async fn an_operation_runs_well_through_an_upgrade_of_its_steps(world: &World) {
     let name = world.name("upgraded");
     // Held before its last step, until the new release of that step is there.
-    let hold = Fault::Refuse(400, "ThrottlingException", "Rate exceeded");
-    world.proxy.inject(Rule::new("logs:PutRetentionPolicy", &name, usize::MAX, hold));
+    world.proxy.inject(Rule::new("logs:PutRetentionPolicy", &name, usize::MAX, Fault::Throttle));
     let accepted = world.ask_for(&name, json!({})).await;
-    for step in ["EnsureFunction", "RecordSuccess"] {
-        let lambda = world.lambda_name(&format!("{step}Function")).await;
-        let binary = if step == "EnsureFunction" { "ensure-function" } else { "record-success" };
+    for (resource, binary) in
+        [("EnsureFunctionFunction", "ensure-function"), ("RecordSuccessFunction", "record-success")]
+    {
+        let lambda = world.lambda_name(resource).await;
         let key = format!("{binary}-{name}.zip");
         let put = world.s3.put_object().bucket(CODE_BUCKET).key(&key);
         put.body(changed_release(binary).into()).send().await.unwrap();
@@ -28,7 +28,7 @@ async fn an_operation_runs_well_through_an_upgrade_of_its_steps(world: &World) {
         let update = world.lambda.update_function_code().function_name(&lambda);
         let updated = update.s3_bucket(CODE_BUCKET).s3_key(&key).send().await.unwrap();
         let before = before.configuration.unwrap().code_sha256.unwrap();
-        assert_ne!(updated.code_sha256.unwrap(), before, "{step} was not changed");
+        assert_ne!(updated.code_sha256.unwrap(), before, "{binary} was not changed");
     }
     world.proxy.release(&name);
     let operation = world.ended(&accepted).await;
@@ -39,8 +39,8 @@ async fn an_operation_runs_well_through_an_upgrade_of_its_steps(world: &World) {
 
 /// A step Lambda's archive with one file more.
 fn changed_release(binary: &str) -> Vec<u8> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let program = std::fs::read(folder.join(format!("../target/lambda/{binary}/bootstrap")));
+    let project = Project::find().expect("the project is found");
+    let program = std::fs::read(project.path(format!("target/lambda/{binary}/bootstrap")));
     let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Stored)
@@ -103,15 +103,9 @@ async fn a_stack_ends_only_without_functions_and_leaves_what_they_may_need(world
 
 fn main() -> ExitCode {
     run(WAIT_SCALE, 1, |suite| {
-        vec![
-            suite.trial(
-                "an_operation_runs_well_through_an_upgrade_of_its_steps",
-                an_operation_runs_well_through_an_upgrade_of_its_steps,
-            ),
-            suite.trial(
-                "a_stack_ends_only_without_functions_and_leaves_what_they_may_need",
-                a_stack_ends_only_without_functions_and_leaves_what_they_may_need,
-            ),
-        ]
+        trials! { suite:
+            an_operation_runs_well_through_an_upgrade_of_its_steps,
+            a_stack_ends_only_without_functions_and_leaves_what_they_may_need,
+        }
     })
 }

@@ -11,7 +11,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use formation_tests::{Bucket, World, run};
+use formation_tests::{Bucket, World, run, trials};
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use http::Method;
@@ -185,13 +185,10 @@ async fn a_hundred_operations_at_once_with_slow_roles(world: &World) {
 fn main() -> ExitCode {
     // They share the account, so one after the other.
     run(SLOWER, 1, |suite| {
-        vec![
-            suite.trial("a_slow_role_costs_few_refused_calls", a_slow_role_costs_few_refused_calls),
-            suite.trial("a_hundred_operations_at_once", a_hundred_operations_at_once),
-            suite.trial(
-                "a_hundred_operations_at_once_with_slow_roles",
-                a_hundred_operations_at_once_with_slow_roles,
-            ),
-        ]
+        trials! { suite:
+            a_slow_role_costs_few_refused_calls,
+            a_hundred_operations_at_once,
+            a_hundred_operations_at_once_with_slow_roles,
+        }
     })
 }
