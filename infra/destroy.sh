@@ -23,6 +23,7 @@ if [ -n "$table" ]; then
   done
 fi
 # CloudFormation would fail at these, after it has deleted the API.
+# shellcheck disable=SC2013  # ARNs are words.
 for policy in $(awk '$1 == "AWS::IAM::ManagedPolicy" && $2 != "FunctionBoundary" { print $3 }' <<< "$resources"); do
   attached=$(aws iam list-entities-for-policy --region "$REGION" --policy-arn "$policy" --output text \
     --query '[PolicyUsers[].UserName, PolicyGroups[].GroupName, PolicyRoles[].RoleName][]')

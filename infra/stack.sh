@@ -9,7 +9,7 @@ deployment_bucket() {
 
 # Whether the bucket $2 is there and is the account's, $1. Prints why not.
 owns_bucket() {
-  aws s3api head-bucket --region "$REGION" --bucket "$2" --expected-bucket-owner "$1" 2>&1 > /dev/null
+  { aws s3api head-bucket --region "$REGION" --bucket "$2" --expected-bucket-owner "$1" > /dev/null; } 2>&1
 }
 
 # The stack's resources that are in AWS, a line each: type, logical id, physical id. Unlike outputs,

@@ -15,7 +15,7 @@ use crate::{REGION, STACK_NAME};
 /// The account of the root user of local AWS, whose access key is `test`.
 const ACCOUNT_ID: &str = "000000000000";
 const ROOT_KEY: &str = "test";
-/// Where CloudFormation finds code and definitions.
+/// Where CloudFormation finds code, definitions, and the template, which is too large for a request.
 const DEPLOYMENT_BUCKET: &str = "formation-deployment";
 
 /// The packaged template, as AWS would get it.
@@ -65,6 +65,8 @@ pub async fn deploy(
         "deploy",
         "--template-file",
         &adapted.display().to_string(),
+        "--s3-bucket",
+        DEPLOYMENT_BUCKET,
         "--stack-name",
         STACK_NAME,
         "--capabilities",
