@@ -50,7 +50,8 @@ case $status in
     left=$(resources)
     aws cloudformation delete-stack --region "$REGION" --stack-name "$STACK"
     aws cloudformation wait stack-delete-complete --region "$REGION" --stack-name "$STACK"
-    awk '$2 == "Table" { print "its table " $3 " stays, empty and protected from deletion, for you to delete" }' <<< "$left"
+    echo "What stays of it, for you to delete:"
+    kept "$left"
     ;;
 esac
 

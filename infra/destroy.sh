@@ -50,13 +50,8 @@ fi
 aws cloudformation delete-stack --region "$REGION" --stack-name "$STACK"
 aws cloudformation wait stack-delete-complete --region "$REGION" --stack-name "$STACK"
 echo "The stack $STACK is gone. What stays, for you to keep or delete:"
-stays() {
-  [ -z "$1" ] || echo "  the $2 $1, $3"
-}
-stays "$table" table "with the history of operations"
-stays "$(physical ArtifactBucket)" bucket "with the code of functions that were"
-stays "$(physical FunctionBoundary)" policy "which bounded their roles"
+kept "$resources"
 packages=$(deployment_bucket "$account")
 if owns_bucket "$account" "$packages" > /dev/null; then
-  stays "$packages" bucket "with the packages of deploys"
+  echo "  the bucket $packages, with the packages of deploys"
 fi

@@ -18,3 +18,12 @@ resources() {
   aws cloudformation list-stack-resources --region "$REGION" --stack-name "$STACK" --output text \
     --query "StackResourceSummaries[?ResourceStatus!='DELETE_COMPLETE' && PhysicalResourceId].[ResourceType, LogicalResourceId, PhysicalResourceId]"
 }
+
+# What outlives the stack of the resources $1: a line each, for people.
+kept() {
+  awk '
+    $2 == "Table" { print "  the table " $3 ", with the history of operations" }
+    $2 == "ArtifactBucket" { print "  the bucket " $3 ", with the code of functions that were" }
+    $2 == "FunctionBoundary" { print "  the policy " $3 ", which bounded their roles" }
+  ' <<< "$1"
+}

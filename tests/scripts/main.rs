@@ -199,7 +199,7 @@ fn a_first_deploy_that_failed_can_be_repeated() {
             "cloudformation wait stack-delete-complete",
             "cloudformation deploy",
         ]);
-        assert!(run.printed.contains("formation-Table-1 stays"), "{status}: {}", run.printed);
+        assert!(run.printed.contains("the table formation-Table-1"), "{status}: {}", run.printed);
     }
 }
 
