@@ -3,6 +3,7 @@
 use formation_model::bundle::CodeSummary;
 use formation_model::function::{Function, Resources};
 use formation_model::operation::{CANCELLED, OperationError};
+use formation_model::step::goes_forward;
 use formation_model::{
     Defaults, Drift, FieldProblem, FunctionName, FunctionRequest, FunctionSpec, FunctionStatus,
     Lane, Operation, OperationId, OperationKind, OperationStatus, Plan, Rollback, StackIdentity,
@@ -726,11 +727,6 @@ fn planned(
         plan.kind = None;
     }
     Changed::Planned(Box::new(plan))
-}
-
-/// The states of the way forward; those of the way back cannot be left for it.
-fn goes_forward(state: &str) -> bool {
-    state == "Choose lane" || state.starts_with("Ensure ")
 }
 
 fn log(operation: &OperationRecord, error: &Refusal, what: &str) {

@@ -17,7 +17,7 @@ pub(crate) const MEMORY: Limits = Limits { least: 128, most: 10_240, default: 12
 pub(crate) const TIMEOUT: Limits = Limits { least: 1, most: 900, default: 3, unit: "seconds" };
 /// What PutRetentionPolicy takes.
 /// Source: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>.
-pub(crate) const RETENTION_DAYS: [u32; 22] = [
+pub const RETENTION_DAYS: [u32; 22] = [
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
     3288, 3653,
 ];
