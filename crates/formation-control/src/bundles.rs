@@ -255,7 +255,7 @@ impl Bundles {
             let archive = self.read_source(object, &head).await?;
             let at = "/code/s3Key";
             let contents = archive::judge(&archive)
-                .map_err(|error| invalid(at, FieldProblemCode::InvalidFormat, error.to_string()))?;
+                .map_err(|error| invalid(at, error.code(), error.to_string()))?;
             let warnings = contents.warnings(&request.runtime, &request.handler, at);
             return Ok(Source::Read(archive, warnings));
         }

@@ -13,6 +13,8 @@ use flate2::{Crc, Decompress, FlushDecompress, Status};
 use zip::ZipArchive;
 use zip::read::ZipFileEntry;
 
+use crate::problem::FieldProblemCode;
+
 /// Lambda's limit on unzipped code, in bytes.
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
 pub const MAX_UNZIPPED_BYTES: u64 = 262_144_000;
@@ -66,6 +68,18 @@ pub enum ArchiveError {
         /// What is wrong with it.
         flaw: Flaw,
     },
+}
+
+impl ArchiveError {
+    /// What it is, for programs.
+    pub const fn code(&self) -> FieldProblemCode {
+        match self {
+            Self::TooLargeUnzipped | Self::TooManyEntries(_) => FieldProblemCode::OutOfRange,
+            Self::NotAZip(_) | Self::Empty | Self::DuplicateName | Self::Entry { .. } => {
+                FieldProblemCode::InvalidFormat
+            }
+        }
+    }
 }
 
 /// What is wrong with an entry of an archive.
@@ -139,42 +153,35 @@ pub fn judge(archive: &[u8]) -> Result<Contents, ArchiveError> {
     let mut contents = Contents::default();
     let mut entries = Vec::with_capacity(directory.len());
     for index in 0..directory.len() {
-        let entry = directory.by_index_data(index).map_err(ArchiveError::NotAZip)?;
-        let name = entry.name().map_err(ArchiveError::NotAZip)?.into_owned();
-        match Entry::read(archive, &entry, &name) {
-            Ok(data) => entries.push((data, index)),
-            Err(flaw) => return Err(refused(&name, flaw)),
-        }
-        let file = name.trim_start_matches("./");
+        let listed = directory.by_index_data(index).map_err(ArchiveError::NotAZip)?;
+        let entry = Entry::read(archive, &listed)?;
+        let file = entry.name.trim_start_matches("./");
         if !file.ends_with('/') {
             if file == "bootstrap" {
-                let mode = entry.external_attributes() >> 16;
+                let mode = listed.external_attributes() >> 16;
                 contents.bootstrap_is_executable = mode & 0o111 != 0;
             }
-            contents.files.insert(file.to_owned());
+            if !contents.files.insert(file.to_owned()) {
+                return Err(ArchiveError::DuplicateName);
+            }
         }
+        entries.push(entry);
     }
     if contents.files.is_empty() {
         return Err(ArchiveError::Empty);
     }
-    let refused = |index: usize, flaw| {
-        let entry = directory.by_index_data(index).map_err(ArchiveError::NotAZip)?;
-        Err(refused(&entry.name().map_err(ArchiveError::NotAZip)?, flaw))
-    };
-    entries.sort_unstable_by_key(|(entry, _)| entry.start);
+    entries.sort_unstable_by_key(|entry| entry.start);
     let directory_start = usize::try_from(directory.central_directory_start()).unwrap_or_default();
-    let next_starts = entries.iter().skip(1).map(|(entry, _)| entry.start);
-    for ((entry, index), next) in entries.iter().zip(next_starts.chain([directory_start])) {
+    let next_starts = entries.iter().skip(1).map(|entry| entry.start);
+    for (entry, next) in entries.iter().zip(next_starts.chain([directory_start])) {
         if entry.end > next {
-            return refused(*index, Flaw::Overlapping);
+            return Err(refused(&entry.name, Flaw::Overlapping));
         }
     }
     let mut unzipper = Unzipper::new();
-    for (entry, index) in entries {
-        match unzipper.unzip(&entry) {
-            Ok(true) => {}
-            Ok(false) => return refused(index, Flaw::Damaged),
-            Err(error) => return Err(error),
+    for entry in &entries {
+        if !unzipper.unzip(entry)? {
+            return Err(refused(&entry.name, Flaw::Damaged));
         }
     }
     Ok(contents)
@@ -194,6 +201,7 @@ pub(crate) fn shown(name: &str) -> String {
 
 /// An entry whose header and directory agree.
 struct Entry<'a> {
+    name: String,
     /// Where its header begins.
     start: usize,
     /// Where its data ends.
@@ -208,19 +216,20 @@ struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     /// Holds what the directory says of an entry against the entry's own header.
-    fn read(archive: &'a [u8], entry: &ZipFileEntry<'_>, name: &str) -> Result<Self, Flaw> {
-        if !is_inside(name) {
+    fn read(archive: &'a [u8], listed: &ZipFileEntry<'_>) -> Result<Self, ArchiveError> {
+        let name = listed.name().map_err(ArchiveError::NotAZip)?;
+        Self::found(archive, listed, &name).map_err(|flaw| refused(&name, flaw))
+    }
+
+    fn found(archive: &'a [u8], listed: &ZipFileEntry<'_>, name: &str) -> Result<Self, Flaw> {
+        let header = |layout: &Layout, at: u64| layout.read(archive, usize::try_from(at).ok()?);
+        let central = header(&CENTRAL_HEADER, listed.central_header_start());
+        let local = header(&LOCAL_HEADER, listed.header_start());
+        let (Some(central), Some(local)) = (central, local) else { return Err(Flaw::Contradicted) };
+        // An extra field may hold another name than the header.
+        if !is_inside(name) || !is_inside(&String::from_utf8_lossy(central.name)) {
             return Err(Flaw::BadName);
         }
-        let header = |layout: &Layout, start: u64| {
-            let start = usize::try_from(start).ok()?;
-            layout.read(archive, start).map(|header| (start, header))
-        };
-        let central = header(&CENTRAL_HEADER, entry.central_header_start());
-        let local = header(&LOCAL_HEADER, entry.header_start());
-        let (Some((_, central)), Some((start, local))) = (central, local) else {
-            return Err(Flaw::Contradicted);
-        };
         if (central.flags | local.flags) & ENCRYPTED != 0 {
             return Err(Flaw::Encrypted);
         }
@@ -230,17 +239,18 @@ impl<'a> Entry<'a> {
         if ![STORED, DEFLATED].contains(&local.method) {
             return Err(Flaw::Method(Method(local.method)));
         }
-        let length = usize::try_from(entry.compressed_size()).ok();
+        let length = usize::try_from(listed.compressed_size()).ok();
         let end = length.and_then(|length| local.end.checked_add(length));
         let data = end.and_then(|end| Some((end, archive.get(local.end..end)?)));
         let Some((end, data)) = data else { return Err(Flaw::Overlapping) };
         Ok(Self {
-            start,
+            name: name.to_owned(),
+            start: local.start,
             end,
             data,
             is_deflated: local.method == DEFLATED,
-            size: entry.size(),
-            crc32: entry.crc32(),
+            size: listed.size(),
+            crc32: listed.crc32(),
         })
     }
 }
@@ -279,6 +289,7 @@ impl Layout {
             compressed_size: u32_at(self.flags + 12)?,
             size: u32_at(self.flags + 16)?,
             name: header.get(self.name..self.name + name_length)?,
+            start,
             end: start + self.name + name_length + extra_length,
         })
     }
@@ -292,6 +303,7 @@ struct Header<'a> {
     compressed_size: u32,
     size: u32,
     name: &'a [u8],
+    start: usize,
     /// Where the header ends; a local one's data begins there.
     end: usize,
 }
@@ -664,6 +676,8 @@ pub(crate) mod tests {
     #[test]
     fn two_entries_of_one_name_are_refused() {
         let twice = zip(&[Written::stored("a", b"x"), Written::stored("a", b"y")]);
+        assert!(matches!(judge(&twice), Err(ArchiveError::DuplicateName)));
+        let twice = zip(&[Written::stored("a", b"x"), Written::stored("./a", b"y")]);
         assert!(matches!(judge(&twice), Err(ArchiveError::DuplicateName)));
     }
 

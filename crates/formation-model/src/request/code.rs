@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use super::{Defaults, Fields};
-use crate::archive::{self, ArchiveError};
+use crate::archive;
 use crate::bundle::{self, MAX_ZIP_BYTES};
 use crate::function::FunctionSpec;
 use crate::problem::{FieldProblem, FieldProblemCode as Code};
@@ -234,10 +234,7 @@ fn zip_file(fields: &mut Fields<'_>, start: Start<'_>, defaults: &Defaults) -> O
     }
     let contents = match archive::judge(&bytes) {
         Ok(contents) => contents,
-        Err(error @ ArchiveError::TooLargeUnzipped) => {
-            return fields.refuse(at, Code::OutOfRange, error.to_string());
-        }
-        Err(error) => return fields.refuse(at, Code::InvalidFormat, error.to_string()),
+        Err(error) => return fields.refuse(at, error.code(), error.to_string()),
     };
     let warnings = match start {
         Start { runtime: Some(runtime), handler: Some(handler) } => {

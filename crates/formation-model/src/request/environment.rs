@@ -72,9 +72,9 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Option<Environment> {
 
 /// Notes a problem if Lambda would take the configuration when the function is created, and refuse
 /// it in every later change.
-pub(super) fn refuse_if_too_large_with_the_rest<Code_>(
+pub(super) fn refuse_if_too_large_with_the_rest<Source>(
     fields: &mut Fields<'_>,
-    request: &FunctionSpec<Code_>,
+    request: &FunctionSpec<Source>,
 ) {
     let bytes = configuration(request).to_string().len();
     if bytes > CONFIGURATION_BYTES {
@@ -87,7 +87,7 @@ pub(super) fn refuse_if_too_large_with_the_rest<Code_>(
 }
 
 /// The request that would set the whole configuration, with a role whose ARN is as long as can be.
-fn configuration<Code_>(request: &FunctionSpec<Code_>) -> Value {
+fn configuration<Source>(request: &FunctionSpec<Source>) -> Value {
     json!({
         "Role": "x".repeat(ROLE_ARN_BYTES),
         "Handler": request.handler,
