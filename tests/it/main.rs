@@ -8,6 +8,7 @@ mod drift;
 mod events;
 mod fencing;
 mod healing;
+mod input;
 mod lifecycle;
 mod moments;
 mod ownership;
@@ -65,6 +66,10 @@ fn main() -> ExitCode {
             healing::an_outcome_that_its_execution_did_not_announce_is_announced,
             healing::a_rollback_that_stayed_incomplete_is_finished,
             healing::a_delete_that_could_not_be_finished_is_finished,
+            input::what_an_archive_lacks_is_told_beside_the_plan_and_the_operation,
+            input::an_archive_that_lambda_could_not_unzip_is_refused_and_nothing_is_made,
+            input::inline_source_keeps_a_handler_and_a_runtime_that_can_run_it,
+            input::a_tag_whose_key_changes_in_case_only_is_changed_on_every_part,
             lifecycle::the_original_examples_function_answers_and_everything_is_as_designed,
             lifecycle::every_field_reaches_aws,
             lifecycle::code_from_s3_is_taken_over_when_it_is_accepted,

@@ -406,7 +406,7 @@ mod tests {
 
     #[test]
     fn the_example_is_a_valid_function() {
-        let defaults = Defaults { architecture: Architecture::Arm64 };
+        let defaults = Defaults { architecture: Architecture::Arm64, code_buckets: false };
         assert!(request::read(&schema::example(), &defaults, None).is_ok());
     }
 

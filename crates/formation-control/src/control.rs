@@ -7,6 +7,7 @@ use formation_model::step::goes_forward;
 use formation_model::{
     Defaults, Drift, FieldProblem, FunctionName, FunctionRequest, FunctionSpec, FunctionStatus,
     Lane, Operation, OperationId, OperationKind, OperationStatus, Plan, Rollback, StackIdentity,
+    Warning,
 };
 use jiff::Timestamp;
 
@@ -155,17 +156,18 @@ impl Control {
             return Err(taken(function));
         }
         if requester.dry_run {
-            let code = self.bundles.preview(&request.code, None).await?;
+            let (code, warnings) = self.bundles.preview(&request, None).await?;
             let target = request.with_code(code);
-            return Ok(planned(OperationKind::Create, &name, None, Some(&target)));
+            return Ok(planned(OperationKind::Create, &name, None, Some(&target), warnings));
         }
 
         let operation_id = OperationId::generate();
-        let bundle = self.bundles.store(&name, operation_id, &request.code, None).await?;
+        let (bundle, warnings) = self.bundles.store(operation_id, &request, None).await?;
         let spec = request.with_code(bundle.clone());
         let operation = OperationRecord {
             target: Some(spec.clone()),
             revision: 1,
+            warnings,
             ..running(OperationKind::Create, operation_id, name.clone(), requester)
         };
         let function = FunctionRecord {
@@ -217,13 +219,14 @@ impl Control {
         let request = request(&function.spec).map_err(Refusal::InvalidFunction)?;
         let current = &function.spec.code;
         if requester.dry_run {
-            let code = self.bundles.preview(&request.code, Some(current)).await?;
+            let (code, warnings) = self.bundles.preview(&request, Some(current)).await?;
             let target = request.with_code(code);
-            return Ok(planned(OperationKind::Update, name, Some(&function.spec), Some(&target)));
+            let current = Some(&function.spec);
+            return Ok(planned(OperationKind::Update, name, current, Some(&target), warnings));
         }
 
         let operation_id = OperationId::generate();
-        let bundle = self.bundles.store(name, operation_id, &request.code, Some(current)).await?;
+        let (bundle, warnings) = self.bundles.store(operation_id, &request, Some(current)).await?;
         let spec = request.with_code(bundle.clone());
         if spec == function.spec && function.status == FunctionStatus::Available {
             return self.already(function, requester).await;
@@ -232,6 +235,7 @@ impl Control {
             target: Some(spec),
             previous: Some(function.spec.clone()),
             revision: function.revision + 1,
+            warnings,
             ..running(OperationKind::Update, operation_id, name.clone(), requester)
         };
         let etag = Some(etag(operation.revision, operation_id));
@@ -282,7 +286,7 @@ impl Control {
         if requester.dry_run {
             let target = target.map(summarised);
             let current = Some(&function.spec);
-            return Ok(planned(OperationKind::Repair, name, current, target.as_ref()));
+            return Ok(planned(OperationKind::Repair, name, current, target.as_ref(), Vec::new()));
         }
         let operation = OperationRecord {
             target,
@@ -323,7 +327,8 @@ impl Control {
     ) -> Result<Changed, Refusal> {
         let name = &function.spec.function_name;
         if requester.dry_run {
-            return Ok(planned(OperationKind::Delete, name, Some(&function.spec), None));
+            let current = Some(&function.spec);
+            return Ok(planned(OperationKind::Delete, name, current, None, Vec::new()));
         }
         let operation = OperationRecord {
             previous: Some(function.spec.clone()),
@@ -689,6 +694,7 @@ fn running(
         rollback: Rollback::NotNeeded,
         error: None,
         leftovers: Vec::new(),
+        warnings: Vec::new(),
         started_at: Timestamp::now(),
         ended_at: None,
         requested_by: requester.caller.clone(),
@@ -720,11 +726,14 @@ fn planned(
     name: &FunctionName,
     current: Option<&FunctionSpec>,
     target: Option<&FunctionSpec<CodeSummary>>,
+    warnings: Vec<Warning>,
 ) -> Changed {
     let current = current.cloned().map(summarised);
     let mut plan = Plan::between(kind, name, current.as_ref(), target);
     if kind == OperationKind::Update && current.as_ref() == target {
         plan.kind = None;
+    } else {
+        plan.warnings = warnings;
     }
     Changed::Planned(Box::new(plan))
 }

@@ -47,16 +47,18 @@ pub fn control(config: &SdkConfig) -> Result<Control, BadVariable> {
     let architecture = required_var("DEFAULT_ARCHITECTURE")?;
     let code_buckets = required_var("CODE_BUCKETS")?;
     let code_buckets = code_buckets.split(',').filter(|name| !name.is_empty()).map(str::to_owned);
+    let code_buckets: Vec<_> = code_buckets.collect();
     Ok(Control {
         defaults: Defaults {
             architecture: architecture.parse().map_err(|()| BadVariable("DEFAULT_ARCHITECTURE"))?,
+            code_buckets: !code_buckets.is_empty(),
         },
         records: Records::new(aws_sdk_dynamodb::Client::new(config), required_var("TABLE_NAME")?),
         bundles: Bundles::new(
             aws_sdk_s3::Client::new(config),
             required_var("ARTIFACT_BUCKET")?,
             &stack.account_id,
-            code_buckets.collect(),
+            code_buckets,
         ),
         executions: Executions::new(
             aws_sdk_sfn::Client::new(config),

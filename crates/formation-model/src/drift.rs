@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::bundle::CodeSummary;
 use crate::function::{FunctionName, FunctionSpec};
 use crate::operation::{OperationId, OperationKind};
+use crate::warning::Warning;
 
 /// What is compared of a function: each is changed by calls of its own.
 #[derive(
@@ -189,6 +190,9 @@ pub struct Plan {
     pub kind: Option<OperationKind>,
     /// What would be done to each facet.
     pub parts: Vec<PlannedPart>,
+    /// What would be accepted and will probably not do what was meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
 }
 
 impl Plan {
@@ -210,7 +214,8 @@ impl Plan {
             PlannedPart { part, action, differences }
         };
         let parts = Facet::ALL.into_iter().map(part).collect();
-        Self { function_name: function_name.clone(), kind: Some(kind), parts }
+        let function_name = function_name.clone();
+        Self { function_name, kind: Some(kind), parts, warnings: Vec::new() }
     }
 }
 
@@ -291,7 +296,7 @@ mod tests {
     fn spec() -> FunctionSpec<CodeSummary> {
         FunctionSpec {
             function_name: "hello".parse().unwrap(),
-            code: CodeSummary { sha256: "a".into(), size_bytes: 1 },
+            code: CodeSummary { sha256: "a".into(), size_bytes: 1, inline: false },
             runtime: "nodejs24.x".into(),
             handler: "index.handler".into(),
             architecture: Architecture::Arm64,

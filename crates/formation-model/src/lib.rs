@@ -4,6 +4,7 @@
 //! crosses a process boundary is spelled here and nowhere else: the JSON of functions, operations
 //! and problems, the input of an execution, the names of errors and of AWS resources.
 
+pub mod archive;
 pub mod bundle;
 pub mod drift;
 pub mod event;
@@ -15,6 +16,8 @@ pub mod request;
 pub mod runtime;
 pub mod schema;
 pub mod step;
+pub mod tag;
+pub mod warning;
 
 pub use bundle::Bundle;
 pub use drift::{Difference, Drift, DriftStatus, Facet, Plan};
@@ -24,3 +27,4 @@ pub use operation::{Operation, OperationId, OperationKind, OperationStatus, Roll
 pub use problem::{FieldProblem, FieldProblemCode, ProblemCode};
 pub use request::{CodeSource, Defaults, FunctionRequest};
 pub use step::{ErrorName, ExecutionInput, Failure, Goal, Lane, Part, Recovery, StepInput};
+pub use warning::{Warning, WarningCode};

@@ -105,7 +105,7 @@ fn properties() -> Map<String, Value> {
     let file = json!({"type": "string", "minLength": 1, "description": "Inline source of Node.js or Python: it becomes index.mjs or index.py."});
     let zip_file = json!({
         "type": "object", "required": ["zipFile"], "additionalProperties": false,
-        "properties": {"zipFile": {"type": "string", "contentEncoding": "base64", "description": "A zip archive of at most 4 MB."}}
+        "properties": {"zipFile": {"type": "string", "contentEncoding": "base64", "description": "A zip archive of at most 3 MB."}}
     });
     let s3 = json!({
         "type": "object", "required": ["s3Bucket", "s3Key"], "additionalProperties": false,
@@ -119,7 +119,7 @@ fn properties() -> Map<String, Value> {
     let unchanged = json!({
         "type": "object", "required": ["sha256"], "additionalProperties": false,
         "description": "The code that the function has: what GET shows.",
-        "properties": {"sha256": {"type": "string"}, "sizeBytes": {}}
+        "properties": {"sha256": {"type": "string"}, "sizeBytes": {}, "inline": {}}
     });
     let tags = json!({
         "type": "object", "maxProperties": USER_TAGS,
@@ -224,7 +224,7 @@ mod tests {
             panic!("no properties")
         };
         let body = json!({"functionName": "a", "unknown": 1});
-        let defaults = crate::Defaults { architecture: crate::function::Architecture::Arm64 };
+        let defaults = crate::request::tests::DEFAULTS;
         let problems = crate::request::read(&body, &defaults, None).unwrap_err();
         assert!(problems.iter().any(|problem| problem.pointer == "/unknown"));
         for field in function.keys() {

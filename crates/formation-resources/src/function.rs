@@ -16,7 +16,7 @@ use formation_model::{Difference, Facet, FunctionName, FunctionSpec, StackIdenti
 use tokio::time::sleep;
 
 use crate::error::{ResourceError, may_be_gone};
-use crate::tags::{self, TagChanges};
+use crate::tags::{self, Keys, TagChanges};
 
 /// What the functions of a stack have in common.
 #[derive(Clone, Debug)]
@@ -218,12 +218,8 @@ async fn converge(
         update_code(lambda, settings, spec).await?;
         settled(lambda, function).await?;
     }
-    change_tags(
-        lambda,
-        &settings.stack.function_arn(function),
-        tags::changes(&current, &settings.stack, spec, formerly),
-    )
-    .await
+    let changes = tags::changes(&current, Keys::Exact, &settings.stack, spec, formerly);
+    change_tags(lambda, &settings.stack.function_arn(function), changes).await
 }
 
 async fn update_configuration(
@@ -268,15 +264,6 @@ async fn update_code(
 }
 
 async fn change_tags(lambda: &Client, arn: &str, changes: TagChanges) -> Result<(), ResourceError> {
-    if !changes.set.is_empty() {
-        lambda
-            .tag_resource()
-            .resource(arn)
-            .set_tags(Some(changes.set.into_iter().collect()))
-            .send()
-            .await
-            .map_err(|error| AwsError::new("lambda:TagResource", error))?;
-    }
     if !changes.remove.is_empty() {
         lambda
             .untag_resource()
@@ -285,6 +272,15 @@ async fn change_tags(lambda: &Client, arn: &str, changes: TagChanges) -> Result<
             .send()
             .await
             .map_err(|error| AwsError::new("lambda:UntagResource", error))?;
+    }
+    if !changes.set.is_empty() {
+        lambda
+            .tag_resource()
+            .resource(arn)
+            .set_tags(Some(changes.set.into_iter().collect()))
+            .send()
+            .await
+            .map_err(|error| AwsError::new("lambda:TagResource", error))?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use formation_model::names::log_group_name;
 use formation_model::{Difference, Facet, FunctionName, FunctionSpec, StackIdentity};
 
 use crate::error::{ResourceError, may_be_gone};
-use crate::tags::{self, TagChanges};
+use crate::tags::{self, Keys, TagChanges};
 
 /// Brings the log group of `spec` to its target and answers its ARN. `formerly` is what the record
 /// says was there before.
@@ -55,7 +55,8 @@ pub async fn ensure(
     if group.retention_in_days() != i32::try_from(spec.log_retention_days).ok() {
         put_retention(logs, &name, spec.log_retention_days).await?;
     }
-    change_tags(logs, &arn, tags::changes(&current, stack, spec, formerly)).await?;
+    let changes = tags::changes(&current, Keys::Exact, stack, spec, formerly);
+    change_tags(logs, &arn, changes).await?;
     Ok(arn)
 }
 
@@ -135,14 +136,6 @@ async fn put_retention(logs: &Client, name: &str, days: u32) -> Result<(), AwsEr
 }
 
 async fn change_tags(logs: &Client, arn: &str, changes: TagChanges) -> Result<(), AwsError> {
-    if !changes.set.is_empty() {
-        logs.tag_resource()
-            .resource_arn(arn)
-            .set_tags(Some(changes.set.into_iter().collect()))
-            .send()
-            .await
-            .map_err(|error| AwsError::new("logs:TagResource", error))?;
-    }
     if !changes.remove.is_empty() {
         logs.untag_resource()
             .resource_arn(arn)
@@ -150,6 +143,14 @@ async fn change_tags(logs: &Client, arn: &str, changes: TagChanges) -> Result<()
             .send()
             .await
             .map_err(|error| AwsError::new("logs:UntagResource", error))?;
+    }
+    if !changes.set.is_empty() {
+        logs.tag_resource()
+            .resource_arn(arn)
+            .set_tags(Some(changes.set.into_iter().collect()))
+            .send()
+            .await
+            .map_err(|error| AwsError::new("logs:TagResource", error))?;
     }
     Ok(())
 }

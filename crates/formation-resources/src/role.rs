@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use crate::error::{ResourceError, may_be_gone};
-use crate::tags::{self, TagChanges};
+use crate::tags::{self, Keys, TagChanges};
 
 /// What the roles of a stack have in common.
 #[derive(Clone, Debug)]
@@ -184,18 +184,12 @@ async fn converge(
         put_logging_policy(iam, settings, function, name).await?;
     }
     remove_other_policies(iam, name).await?;
-    change_tags(iam, name, tags::changes(&tags_of(role), &settings.stack, spec, formerly)).await
+    let tags = tags_of(role);
+    let changes = tags::changes(&tags, Keys::AnyCase, &settings.stack, spec, formerly);
+    change_tags(iam, name, changes).await
 }
 
 async fn change_tags(iam: &Client, name: &str, changes: TagChanges) -> Result<(), ResourceError> {
-    if !changes.set.is_empty() {
-        iam.tag_role()
-            .role_name(name)
-            .set_tags(Some(to_iam(&changes.set)?))
-            .send()
-            .await
-            .map_err(|error| AwsError::new("iam:TagRole", error))?;
-    }
     if !changes.remove.is_empty() {
         iam.untag_role()
             .role_name(name)
@@ -203,6 +197,14 @@ async fn change_tags(iam: &Client, name: &str, changes: TagChanges) -> Result<()
             .send()
             .await
             .map_err(|error| AwsError::new("iam:UntagRole", error))?;
+    }
+    if !changes.set.is_empty() {
+        iam.tag_role()
+            .role_name(name)
+            .set_tags(Some(to_iam(&changes.set)?))
+            .send()
+            .await
+            .map_err(|error| AwsError::new("iam:TagRole", error))?;
     }
     Ok(())
 }

@@ -93,6 +93,7 @@ mod tests {
             goal: Goal::Target,
             failure: None,
             leftovers: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 
