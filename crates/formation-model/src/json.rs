@@ -56,6 +56,21 @@ pub struct Document {
 }
 
 impl Document {
+    /// The part at the JSON pointer `place`, as a document of its own. What is wrong elsewhere is
+    /// wrong with it, too.
+    #[must_use]
+    pub fn into_part(mut self, place: &str) -> Self {
+        self.value = self.value.pointer_mut(place).map(Value::take).unwrap_or_default();
+        for problem in self.oversized.iter_mut().chain(self.unknown.first_mut()) {
+            if let Some(rest) = problem.pointer.strip_prefix(place)
+                && (rest.is_empty() || rest.starts_with('/'))
+            {
+                problem.pointer = rest.to_owned();
+            }
+        }
+        self
+    }
+
     /// What `read` makes of the document.
     ///
     /// # Errors
@@ -760,6 +775,17 @@ mod tests {
             [("/colour".to_owned(), unknown), ("/memory".to_owned(), unknown)]
         );
         assert!(read(b"[[0],[0]]", FUNCTION).unwrap().value.is_array());
+    }
+
+    #[test]
+    fn a_part_is_a_document_with_places_of_its_own() {
+        const SHAPE: Shape = Shape::Object(|field| (field == "function").then_some(FUNCTION));
+        let text = r#"{"function": {"handler": "x", "colour": 1}, "more": 1}"#;
+        let part = read(text.as_bytes(), SHAPE).unwrap().into_part("/function");
+        assert_eq!(part.value, json!({"handler": "x"}));
+        let problems = part.read_with(|_| Ok(())).unwrap_err();
+        let at: Vec<_> = problems.first().iter().map(|it| it.pointer.as_str()).collect();
+        assert_eq!(at, ["/colour", "/more"]);
     }
 
     #[test]

@@ -296,6 +296,10 @@ impl FieldProblems {
         &self.first
     }
 
+    pub(crate) fn first_mut(&mut self) -> &mut [FieldProblem] {
+        &mut self.first
+    }
+
     /// How many problems there are.
     pub fn count(&self) -> usize {
         self.count

@@ -96,6 +96,19 @@ pub fn function_patch() -> Value {
     schema
 }
 
+/// What names a function to delete: what else a function has may stand there, and does not count.
+fn function_to_delete() -> Value {
+    let mut properties = properties();
+    for (name, schema) in &mut properties {
+        if name != "functionName" {
+            *schema = json!({});
+        }
+    }
+    let mut schema = object(properties);
+    schema["required"] = json!(["functionName"]);
+    schema
+}
+
 fn object(properties: Map<String, Value>) -> Value {
     json!({"type": "object", "properties": properties, "additionalProperties": false})
 }
@@ -173,7 +186,7 @@ pub fn events() -> Vec<(&'static str, Value)> {
         },
         {
             "if": {"properties": {"kind": {"const": RequestKind::Delete}}},
-            "then": {"properties": {"function": {"type": "object", "required": ["functionName"]}}}
+            "then": {"properties": {"function": function_to_delete()}}
         }
     ]);
     request["properties"]["function"] = json!({"type": "object"});
