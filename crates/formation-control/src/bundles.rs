@@ -411,7 +411,7 @@ fn is_missing(error: &AwsError) -> bool {
 }
 
 fn invalid(pointer: &str, code: FieldProblemCode, detail: String) -> Refusal {
-    Refusal::InvalidFunction(vec![FieldProblem::new(pointer, code, detail)])
+    Refusal::InvalidFunction(FieldProblem::new(pointer, code, detail).into())
 }
 
 #[cfg(test)]

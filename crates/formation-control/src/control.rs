@@ -5,7 +5,7 @@ use formation_model::function::{Function, Resources};
 use formation_model::operation::{CANCELLED, OperationError};
 use formation_model::step::goes_forward;
 use formation_model::{
-    Defaults, Drift, FieldProblem, FunctionName, FunctionRequest, FunctionSpec, FunctionStatus,
+    Defaults, Drift, FieldProblems, FunctionName, FunctionRequest, FunctionSpec, FunctionStatus,
     Lane, Operation, OperationId, OperationKind, OperationStatus, Plan, Rollback, StackIdentity,
     Warning,
 };
@@ -206,7 +206,7 @@ impl Control {
         &self,
         name: &FunctionName,
         expected: Option<&Expected>,
-        request: impl FnOnce(&FunctionSpec) -> Result<FunctionRequest, Vec<FieldProblem>>,
+        request: impl FnOnce(&FunctionSpec) -> Result<FunctionRequest, FieldProblems>,
         requester: &Requester,
     ) -> Result<Changed, Refusal> {
         let function = match self.settled_function(name, expected, requester).await? {

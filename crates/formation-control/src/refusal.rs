@@ -1,14 +1,14 @@
 //! Why a request is not accepted, whichever door it came through.
 
 use formation_aws::{AwsError, ErrorKind};
-use formation_model::{FieldProblem, FunctionName, OperationId, ProblemCode};
+use formation_model::{FieldProblems, FunctionName, OperationId, ProblemCode};
 
 /// Why a request is not accepted. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// The function is not valid.
-    #[error("the function has {} problem(s); see errors", .0.len())]
-    InvalidFunction(Vec<FieldProblem>),
+    #[error("the function has {} problem(s); see errors", .0.count())]
+    InvalidFunction(FieldProblems),
     /// There is no such function.
     #[error("there is no function {0}")]
     FunctionNotFound(FunctionName),

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::bundle::CodeSummary;
 use crate::function::{Architecture, FunctionName, FunctionSpec, OUTPUT_ONLY};
+use crate::json::whole;
 use crate::problem::{FieldProblem, FieldProblemCode as Code, pointer};
 use crate::runtime::{self, DEFAULT_HANDLER, DEFAULT_RUNTIME, Runtime, RuntimeStatus};
 
@@ -296,10 +297,7 @@ impl<'a> Fields<'a> {
     fn whole_number(&mut self, name: &'static str, default: u32) -> Option<i64> {
         match self.take(name) {
             None => Some(i64::from(default)),
-            // What does not fit into 64 bits is out of every range that we have.
-            Some(Value::Number(number)) if !number.is_f64() => {
-                Some(number.as_i64().unwrap_or(i64::MAX))
-            }
+            Some(Value::Number(number)) if whole(number).is_some() => whole(number),
             Some(_) => self.refuse(
                 format!("/{name}"),
                 Code::WrongType,
@@ -350,10 +348,8 @@ impl<'a> Fields<'a> {
     fn refuse_unknown(&mut self) {
         let known = &self.known;
         let unknown: Vec<_> =
-            self.body.keys().filter(|key| !known.contains(key.as_str())).cloned().collect();
-        for key in unknown {
-            self.note(pointer("", &key), Code::UnknownField, "is not a field; check its spelling");
-        }
+            self.body.keys().filter(|key| !known.contains(key.as_str())).collect();
+        self.problems.extend(unknown.iter().map(|key| FieldProblem::unknown_field("", key)));
     }
 }
 
@@ -363,6 +359,8 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::bundle::{self, Bundle};
+    use crate::function::FIELDS;
+    use crate::schema;
 
     pub(crate) const DEFAULTS: Defaults =
         Defaults { architecture: Architecture::Arm64, code_buckets: true };
@@ -433,13 +431,59 @@ pub(crate) mod tests {
         assert_eq!(found, expected.map(|(at, code)| (at.to_owned(), code)));
     }
 
+    /// Names that an object schema has, of its own or in one of the objects that it offers.
+    fn offered(schema: &Value) -> Vec<BTreeSet<String>> {
+        let variants = schema["anyOf"].as_array().into_iter().flatten().chain([schema]);
+        let objects = variants.filter_map(|variant| variant["properties"].as_object());
+        objects.map(|properties| properties.keys().cloned().collect()).collect()
+    }
+
+    #[test]
+    fn the_schema_has_every_field_that_is_read_and_no_other() {
+        let body = Map::new();
+        let mut fields =
+            Fields { body: &body, known: BTreeSet::from(OUTPUT_ONLY), problems: vec![] };
+        read_fields(&mut fields, &DEFAULTS, None);
+        let read: BTreeSet<_> = fields.known.into_iter().map(str::to_owned).collect();
+        for schema in [schema::function_request(), schema::function_patch()] {
+            assert_eq!(offered(&schema), [read.clone()]);
+        }
+        // What a reader keeps of a request, too.
+        let kept = FIELDS.into_iter().chain(OUTPUT_ONLY).map(str::to_owned);
+        assert_eq!(kept.collect::<BTreeSet<_>>(), read);
+        let written = serde_json::to_value(current()).unwrap();
+        let written = written.as_object().unwrap().keys().map(String::as_str);
+        assert_eq!(written.collect::<BTreeSet<_>>(), BTreeSet::from(FIELDS));
+    }
+
+    #[test]
+    fn the_schema_has_every_field_of_every_kind_of_code_and_no_other() {
+        let kinds = offered(&schema::function_request()["properties"]["code"]);
+        assert!(kinds.len() > 2, "{kinds:?}");
+        let all: BTreeSet<_> = kinds.iter().flatten().cloned().collect();
+        for kind in kinds {
+            let read = |field: &String| {
+                let fields = kind.iter().chain([field]);
+                let code: Map<_, _> = fields.map(|name| (name.clone(), json!("x"))).collect();
+                let unknown = (format!("/code/{field}"), Code::UnknownField);
+                !problems(hello_with("code", code.into())).contains(&unknown)
+            };
+            // What another kind has is of another kind, so it is not asked for beside this one.
+            let mixed = |field: &&String| field.starts_with("s3") || *field == "zipFile";
+            assert!(kind.iter().all(read), "{kind:?}");
+            for field in all.difference(&kind).filter(|field| !mixed(field)) {
+                assert!(!read(field), "{kind:?} reads {field}");
+            }
+        }
+    }
+
     #[test]
     fn limits_are_inclusive() {
         for (field, good, bad) in [
             ("memoryMegabytes", vec![json!(128), json!(10_240)], vec![json!(127), json!(10_241)]),
             ("timeoutSeconds", vec![json!(1), json!(900)], vec![json!(0), json!(901), json!(-1)]),
             ("logRetentionDays", vec![json!(1), json!(3653)], vec![json!(0), json!(4)]),
-            ("memoryMegabytes", vec![], vec![json!(1e300), json!(128.5), json!(null)]),
+            ("memoryMegabytes", vec![json!(256.0)], vec![json!(1e300), json!(128.5), json!(null)]),
             ("memoryMegabytes", vec![], vec![json!(18_446_744_073_709_551_615_u64)]),
             ("description", vec![json!("ä".repeat(256))], vec![json!("ä".repeat(257))]),
             ("handler", vec![json!("index.x")], vec![json!(""), json!("x".repeat(129))]),
