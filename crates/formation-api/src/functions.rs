@@ -160,7 +160,7 @@ pub(crate) async fn drift(
 ) -> Result<Json<DriftReport>, ApiError> {
     let function = app.control.function_record(&name).await?;
     let differences = app.comparer.compare(&function.spec).await.map_err(ApiError::Comparison)?;
-    let drift = Drift::found(differences, Timestamp::now());
+    let drift = Drift::found(&differences, Timestamp::now());
     Ok(Json(DriftReport { function_name: name, revision: function.revision, drift }))
 }
 

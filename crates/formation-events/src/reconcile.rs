@@ -262,7 +262,7 @@ impl Reconciler {
     /// if the stack says so.
     async fn compare(&self, function: &FunctionRecord) -> Result<(), ReconcileError> {
         let now = Timestamp::now();
-        let drift = Drift::found(self.comparer.compare(&function.spec).await?, now);
+        let drift = Drift::found(&self.comparer.compare(&function.spec).await?, now);
         let (reaction, repaired) = react(function, &drift, self.drift_mode);
         let next = match reaction {
             // Should the repair not be claimed below, the next look comes soon.
@@ -382,7 +382,7 @@ mod tests {
     fn drift(days: Option<u32>) -> Drift {
         let differences = days
             .and_then(|days| Difference::between(Facet::LogGroup, "logRetentionDays", 30, days));
-        Drift::found(differences.into_iter().collect(), Timestamp::now())
+        Drift::found(differences.as_slice(), Timestamp::now())
     }
 
     fn function() -> FunctionRecord {

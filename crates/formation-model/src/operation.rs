@@ -8,8 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-use crate::function::FunctionName;
-use crate::step::Part;
+use crate::function::{FunctionName, Part};
 
 /// The id of an operation: a ULID, so that ids sort by the time of acceptance.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]

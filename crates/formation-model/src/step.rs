@@ -6,7 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::function::FunctionName;
+use crate::function::{FunctionName, Part};
 use crate::operation::{OperationError, OperationId, OperationKind, OperationStatus, Rollback};
 
 /// The version of [`ExecutionInput`] that this release writes. Steps accept this one and the
@@ -103,6 +103,10 @@ pub struct StepInput {
     /// The step that failed for good first, if one did.
     #[serde(default)]
     pub failure: Option<Failure>,
+    /// The RoleId of the function's role, once `ensure-role` has answered it: a role that was made
+    /// anew under its old name has another.
+    #[serde(default)]
+    pub role_id: Option<String>,
     /// What is not as it should be because a Remove, Undo or Restore step, or a repair, failed for
     /// good.
     #[serde(default)]
@@ -119,18 +123,6 @@ pub struct Failure {
     /// For a Lambda's error: JSON text with `errorMessage`. Step Functions' own errors may have none.
     #[serde(default)]
     pub cause: String,
-}
-
-/// One of the parts that a function is made of.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Part {
-    /// The Lambda function.
-    Function,
-    /// Its execution role.
-    Role,
-    /// Its log group.
-    LogGroup,
 }
 
 /// The names of errors that somebody acts on: the retriers and catchers of

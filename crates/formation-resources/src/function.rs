@@ -12,7 +12,7 @@ use aws_sdk_lambda::types::{
 use formation_aws::AwsError;
 use formation_model::drift::between_maps;
 use formation_model::names::log_group_name;
-use formation_model::{Difference, Facet, FunctionName, FunctionSpec, StackIdentity};
+use formation_model::{Difference, Facet, FunctionName, FunctionSpec, Part, StackIdentity};
 use tokio::time::sleep;
 
 use crate::error::{ResourceError, may_be_gone};
@@ -125,7 +125,7 @@ pub async fn compare(
     stack: &StackIdentity,
     spec: &FunctionSpec,
 ) -> Result<Vec<Difference>, ResourceError> {
-    let gone = || vec![Difference::missing(Facet::Configuration), Difference::missing(Facet::Code)];
+    let gone = || vec![Difference::missing(Part::Function)];
     let Some(found) = find(lambda, &spec.function_name).await? else { return Ok(gone()) };
     let tags = tags::differences(Facet::Configuration, &tags_of(&found), stack, spec);
     let Some(configuration) = found.configuration else { return Ok(gone()) };

@@ -6,7 +6,7 @@ use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::types::LogGroup;
 use formation_aws::AwsError;
 use formation_model::names::log_group_name;
-use formation_model::{Difference, Facet, FunctionName, FunctionSpec, StackIdentity};
+use formation_model::{Difference, Facet, FunctionName, FunctionSpec, Part, StackIdentity};
 
 use crate::error::{ResourceError, may_be_gone};
 use crate::tags::{self, TagChanges};
@@ -92,7 +92,7 @@ pub async fn compare(
     stack: &StackIdentity,
     spec: &FunctionSpec,
 ) -> Result<Vec<Difference>, ResourceError> {
-    let gone = || vec![Difference::missing(Facet::LogGroup)];
+    let gone = || vec![Difference::missing(Part::LogGroup)];
     let Some(group) = find(logs, &log_group_name(&spec.function_name)).await? else {
         return Ok(gone());
     };

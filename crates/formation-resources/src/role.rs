@@ -7,7 +7,7 @@ use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{Role, Tag};
 use formation_aws::AwsError;
 use formation_model::names::LOGGING_POLICY;
-use formation_model::{Difference, Facet, FunctionName, FunctionSpec, StackIdentity};
+use formation_model::{Difference, Facet, FunctionName, FunctionSpec, Part, StackIdentity};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
@@ -98,7 +98,7 @@ pub async fn compare(
     let function = &spec.function_name;
     let name = settings.stack.role_name(function);
     let Some(role) = find(iam, &name).await? else {
-        return Ok(vec![Difference::missing(Facet::Role)]);
+        return Ok(vec![Difference::missing(Part::Role)]);
     };
     let boundary = role.permissions_boundary().and_then(|at| at.permissions_boundary_arn());
     let trust = role.assume_role_policy_document().and_then(decode_policy);
@@ -601,7 +601,7 @@ mod tests {
 
         let gone = mock!(Client::get_role).then_http_response(|| iam_error(404, "NoSuchEntity"));
         let found = compare(&client(&[&gone]), &settings(), &spec()).await.unwrap();
-        assert_eq!(found, [Difference::missing(Facet::Role)]);
+        assert_eq!(found, [Difference::missing(Part::Role)]);
     }
 
     #[tokio::test]

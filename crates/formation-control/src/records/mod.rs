@@ -488,7 +488,7 @@ impl Records {
         if good {
             // Every facet has just been brought to what is recorded.
             set.push_str(", #drift = :drift");
-            let drift = Drift::found(Vec::new(), now);
+            let drift = Drift::found(&[], now);
             update = update
                 .expression_attribute_names("#drift", "drift")
                 .expression_attribute_values(":drift", to_attribute_value(drift)?);
