@@ -222,6 +222,7 @@ mod tests {
             idempotency_key: None,
             interruption: None,
             failures: 0,
+            role_id: None,
         }
     }
 

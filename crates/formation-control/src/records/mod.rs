@@ -93,6 +93,10 @@ pub struct FunctionRecord {
     /// What was repaired last because a comparison had found it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repaired: Option<RepairedDrift>,
+    /// The RoleId of the role that it was last committed with; none where a release recorded it that
+    /// did not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_id: Option<String>,
 }
 
 /// Drift that was repaired, to recognise it when it comes back.
@@ -174,6 +178,9 @@ pub struct OperationRecord {
     /// one; 0 for everybody else's.
     #[serde(default)]
     pub failures: u32,
+    /// The RoleId that the function's record had when the operation claimed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_id: Option<String>,
 }
 
 impl OperationRecord {
@@ -696,6 +703,7 @@ pub(crate) mod tests {
             failures: 0,
             drift: Drift::default(),
             repaired: None,
+            role_id: None,
         }
     }
 
@@ -720,6 +728,7 @@ pub(crate) mod tests {
             idempotency_key: None,
             interruption: None,
             failures: 0,
+            role_id: None,
         }
     }
 
