@@ -18,7 +18,6 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{get, post};
 use formation_control::Control;
-use formation_resources::Comparer;
 use lambda_http::request::RequestContext;
 use tracing::Instrument;
 
@@ -29,14 +28,13 @@ use crate::problem::{ApiError, REQUEST_ID};
 #[derive(Debug)]
 pub struct App {
     control: Control,
-    comparer: Comparer,
     waits: Waits,
 }
 
 impl App {
-    /// The API of `control`; `comparer` looks for drift.
-    pub fn new(control: Control, comparer: Comparer) -> Self {
-        Self { control, comparer, waits: Waits::default() }
+    /// The API of `control`.
+    pub fn new(control: Control) -> Self {
+        Self { control, waits: Waits::default() }
     }
 }
 

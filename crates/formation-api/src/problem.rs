@@ -4,10 +4,9 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use formation_control::Refusal;
 use formation_model::{
-    ErrorName, FieldProblem, FieldProblemCode, FieldProblems, FunctionName, Operation, OperationId,
+    FieldProblem, FieldProblemCode, FieldProblems, FunctionName, Operation, OperationId,
     ProblemCode, Rollback,
 };
-use formation_resources::ResourceError;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use schemars::JsonSchema;
@@ -30,8 +29,6 @@ pub(crate) enum ApiError {
     BodyTooLarge,
     /// The operation that was waited for has failed.
     OperationFailed(Box<Operation>),
-    /// AWS could not be compared with the record.
-    Comparison(ResourceError),
     /// A query parameter is unknown or has no such value.
     InvalidParameter(String),
     /// PUT needs a condition.
@@ -118,13 +115,6 @@ impl IntoResponse for ApiError {
                 });
                 (code, error.map(|error| error.message.clone()).unwrap_or_default())
             }
-            Self::Comparison(error) => match error.name() {
-                ErrorName::Throttled | ErrorName::Transient | ErrorName::NotReady => (
-                    ProblemCode::ServiceUnavailable,
-                    "AWS cannot be asked now; try again".to_owned(),
-                ),
-                _ => (ProblemCode::InternalError, String::new()),
-            },
             Self::InvalidParameter(reason) => (ProblemCode::InvalidParameter, reason.clone()),
             Self::PreconditionRequired => (
                 ProblemCode::PreconditionRequired,
@@ -209,7 +199,6 @@ impl ApiError {
                 let cause = std::error::Error::source(refusal).map(ToString::to_string);
                 tracing::error!(cause, "{refusal}");
             }
-            Self::Comparison(error) => tracing::error!("the comparison with AWS failed: {error}"),
             _ => tracing::error!("the request has no verified caller: are the routes authorised?"),
         }
     }

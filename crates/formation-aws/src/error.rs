@@ -114,6 +114,17 @@ impl AwsError {
         }
     }
 
+    /// An error that AWS told of `call` within the answer to another.
+    pub fn told(call: &'static str, code: &str, message: &str) -> Self {
+        Self {
+            call,
+            kind: classify(code, None),
+            code: Some(code.to_owned()),
+            message: without_echoes(message),
+            request_id: None,
+        }
+    }
+
     /// An answer of AWS that leaves out what was asked for because calls come too fast.
     pub fn throttled(call: &'static str) -> Self {
         Self {

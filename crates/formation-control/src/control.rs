@@ -9,6 +9,7 @@ use formation_model::{
     Lane, Operation, OperationId, OperationKind, OperationStatus, Plan, Rollback, StackIdentity,
     Warning,
 };
+use formation_resources::Comparer;
 use jiff::Timestamp;
 
 use crate::bundles::Bundles;
@@ -33,6 +34,8 @@ pub struct Control {
     pub bundles: Bundles,
     /// The state machine.
     pub executions: Executions,
+    /// What AWS holds for functions.
+    pub comparer: Comparer,
 }
 
 /// Who asks for a change.
@@ -155,6 +158,9 @@ impl Control {
         if let Some(function) = function {
             return Err(taken(function));
         }
+        // Before anything is made for the name: what the parts of a function do to somebody else's
+        // function of that name, such as being written to by it, cannot be undone.
+        self.comparer.refuse_foreign(&name).await?;
         if requester.dry_run {
             let (code, warnings) = self.bundles.preview(&request, None).await?;
             let target = request.with_code(code);
@@ -182,6 +188,7 @@ impl Control {
             failures: 0,
             drift: Drift::default(),
             repaired: None,
+            role_id: None,
         };
         let etag = Some(etag(operation.revision, operation_id));
         let memory = memory(requester, &operation, etag.as_ref());
@@ -234,6 +241,7 @@ impl Control {
         let operation = OperationRecord {
             target: Some(spec),
             previous: Some(function.spec.clone()),
+            role_id: function.role_id.clone(),
             revision: function.revision + 1,
             warnings,
             ..running(OperationKind::Update, operation_id, name.clone(), requester)
@@ -291,6 +299,7 @@ impl Control {
         let operation = OperationRecord {
             target,
             previous: Some(function.spec.clone()),
+            role_id: function.role_id.clone(),
             revision: function.revision,
             failures,
             ..running(OperationKind::Repair, OperationId::generate(), name.clone(), requester)
@@ -332,6 +341,7 @@ impl Control {
         }
         let operation = OperationRecord {
             previous: Some(function.spec.clone()),
+            role_id: function.role_id.clone(),
             revision: function.revision,
             failures,
             ..running(OperationKind::Delete, OperationId::generate(), name.clone(), requester)
@@ -701,6 +711,7 @@ fn running(
         idempotency_key: requester.key.as_ref().map(|key| key.key.clone()),
         interruption: None,
         failures: 0,
+        role_id: None,
     }
 }
 

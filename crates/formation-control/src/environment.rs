@@ -2,6 +2,8 @@
 
 use aws_config::SdkConfig;
 use formation_model::{Defaults, StackIdentity};
+use formation_resources::Comparer;
+use formation_resources::role::RoleSettings;
 use jiff::SignedDuration;
 use tracing::Subscriber;
 use tracing_subscriber::Layer;
@@ -63,6 +65,13 @@ pub fn control(config: &SdkConfig) -> Result<Control, BadVariable> {
         executions: Executions::new(
             aws_sdk_sfn::Client::new(config),
             required_var("STATE_MACHINE_ARN")?,
+        ),
+        comparer: Comparer::new(
+            config,
+            RoleSettings {
+                stack: stack.clone(),
+                boundary_arn: required_var("PERMISSIONS_BOUNDARY_ARN")?,
+            },
         ),
         stack,
     })

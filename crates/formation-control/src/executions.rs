@@ -223,6 +223,7 @@ mod tests {
             idempotency_key: None,
             interruption: None,
             failures: 0,
+            role_id: None,
         }
     }
 

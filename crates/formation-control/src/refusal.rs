@@ -1,7 +1,8 @@
 //! Why a request is not accepted, whichever door it came through.
 
 use formation_aws::{AwsError, ErrorKind};
-use formation_model::{FieldProblems, FunctionName, OperationId, ProblemCode};
+use formation_model::{ErrorName, FieldProblems, FunctionName, OperationId, ProblemCode};
+use formation_resources::ResourceError;
 
 /// Why a request is not accepted. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +60,12 @@ pub enum Refusal {
     /// A call to AWS failed.
     #[error("a call to AWS failed")]
     Aws(#[from] AwsError),
+    /// What AWS holds for the function is not ours, or cannot be told now.
+    #[error("{}", match .0.name() {
+        ErrorName::NotOwned => .0.to_string(),
+        _ => "AWS cannot be asked now what it holds for the function; try again".to_owned(),
+    })]
+    Resource(#[from] ResourceError),
     /// What is stored cannot be read, or cannot be written as it is.
     #[error("a record cannot be read or written: {0}")]
     Record(String),
@@ -84,6 +91,10 @@ impl Refusal {
                 ErrorKind::AccessDenied | ErrorKind::QuotaExceeded | ErrorKind::Refused => {
                     ProblemCode::InternalError
                 }
+            },
+            Self::Resource(error) => match error.name() {
+                ErrorName::NotOwned => ProblemCode::NotOwned,
+                _ => ProblemCode::ServiceUnavailable,
             },
             Self::Record(_) => ProblemCode::InternalError,
         }

@@ -18,7 +18,7 @@ use formation_model::operation::{INTERRUPTED, OperationError};
 use formation_model::{
     Drift, ExecutionInput, FunctionName, FunctionStatus, OperationId, OperationStatus,
 };
-use formation_resources::{Comparer, ResourceError};
+use formation_resources::ResourceError;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
@@ -52,8 +52,6 @@ pub enum DriftMode {
 pub struct Reconciler {
     /// Records and executions.
     pub control: Control,
-    /// Compares functions with AWS.
-    pub comparer: Comparer,
     /// Announces outcomes that their execution did not, and drift.
     pub announcer: Announcer,
     /// What is done about drift.
@@ -262,7 +260,9 @@ impl Reconciler {
     /// if the stack says so.
     async fn compare(&self, function: &FunctionRecord) -> Result<(), ReconcileError> {
         let now = Timestamp::now();
-        let drift = Drift::found(self.comparer.compare(&function.spec).await?, now);
+        let comparer = &self.control.comparer;
+        let found = comparer.compare(&function.spec, function.role_id.as_deref()).await?;
+        let drift = Drift::found(&found, now);
         let (reaction, repaired) = react(function, &drift, self.drift_mode);
         let next = match reaction {
             // Should the repair not be claimed below, the next look comes soon.
@@ -382,7 +382,7 @@ mod tests {
     fn drift(days: Option<u32>) -> Drift {
         let differences = days
             .and_then(|days| Difference::between(Facet::LogGroup, "logRetentionDays", 30, days));
-        Drift::found(differences.into_iter().collect(), Timestamp::now())
+        Drift::found(differences.as_slice(), Timestamp::now())
     }
 
     fn function() -> FunctionRecord {

@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::bundle::CodeSummary;
-use crate::function::{FunctionName, FunctionSpec};
+use crate::function::{FunctionName, FunctionSpec, Part};
 use crate::operation::{OperationId, OperationKind};
 use crate::warning::Warning;
 
-/// What is compared of a function: each is changed by calls of its own.
+/// What is compared of a part: each is changed by calls of its own.
 #[derive(
     Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema,
 )]
@@ -30,20 +31,37 @@ pub enum Facet {
 }
 
 impl Facet {
-    /// Every facet, in the order in which they are made.
-    pub const ALL: [Self; 4] = [Self::Role, Self::LogGroup, Self::Configuration, Self::Code];
+    /// The part that it is a facet of.
+    pub const fn part(self) -> Part {
+        match self {
+            Self::Role => Part::Role,
+            Self::LogGroup => Part::LogGroup,
+            Self::Configuration | Self::Code => Part::Function,
+        }
+    }
+
+    /// The facets of a part, in the order in which they are changed; the first stands for the whole.
+    const fn of(part: Part) -> &'static [Self] {
+        match part {
+            Part::Role => &[Self::Role],
+            Part::LogGroup => &[Self::LogGroup],
+            Part::Function => &[Self::Configuration, Self::Code],
+        }
+    }
 }
 
 /// One property that is not as declared.
 ///
 /// Values of the environment are secrets, and results of comparisons are stored and announced: of
 /// an environment variable a difference shows [`HIDDEN`] in place of a value.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, JsonSchema)]
 pub struct Difference {
-    /// What it is a property of.
-    pub part: Facet,
+    /// The part of the function that differs.
+    pub part: Part,
+    /// What of the part it is a property of.
+    pub facet: Facet,
     /// Its name: a field of the function, or AWS's own name for what is no field; `exists` for the
-    /// whole.
+    /// whole part, and `owner` where the part is not ours: then nothing else is told of it.
     pub property: String,
     /// As declared; null if it should not be there.
     pub expected: Value,
@@ -54,35 +72,110 @@ pub struct Difference {
 /// What stands for a secret value.
 pub const HIDDEN: &str = "(hidden)";
 
+impl<'de> Deserialize<'de> for Difference {
+    /// Reads the first release's records too: their `part` is the facet, and they have no `facet`.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Named {
+            Facet(Facet),
+            Part(Part),
+        }
+        #[derive(Deserialize)]
+        struct Stored {
+            part: Named,
+            facet: Option<Facet>,
+            property: String,
+            expected: Value,
+            actual: Value,
+        }
+
+        let Stored { part, facet, property, expected, actual } = Stored::deserialize(deserializer)?;
+        let facet = match (facet, part) {
+            (Some(facet), _) | (None, Named::Facet(facet)) => facet,
+            (None, Named::Part(part)) => Facet::of(part)[0],
+        };
+        Ok(Self { part: facet.part(), facet, property, expected, actual })
+    }
+}
+
 impl Difference {
+    fn new(facet: Facet, property: impl Into<String>, expected: Value, actual: Value) -> Self {
+        Self { part: facet.part(), facet, property: property.into(), expected, actual }
+    }
+
     /// The difference between `expected` and `actual`, if there is one.
     pub fn between(
-        part: Facet,
+        facet: Facet,
         property: impl Into<String>,
         expected: impl Into<Value>,
         actual: impl Into<Value>,
     ) -> Option<Self> {
         let (expected, actual) = (expected.into(), actual.into());
         let differs = expected != actual;
-        differs.then(|| Self { part, property: property.into(), expected, actual })
+        differs.then(|| Self::new(facet, property, expected, actual))
     }
 
     /// That the whole of `part` is gone.
-    pub fn missing(part: Facet) -> Self {
-        Self { part, property: EXISTS.to_owned(), expected: json!(true), actual: json!(false) }
+    pub fn missing(part: Part) -> Self {
+        Self::new(Facet::of(part)[0], EXISTS, json!(true), json!(false))
+    }
+
+    /// That what is there under the part's name is not ours: all that is told of it.
+    pub fn not_owned(part: Part) -> Self {
+        Self::new(Facet::of(part)[0], OWNER, Value::Null, Value::Null)
     }
 
     /// Whether the whole part is gone.
     pub fn is_missing(&self) -> bool {
         self.property == EXISTS && self.actual == json!(false)
     }
+
+    /// Whether the part is not ours.
+    pub fn is_not_owned(&self) -> bool {
+        self.property == OWNER
+    }
+
+    /// The same with values that are cut where they are long.
+    fn cut(&self) -> Self {
+        Self { expected: cut(&self.expected), actual: cut(&self.actual), ..self.clone() }
+    }
 }
 
 const EXISTS: &str = "exists";
+const OWNER: &str = "owner";
+
+/// How many differences a [`Drift`] shows.
+const MOST_SHOWN: usize = 50;
+/// Characters of a text that a difference shows whole.
+const LONGEST_TEXT: usize = 256;
+/// Bytes of any other value, as JSON, that a difference shows whole.
+const LONGEST_VALUE: usize = 1024;
+/// Characters that are left of what is longer.
+const LEFT_OF_TEXT: usize = 200;
+
+/// `value`, or the beginning of its text where it is long. Values that differ do so once cut, too.
+fn cut(value: &Value) -> Value {
+    let text = match value {
+        Value::String(text) if text.chars().nth(LONGEST_TEXT).is_some() => text.clone(),
+        Value::String(_) => return value.clone(),
+        value => match value.to_string() {
+            text if text.len() > LONGEST_VALUE => text,
+            _ => return value.clone(),
+        },
+    };
+    let left: String = text.chars().take(LEFT_OF_TEXT).collect();
+    let (length, digest) = (text.chars().count(), hex(&text));
+    json!(format!("{left}... ({length} characters, SHA-256 {})", &digest[..16]))
+}
+
+fn hex(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// The differences between two maps, key by key; values are shown unless `hidden`.
 pub fn between_maps(
-    part: Facet,
+    facet: Facet,
     name: &str,
     expected: &BTreeMap<String, String>,
     actual: &BTreeMap<String, String>,
@@ -95,11 +188,9 @@ pub fn between_maps(
         Some(value) => json!(value),
     };
     let differing = keys.into_iter().filter(|key| expected.get(*key) != actual.get(*key));
-    let difference = |key: &String| Difference {
-        part,
-        property: format!("{name}/{key}"),
-        expected: shown(expected.get(key)),
-        actual: shown(actual.get(key)),
+    let difference = |key: &String| {
+        let (expected, actual) = (shown(expected.get(key)), shown(actual.get(key)));
+        Difference::new(facet, format!("{name}/{key}"), expected, actual)
     };
     differing.map(difference).collect()
 }
@@ -110,7 +201,7 @@ pub fn between_maps(
 pub enum DriftStatus {
     /// Every declared property is as recorded.
     InSync,
-    /// Some property differs.
+    /// Some property differs, or a part is not ours.
     Drifted,
     /// A part is gone.
     Deleted,
@@ -119,7 +210,8 @@ pub enum DriftStatus {
     Unknown,
 }
 
-/// The result of the last comparison with AWS.
+/// The result of a comparison with AWS. It is stored and announced, so it is bounded when it is made:
+/// whatever differs, and however long it is, it fits beside a function's record.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Drift {
@@ -129,14 +221,25 @@ pub struct Drift {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub checked_at: Option<Timestamp>,
-    /// What differs.
+    /// What differs: the first 50 differences, with long values cut.
     #[serde(default)]
     pub differences: Vec<Difference>,
+    /// How many more differences there are; absent if all are shown.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: usize,
+    /// A digest of all differences, whole: it changes when any of them does. Absent if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Drift {
     /// What a comparison at `now` that found `differences` means.
-    pub fn found(differences: Vec<Difference>, now: Timestamp) -> Self {
+    pub fn found(differences: &[Difference], now: Timestamp) -> Self {
         let status = if differences.is_empty() {
             DriftStatus::InSync
         } else if differences.iter().any(Difference::is_missing) {
@@ -144,7 +247,15 @@ impl Drift {
         } else {
             DriftStatus::Drifted
         };
-        Self { status, checked_at: Some(now), differences }
+        // Serialising these types cannot fail.
+        let whole = || serde_json::to_string(differences).unwrap_or_default();
+        Self {
+            status,
+            checked_at: Some(now),
+            differences: differences.iter().take(MOST_SHOWN).map(Difference::cut).collect(),
+            more: differences.len().saturating_sub(MOST_SHOWN),
+            digest: (!differences.is_empty()).then(|| hex(&whole())),
+        }
     }
 
     /// Whether AWS was found to be as recorded, or was not looked at.
@@ -153,7 +264,7 @@ impl Drift {
     }
 }
 
-/// What an operation would do to a facet.
+/// What an operation would do to a part.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Action {
@@ -167,15 +278,15 @@ pub enum Action {
     Delete,
 }
 
-/// What an operation would do to one facet.
+/// What an operation would do to one part.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedPart {
-    /// The facet.
-    pub part: Facet,
+    /// The part.
+    pub part: Part,
     /// What would be done.
     pub action: Action,
-    /// The properties that would change: `expected` is what they would become, `actual` what the
-    /// record says they are.
+    /// The properties that would change: `expected` is what they would become, `actual` what they
+    /// are: as recorded, and for a repair as AWS has them.
     pub differences: Vec<Difference>,
 }
 
@@ -188,7 +299,7 @@ pub struct Plan {
     /// The kind of the operation; none if nothing would change and no operation would run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<OperationKind>,
-    /// What would be done to each facet.
+    /// What would be done to each part.
     pub parts: Vec<PlannedPart>,
     /// What would be accepted and will probably not do what was meant.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -204,7 +315,9 @@ impl Plan {
         target: Option<&FunctionSpec<CodeSummary>>,
     ) -> Self {
         let part = |part| {
-            let differences = differences(part, current, target);
+            let facets = Facet::of(part).iter();
+            let differences: Vec<_> =
+                facets.flat_map(|facet| differences(*facet, current, target)).collect();
             let action = match (current, target) {
                 (None, Some(_)) => Action::Create,
                 (Some(_), None) => Action::Delete,
@@ -213,24 +326,51 @@ impl Plan {
             };
             PlannedPart { part, action, differences }
         };
-        let parts = Facet::ALL.into_iter().map(part).collect();
+        let parts = Part::ALL.into_iter().map(part).collect();
         let function_name = function_name.clone();
         Self { function_name, kind: Some(kind), parts, warnings: Vec::new() }
+    }
+
+    /// What a repair would bring back, where a comparison with AWS has found `differences`. A part
+    /// that is not ours is left alone.
+    pub fn to_repair(function_name: &FunctionName, differences: &[Difference]) -> Self {
+        let part = |part| {
+            let of_part = differences.iter().filter(|it| it.part == part);
+            let differences: Vec<_> = of_part.map(Difference::cut).collect();
+            let action =
+                if differences.is_empty() || differences.iter().any(Difference::is_not_owned) {
+                    Action::None
+                } else if differences.iter().any(Difference::is_missing) {
+                    Action::Create
+                } else {
+                    Action::Change
+                };
+            PlannedPart { part, action, differences }
+        };
+        let parts = Part::ALL.into_iter().map(part).collect();
+        let function_name = function_name.clone();
+        let kind = Some(OperationKind::Repair);
+        Self { function_name, kind, parts, warnings: Vec::new() }
     }
 }
 
 /// The fields that each facet is made from, and what differs in them.
 fn differences(
-    part: Facet,
+    facet: Facet,
     current: Option<&FunctionSpec<CodeSummary>>,
     target: Option<&FunctionSpec<CodeSummary>>,
 ) -> Vec<Difference> {
-    let fields: &[&str] = match part {
+    let fields: &[&str] = match facet {
         Facet::Role => &[],
         Facet::LogGroup => &["logRetentionDays"],
-        Facet::Configuration => {
-            &["runtime", "handler", "memoryMegabytes", "timeoutSeconds", "description"]
-        }
+        Facet::Configuration => &[
+            "runtime",
+            "handler",
+            "memoryMegabytes",
+            "timeoutSeconds",
+            "description",
+            "deletionProtection",
+        ],
         Facet::Code => &["architecture", "code"],
     };
     // Serialising these types to a Value cannot fail.
@@ -241,19 +381,19 @@ fn differences(
     let mut found: Vec<_> = fields
         .iter()
         .filter_map(|field| {
-            Difference::between(part, *field, to[field].clone(), from[field].clone())
+            Difference::between(facet, *field, to[field].clone(), from[field].clone())
         })
         .collect();
     let map = |spec: Option<&FunctionSpec<CodeSummary>>, environment: bool| {
         let spec = spec.map(|spec| if environment { &spec.environment.0 } else { &spec.tags });
         spec.cloned().unwrap_or_default()
     };
-    if part == Facet::Configuration {
+    if facet == Facet::Configuration {
         let (from, to) = (map(current, true), map(target, true));
-        found.extend(between_maps(part, "environment", &to, &from, true));
+        found.extend(between_maps(facet, "environment", &to, &from, true));
     }
-    if part != Facet::Code {
-        found.extend(between_maps(part, "tags", &map(target, false), &map(current, false), false));
+    if facet != Facet::Code {
+        found.extend(between_maps(facet, "tags", &map(target, false), &map(current, false), false));
     }
     found
 }
@@ -321,14 +461,19 @@ mod tests {
         target.environment.0.insert("KEY".into(), "other".into());
         let name = target.function_name.clone();
         let plan = Plan::between(OperationKind::Update, &name, Some(&spec()), Some(&target));
-        assert_eq!(
-            actions(&plan),
-            [Action::None, Action::None, Action::Change, Action::None],
-            "{plan:?}"
-        );
+        assert_eq!(actions(&plan), [Action::None, Action::None, Action::Change], "{plan:?}");
         let text = serde_json::to_string(&plan).unwrap();
         assert!(text.contains("memoryMegabytes") && text.contains("environment/KEY"), "{text}");
         assert!(!text.contains("s3cr3t") && !text.contains("other"), "{text}");
+    }
+
+    #[test]
+    fn a_plan_tells_of_deletion_protection() {
+        let target = FunctionSpec { deletion_protection: true, ..spec() };
+        let name = target.function_name.clone();
+        let plan = Plan::between(OperationKind::Update, &name, Some(&spec()), Some(&target));
+        assert_eq!(actions(&plan), [Action::None, Action::None, Action::Change]);
+        assert_eq!(plan.parts[2].differences[0].property, "deletionProtection");
     }
 
     #[test]
@@ -338,23 +483,108 @@ mod tests {
         target.architecture = Architecture::X86_64;
         let name = target.function_name.clone();
         let plan = Plan::between(OperationKind::Update, &name, Some(&spec()), Some(&target));
-        assert_eq!(actions(&plan), [Action::Change; 4]);
-        assert_eq!(plan.parts[3].differences[0].property, "architecture");
+        assert_eq!(plan.parts.iter().map(|it| it.part).collect::<Vec<_>>(), Part::ALL);
+        assert_eq!(actions(&plan), [Action::Change; 3]);
+        let of_function = plan.parts[2].differences.iter();
+        let of_function: Vec<_> = of_function.map(|it| (it.facet, it.property.as_str())).collect();
+        let expected = [(Facet::Configuration, "tags/new"), (Facet::Code, "architecture")];
+        assert_eq!(of_function, expected);
 
         let plan = Plan::between(OperationKind::Create, &name, None, Some(&target));
-        assert_eq!(actions(&plan), [Action::Create; 4]);
+        assert_eq!(actions(&plan), [Action::Create; 3]);
         let plan = Plan::between(OperationKind::Delete, &name, Some(&target), None);
-        assert_eq!(actions(&plan), [Action::Delete; 4]);
+        assert_eq!(actions(&plan), [Action::Delete; 3]);
     }
 
     #[test]
-    fn a_part_that_is_gone_is_more_than_drift() {
+    fn a_repair_is_planned_from_what_aws_has_and_leaves_alone_what_is_not_ours() {
+        let retention = Difference::between(Facet::LogGroup, "logRetentionDays", 30, 7);
+        let found = [
+            Difference::not_owned(Part::Role),
+            retention.unwrap(),
+            Difference::missing(Part::Function),
+        ];
+        let plan = Plan::to_repair(&spec().function_name, &found);
+        assert_eq!(actions(&plan), [Action::None, Action::Change, Action::Create]);
+        assert_eq!(plan.parts[0].differences, [Difference::not_owned(Part::Role)]);
+        assert_eq!(actions(&Plan::to_repair(&spec().function_name, &[])), [Action::None; 3]);
+    }
+
+    #[test]
+    fn a_part_that_is_gone_is_more_than_drift_and_one_that_is_not_ours_is_drift() {
         let now = Timestamp::now();
-        let retention =
-            Difference::between(Facet::LogGroup, "logRetentionDays", 30, 7).into_iter().collect();
-        assert_eq!(Drift::found(vec![], now).status, DriftStatus::InSync);
-        assert_eq!(Drift::found(retention, now).status, DriftStatus::Drifted);
-        let gone = vec![Difference::missing(Facet::Role)];
-        assert_eq!(Drift::found(gone, now).status, DriftStatus::Deleted);
+        let status = |differences: &[Difference]| Drift::found(differences, now).status;
+        let retention = Difference::between(Facet::LogGroup, "logRetentionDays", 30, 7).unwrap();
+        assert_eq!(status(&[]), DriftStatus::InSync);
+        assert_eq!(status(&[retention]), DriftStatus::Drifted);
+        assert_eq!(status(&[Difference::not_owned(Part::Function)]), DriftStatus::Drifted);
+        assert_eq!(status(&[Difference::missing(Part::Role)]), DriftStatus::Deleted);
+    }
+
+    #[test]
+    fn what_is_not_ours_is_told_without_a_value() {
+        assert_eq!(
+            serde_json::to_value(Difference::not_owned(Part::Function)).unwrap(),
+            json!({
+                "part": "FUNCTION", "facet": "CONFIGURATION", "property": "owner",
+                "expected": null, "actual": null
+            })
+        );
+    }
+
+    /// The most that AWS lets anybody change: every tag of three resources, and long policies.
+    fn everything(last: &str) -> Vec<Difference> {
+        let tags = (0..48).map(|at| (format!("{at:128}"), "\u{1F4A1}".repeat(256))).collect();
+        let facets = [Facet::Role, Facet::LogGroup, Facet::Configuration].into_iter();
+        let tags = facets.flat_map(|it| between_maps(it, "tags", &tags, &BTreeMap::new(), false));
+        let policy = json!({"Statement": "x".repeat(10_240), "Last": last});
+        let policies = (0..16).filter_map(|at| {
+            Difference::between(Facet::Role, format!("{at}"), policy.clone(), "y".repeat(9999))
+        });
+        policies.chain(tags).collect()
+    }
+
+    #[test]
+    fn a_drift_is_small_whatever_differs_and_says_how_much_it_leaves_out() {
+        let found = everything("");
+        let drift = Drift::found(&found, Timestamp::now());
+        assert_eq!((drift.differences.len(), drift.more), (50, 16 + 3 * 48 - 50));
+        let text = serde_json::to_string(&drift).unwrap();
+        assert!(text.len() < 100_000, "{} bytes", text.len());
+        assert!(text.contains("9999 characters"), "{text}");
+        assert_eq!(serde_json::from_str::<Drift>(&text).unwrap(), drift);
+
+        let text = serde_json::to_value(Drift::found(&found[..1], Timestamp::now())).unwrap();
+        assert!(text.get("more").is_none(), "{text}");
+    }
+
+    #[test]
+    fn a_change_that_is_not_shown_is_a_change() {
+        let now = Timestamp::now();
+        let drift = |found: &[Difference]| Drift::found(found, now);
+        let mut found = everything("");
+        let before = drift(&found);
+        assert_eq!(before, drift(&found));
+        found.last_mut().unwrap().actual = json!("another");
+        let after = drift(&found);
+        assert_eq!(before.differences, after.differences);
+        assert_ne!(before.digest, after.digest);
+        // In a place that is cut off, too.
+        assert_ne!(before.differences, drift(&everything("another")).differences);
+        assert_eq!(drift(&[]).digest, None);
+    }
+
+    #[test]
+    fn differences_of_the_first_release_are_readable() {
+        for (part, facet) in [
+            ("ROLE", Facet::Role),
+            ("LOG_GROUP", Facet::LogGroup),
+            ("CONFIGURATION", Facet::Configuration),
+            ("CODE", Facet::Code),
+        ] {
+            let stored = json!({"part": part, "property": "p", "expected": 1, "actual": null});
+            let read: Difference = serde_json::from_value(stored).unwrap();
+            assert_eq!((read.part, read.facet), (facet.part(), facet));
+        }
     }
 }

@@ -190,6 +190,25 @@ impl FunctionStatus {
     }
 }
 
+/// One of the parts that a function is made of.
+#[derive(
+    Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Part {
+    /// Its execution role.
+    Role,
+    /// Its log group.
+    LogGroup,
+    /// The Lambda function.
+    Function,
+}
+
+impl Part {
+    /// Every part, in the order in which they are made.
+    pub const ALL: [Self; 3] = [Self::Role, Self::LogGroup, Self::Function];
+}
+
 /// The ids of what AWS holds for a function.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

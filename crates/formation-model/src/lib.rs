@@ -22,11 +22,11 @@ pub mod warning;
 
 pub use bundle::Bundle;
 pub use drift::{Difference, Drift, DriftStatus, Facet, Plan};
-pub use function::{Function, FunctionName, FunctionSpec, FunctionStatus};
+pub use function::{Function, FunctionName, FunctionSpec, FunctionStatus, Part};
 pub use json::{Document, MalformedJson};
 pub use names::StackIdentity;
 pub use operation::{Operation, OperationId, OperationKind, OperationStatus, Rollback};
 pub use problem::{FieldProblem, FieldProblemCode, FieldProblems, ProblemCode};
 pub use request::{CodeSource, Defaults, FunctionRequest};
-pub use step::{ErrorName, ExecutionInput, Failure, Goal, Lane, Part, Recovery, StepInput};
+pub use step::{ErrorName, ExecutionInput, Failure, Goal, Lane, Recovery, StepInput};
 pub use warning::{Warning, WarningCode};

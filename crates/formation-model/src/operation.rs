@@ -8,8 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-use crate::function::FunctionName;
-use crate::step::Part;
+use crate::function::{FunctionName, Part};
 use crate::warning::Warning;
 
 /// The id of an operation: a ULID, so that ids sort by the time of acceptance.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::function::FunctionName;
+use crate::function::{FunctionName, Part};
 use crate::operation::{OperationError, OperationId, OperationKind, OperationStatus, Rollback};
 
 /// The version of [`ExecutionInput`] that this release writes. Steps accept this one and the
@@ -104,6 +104,10 @@ pub struct StepInput {
     /// The step that failed for good first, if one did.
     #[serde(default)]
     pub failure: Option<Failure>,
+    /// The RoleId of the function's role, once `ensure-role` has answered it: a role that was made
+    /// anew under its old name has another.
+    #[serde(default)]
+    pub role_id: Option<String>,
     /// What is not as it should be because a Remove, Undo or Restore step, or a repair, failed for
     /// good.
     #[serde(default)]
@@ -131,23 +135,6 @@ fn text_of_any_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Strin
         Value::Null => String::new(),
         other => other.to_string(),
     })
-}
-
-/// One of the parts that a function is made of.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Part {
-    /// The Lambda function.
-    Function,
-    /// Its execution role.
-    Role,
-    /// Its log group.
-    LogGroup,
-}
-
-impl Part {
-    /// Every part, in the order in which they are made.
-    pub const ALL: [Self; 3] = [Self::Role, Self::LogGroup, Self::Function];
 }
 
 /// The first state of `statemachine.asl.json`.

@@ -1,7 +1,8 @@
 //! All parts of a function, compared with its specification.
 
 use aws_config::SdkConfig;
-use formation_model::{Difference, FunctionSpec};
+use formation_model::{Difference, FunctionName, FunctionSpec};
+use jiff::Timestamp;
 
 use crate::error::ResourceError;
 use crate::role::RoleSettings;
@@ -28,15 +29,30 @@ impl Comparer {
     }
 
     /// Everything that differs from `spec`, in the order of the parts. Only what is declared is
-    /// compared, and of the tags only our own and the user's: see the parts' `compare`.
+    /// compared, and of the tags only our own and the user's: see the parts' `compare`. `role_id` is
+    /// the recorded one; where none is recorded it is not compared.
     ///
     /// # Errors
-    /// What AWS answered.
-    pub async fn compare(&self, spec: &FunctionSpec) -> Result<Vec<Difference>, ResourceError> {
+    /// [`ResourceError::NotReady`], or what AWS answered, if a part cannot be compared now.
+    pub async fn compare(
+        &self,
+        spec: &FunctionSpec,
+        role_id: Option<&str>,
+    ) -> Result<Vec<Difference>, ResourceError> {
         let stack = &self.settings.stack;
-        let mut differences = role::compare(&self.iam, &self.settings, spec).await?;
+        let mut differences = role::compare(&self.iam, &self.settings, spec, role_id).await?;
         differences.extend(log_group::compare(&self.logs, stack, spec).await?);
         differences.extend(function::compare(&self.lambda, stack, spec).await?);
         Ok(differences)
+    }
+
+    /// Looks whether a Lambda function that is not ours has the name, before anything is made for it.
+    ///
+    /// # Errors
+    /// [`ResourceError::NotOwned`] if one has; [`ResourceError::NotReady`], or what AWS answered, if it
+    /// cannot be told now.
+    pub async fn refuse_foreign(&self, function: &FunctionName) -> Result<(), ResourceError> {
+        function::refuse_foreign(&self.lambda, &self.settings.stack, function, Timestamp::now())
+            .await
     }
 }

@@ -9,14 +9,18 @@ use aws_sdk_lambda::types::{
     Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus,
     LoggingConfig, PackageType, Runtime, State,
 };
-use formation_aws::AwsError;
+use formation_aws::{AwsError, ErrorKind};
 use formation_model::drift::between_maps;
 use formation_model::names::log_group_name;
-use formation_model::{Difference, Facet, FunctionName, FunctionSpec, StackIdentity};
+use formation_model::{Difference, Facet, FunctionName, FunctionSpec, Part, StackIdentity};
+use jiff::Timestamp;
 use tokio::time::sleep;
 
 use crate::error::{ResourceError, may_be_gone};
+use crate::ownership::{Age, not_spread};
+use crate::redaction::Secrets;
 use crate::tags::{self, Keys, TagChanges};
+use crate::{Removal, Target};
 
 /// What the functions of a stack have in common.
 #[derive(Clone, Debug)]
@@ -25,6 +29,8 @@ pub struct FunctionSettings {
     pub stack: StackIdentity,
     /// The stack's artefact bucket, where the bundles are.
     pub bucket: String,
+    /// The role of the stack that Lambda may assume and that may do nothing: see [`ensure`].
+    pub idle_role_arn: String,
 }
 
 /// Pauses between tries while Lambda cannot assume a role that was just made. Five tries span 9 s,
@@ -51,63 +57,99 @@ const SETTLE_PAUSES: [Duration; 8] = [
     Duration::from_millis(3000),
 ];
 
-/// Brings the function of `spec` to its target, waits until it is invocable, and answers its ARN.
-/// `formerly` is what the record says was there before.
+/// Brings a function to its target, waits until it is invocable, and answers its ARN.
+///
+/// `role_was_replaced` tells that the role is not the one that the function was last known to work
+/// with, although it has its name. Lambda decrypts the environment by a grant that belongs to the
+/// role which the function had when it was given, by the role's unique id and not by its name, so
+/// that such a function fails with KMSAccessDenied. The grant is given anew when the function gets
+/// another role: first one of the stack that may do nothing, then its own. Not tried on AWS; it is
+/// AWS's own advice:
+/// <https://repost.aws/knowledge-center/lambda-kmsaccessdeniedexception-errors>.
 ///
 /// # Errors
 /// [`ResourceError::NotOwned`] if the function is somebody else's, [`ResourceError::NotReady`] if
-/// it is not invocable after some seconds, otherwise what Lambda answered.
+/// it is not invocable after some seconds or Lambda does not show its tags, otherwise what Lambda
+/// answered.
 pub async fn ensure(
     lambda: &Client,
     settings: &FunctionSettings,
-    spec: &FunctionSpec,
-    formerly: Option<&FunctionSpec>,
+    target: &Target<'_>,
+    role_was_replaced: bool,
 ) -> Result<String, ResourceError> {
-    let result = match formerly {
-        // Where the record knows of a function, a read is cheaper than a call that Lambda refuses.
-        Some(_) => match find(lambda, &spec.function_name).await? {
-            Some(found) => converge(lambda, settings, spec, formerly, found).await,
-            None => create_or_converge(lambda, settings, spec, formerly).await,
-        },
-        None => create_or_converge(lambda, settings, spec, formerly).await,
+    let function = &target.spec.function_name;
+    let specs = [target.spec].into_iter().chain(target.formerly);
+    let secrets = Secrets::of(specs);
+    let ensured = async || {
+        // Lambda may strip the tags of a function that CreateFunction finds under its name, so it is
+        // looked first: <https://github.com/aws/aws-sdk-js/issues/2860>.
+        let mut found = find(lambda, &settings.stack, function, target.since).await?;
+        if found.is_none() {
+            match create(lambda, settings, target.spec).await {
+                Ok(()) => return settled(lambda, settings, target).await.map(|_| ()),
+                // Made by somebody else, or by an attempt of ours whose answer was lost.
+                Err(ResourceError::Aws(error)) if name_is_taken(&error) => {
+                    found = find(lambda, &settings.stack, function, target.since).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let Some(found) = found else {
+            let what = format!("Lambda does not show {} yet", described(function));
+            return Err(ResourceError::not_ready(what));
+        };
+        let age = found.age;
+        let converged = converge(lambda, settings, target, role_was_replaced, found).await;
+        converged.map_err(|error| match error {
+            // It was there a moment ago.
+            ResourceError::Aws(error) if does_not_exist(&error) => {
+                not_spread(error, described(function))
+            }
+            ResourceError::Aws(error) => age.judge(error, described(function)),
+            error => error,
+        })
     };
-    match result {
-        Ok(()) => Ok(settings.stack.function_arn(&spec.function_name)),
-        Err(error) => Err(redacted(error, spec)),
+    match ensured().await {
+        Ok(()) => Ok(settings.stack.function_arn(function)),
+        Err(error) => Err(redacted(error, &secrets)),
     }
 }
 
-/// Removes the function and waits until Lambda no longer knows it.
+/// Removes a function and waits until Lambda no longer knows it.
 ///
 /// # Errors
-/// [`ResourceError::NotReady`] if Lambda is still removing or changing it after some seconds,
-/// otherwise what Lambda answered. A function that is gone, or is not ours, is none.
+/// [`ResourceError::NotOwned`] if what is there is not ours and [`Foreign::IsAnError`],
+/// [`ResourceError::NotReady`] if Lambda is still removing or changing it after some seconds or does
+/// not show, or act by, the tags of what was just made; otherwise what Lambda answered. That the
+/// function is gone is not an error.
+///
+/// [`Foreign::IsAnError`]: crate::Foreign::IsAnError
 pub async fn remove(
     lambda: &Client,
     stack: &StackIdentity,
-    function: &FunctionName,
+    removal: &Removal<'_>,
 ) -> Result<(), ResourceError> {
-    match find(lambda, function).await? {
-        Some(found) if stack.owns(function, &tags_of(&found)) => {}
-        _ => return Ok(()),
-    }
+    let Removal { function, since, .. } = *removal;
+    let age = match find(lambda, stack, function, since).await {
+        Ok(Some(found)) => found.age,
+        Ok(None) => return Ok(()),
+        Err(error) => return removal.refused(error),
+    };
     let deleted = lambda.delete_function().function_name(function.as_str()).send().await;
     match deleted.map_err(|error| AwsError::new("lambda:DeleteFunction", error)) {
         Err(error) if does_not_exist(&error) => return Ok(()),
-        Err(error) if may_be_gone(&error) && find(lambda, function).await?.is_none() => {
+        Err(error) if may_be_gone(&error) && get(lambda, function).await?.is_none() => {
             return Ok(());
         }
-        Err(error) if is_busy(&error) => {
-            let what = format!("the function {function} is being changed");
-            return Err(ResourceError::NotReady { what, source: Some(error) });
-        }
-        other => other?,
-    };
+        Err(error) if is_busy(&error) => return Err(busy(error)),
+        Err(error) => return Err(age.judge(error, described(function))),
+        Ok(_) => {}
+    }
     // Deleting may go on after Lambda's answer; the role must outlive the function.
     let mut pauses = SETTLE_PAUSES.iter();
-    while find(lambda, function).await?.is_some() {
+    while get(lambda, function).await?.is_some() {
         let Some(pause) = pauses.next() else {
-            let what = format!("Lambda is still deleting the function {function}");
+            let what = format!("Lambda is still deleting {}", described(function));
             return Err(ResourceError::not_ready(what));
         };
         sleep(*pause).await;
@@ -116,19 +158,25 @@ pub async fn remove(
 }
 
 /// Compares the function with `spec`: what differs of its configuration, code and tags. A function
-/// that is idle (`Inactive`) is as it should be.
+/// that is idle (`Inactive`) is as it should be. Of a function that is not ours only that is told.
 ///
 /// # Errors
-/// What Lambda answered.
+/// [`ResourceError::NotReady`] while Lambda may not show the tags of what was just made; otherwise
+/// what Lambda answered.
 pub async fn compare(
     lambda: &Client,
     stack: &StackIdentity,
     spec: &FunctionSpec,
 ) -> Result<Vec<Difference>, ResourceError> {
-    let gone = || vec![Difference::missing(Facet::Configuration), Difference::missing(Facet::Code)];
-    let Some(found) = find(lambda, &spec.function_name).await? else { return Ok(gone()) };
-    let tags = tags::differences(Facet::Configuration, &tags_of(&found), stack, spec);
-    let Some(configuration) = found.configuration else { return Ok(gone()) };
+    let found = match find(lambda, stack, &spec.function_name, Timestamp::MIN).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(vec![Difference::missing(Part::Function)]),
+        Err(ResourceError::NotOwned { .. }) => {
+            return Ok(vec![Difference::not_owned(Part::Function)]);
+        }
+        Err(error) => return Err(error),
+    };
+    let Found { configuration, tags, .. } = found;
     let failed = match configuration.state() {
         Some(State::Failed) => {
             Difference::between(Facet::Configuration, "state", "Active", "Failed")
@@ -137,31 +185,24 @@ pub async fn compare(
     };
     let mut differences = configuration_differences(&configuration, stack, spec);
     differences.extend(failed);
-    differences.extend(tags);
+    differences.extend(tags::differences(Facet::Configuration, &tags, stack, spec));
     differences.extend(code_differences(&configuration, spec));
     Ok(differences)
 }
 
-async fn create_or_converge(
+/// Looks whether a Lambda function that is not ours has the name. `since` is when the operation
+/// began that is to make it ours.
+///
+/// # Errors
+/// [`ResourceError::NotOwned`] if one has; [`ResourceError::NotReady`], or what Lambda answered, if it
+/// cannot be told now.
+pub async fn refuse_foreign(
     lambda: &Client,
-    settings: &FunctionSettings,
-    spec: &FunctionSpec,
-    formerly: Option<&FunctionSpec>,
+    stack: &StackIdentity,
+    function: &FunctionName,
+    since: Timestamp,
 ) -> Result<(), ResourceError> {
-    match create(lambda, settings, spec).await {
-        Ok(()) => settled(lambda, &spec.function_name).await.map(|_| ()),
-        // Made by somebody else, or by an attempt of ours whose answer was lost.
-        Err(ResourceError::Aws(error)) if name_is_taken(&error) => {
-            match find(lambda, &spec.function_name).await? {
-                Some(found) => converge(lambda, settings, spec, formerly, found).await,
-                None => Err(ResourceError::NotReady {
-                    what: format!("Lambda does not show the function {} yet", spec.function_name),
-                    source: Some(error),
-                }),
-            }
-        }
-        Err(error) => Err(error),
-    }
+    find(lambda, stack, function, since).await.map(|_| ())
 }
 
 /// Creates the function, as soon as Lambda can assume its role.
@@ -198,28 +239,45 @@ async fn create(
 async fn converge(
     lambda: &Client,
     settings: &FunctionSettings,
-    spec: &FunctionSpec,
-    formerly: Option<&FunctionSpec>,
-    found: GetFunctionOutput,
+    target: &Target<'_>,
+    role_was_replaced: bool,
+    found: Found,
 ) -> Result<(), ResourceError> {
-    let function = &spec.function_name;
-    let current = tags_of(&found);
-    if !settings.stack.owns(function, &current) {
-        return Err(ResourceError::NotOwned { what: format!("the function {function}") });
-    }
+    let Target { spec, formerly, .. } = *target;
+    let stack = &settings.stack;
+    let current = found.tags.clone();
     // Lambda takes no change while another is in progress.
-    let (mut configuration, last_update) = at_rest(lambda, function, Some(found)).await?;
+    let (mut configuration, last_update) = at_rest(lambda, settings, target, Some(found)).await?;
+    // Without an environment there is nothing to decrypt.
+    if role_was_replaced && !spec.environment.0.is_empty() {
+        assign_idle_role(lambda, settings, spec).await?;
+        configuration = settled(lambda, settings, target).await?;
+    }
     // After an update that failed it is not sure what the function runs with.
-    if last_update.is_err() || !has_configuration(&configuration, settings, spec) {
+    if last_update.is_err() || !has_configuration(&configuration, stack, spec) {
         update_configuration(lambda, settings, spec).await?;
-        configuration = settled(lambda, function).await?;
+        configuration = settled(lambda, settings, target).await?;
     }
     if !has_code(&configuration, spec) {
         update_code(lambda, settings, spec).await?;
-        settled(lambda, function).await?;
+        settled(lambda, settings, target).await?;
     }
-    let changes = tags::changes(&current, Keys::Exact, &settings.stack, spec, formerly);
-    change_tags(lambda, &settings.stack.function_arn(function), changes).await
+    let changes = tags::changes(&current, Keys::Exact, stack, spec, formerly);
+    change_tags(lambda, &stack.function_arn(&spec.function_name), changes).await
+}
+
+/// Gives the function a role that may do nothing, for a moment: see [`ensure`].
+async fn assign_idle_role(
+    lambda: &Client,
+    settings: &FunctionSettings,
+    spec: &FunctionSpec,
+) -> Result<(), ResourceError> {
+    let update = lambda
+        .update_function_configuration()
+        .function_name(spec.function_name.as_str())
+        .role(&settings.idle_role_arn);
+    let refused = |error| AwsError::new("lambda:UpdateFunctionConfiguration", error);
+    when_role_is_ready(async || update.clone().send().await.map(|_| ()).map_err(refused)).await
 }
 
 async fn update_configuration(
@@ -256,31 +314,23 @@ async fn update_code(
         .architectures(architecture(spec))
         .send()
         .await;
-    match updated.map_err(|error| AwsError::new("lambda:UpdateFunctionCode", error)) {
-        Ok(_) => Ok(()),
-        Err(error) if is_busy(&error) => Err(busy(error)),
-        Err(error) => Err(error.into()),
-    }
+    unless_busy(updated.map_err(|error| AwsError::new("lambda:UpdateFunctionCode", error)))
 }
 
 async fn change_tags(lambda: &Client, arn: &str, changes: TagChanges) -> Result<(), ResourceError> {
     if !changes.remove.is_empty() {
-        lambda
-            .untag_resource()
-            .resource(arn)
-            .set_tag_keys(Some(changes.remove))
-            .send()
-            .await
-            .map_err(|error| AwsError::new("lambda:UntagResource", error))?;
+        let untagged =
+            lambda.untag_resource().resource(arn).set_tag_keys(Some(changes.remove)).send().await;
+        unless_busy(untagged.map_err(|error| AwsError::new("lambda:UntagResource", error)))?;
     }
     if !changes.set.is_empty() {
-        lambda
+        let tagged = lambda
             .tag_resource()
             .resource(arn)
             .set_tags(Some(changes.set.into_iter().collect()))
             .send()
-            .await
-            .map_err(|error| AwsError::new("lambda:TagResource", error))?;
+            .await;
+        unless_busy(tagged.map_err(|error| AwsError::new("lambda:TagResource", error)))?;
     }
     Ok(())
 }
@@ -303,8 +353,8 @@ async fn when_role_is_ready(
                     });
                 }
             },
-            Err(error) if is_busy(&error) => return Err(busy(error)),
-            Err(error) => return Err(error.into()),
+            Err(error) if name_is_taken(&error) => return Err(error.into()),
+            refused => return unless_busy(refused),
         }
     }
 }
@@ -312,9 +362,10 @@ async fn when_role_is_ready(
 /// Waits until the function is active and its last update has succeeded.
 async fn settled(
     lambda: &Client,
-    function: &FunctionName,
+    settings: &FunctionSettings,
+    target: &Target<'_>,
 ) -> Result<FunctionConfiguration, ResourceError> {
-    let (configuration, last_update) = at_rest(lambda, function, None).await?;
+    let (configuration, last_update) = at_rest(lambda, settings, target, None).await?;
     last_update.map(|()| configuration)
 }
 
@@ -322,25 +373,32 @@ async fn settled(
 /// one ended. `found` is a look that was just taken.
 async fn at_rest(
     lambda: &Client,
-    function: &FunctionName,
-    found: Option<GetFunctionOutput>,
+    settings: &FunctionSettings,
+    target: &Target<'_>,
+    mut found: Option<Found>,
 ) -> Result<(FunctionConfiguration, Result<(), ResourceError>), ResourceError> {
-    let mut found = found;
+    let function = &target.spec.function_name;
     let mut pauses = SETTLE_PAUSES.iter();
     loop {
         let look = match found.take() {
-            Some(found) => Some(found),
-            None => find(lambda, function).await?,
+            Some(found) => Ok(Some(found)),
+            None => find(lambda, &settings.stack, function, target.since).await,
         };
-        if let Some(configuration) = look.and_then(|look| look.configuration)
-            && let Some(last_update) = last_update(&configuration)?
-        {
-            return Ok((configuration, last_update));
-        }
-        let Some(pause) = pauses.next() else {
-            let what = format!("the function {function} is not active yet");
-            return Err(ResourceError::not_ready(what));
+        let why = match look {
+            Ok(Some(Found { configuration, .. })) => match last_update(&configuration)? {
+                Some(last_update) => return Ok((configuration, last_update)),
+                None => {
+                    ResourceError::not_ready(format!("{} is not active yet", described(function)))
+                }
+            },
+            Ok(None) => {
+                ResourceError::not_ready(format!("Lambda does not show {}", described(function)))
+            }
+            // Its tags are not to be seen yet.
+            Err(error @ ResourceError::NotReady { .. }) => error,
+            Err(error) => return Err(error),
         };
+        let Some(pause) = pauses.next() else { return Err(why) };
         sleep(*pause).await;
     }
 }
@@ -375,7 +433,46 @@ fn failed(reason: Option<&str>, what: &str) -> ResourceError {
     ResourceError::Rejected { reason: format!("the function {what}: {reason}") }
 }
 
+/// A function that is proved ours.
+struct Found {
+    configuration: FunctionConfiguration,
+    tags: BTreeMap<String, String>,
+    age: Age,
+}
+
+/// The function of that name, if there is one: what is not ours is not looked at any further.
+///
+/// # Errors
+/// [`ResourceError::NotOwned`] if it is not ours; [`ResourceError::NotReady`], or what Lambda
+/// answered, if that cannot be told.
 async fn find(
+    lambda: &Client,
+    stack: &StackIdentity,
+    function: &FunctionName,
+    since: Timestamp,
+) -> Result<Option<Found>, ResourceError> {
+    let Some(found) = get(lambda, function).await? else { return Ok(None) };
+    let configuration =
+        found.configuration.ok_or_else(|| AwsError::incomplete("lambda:GetFunction"))?;
+    let age = Age::of(made(&configuration), since);
+    // Without the tags, but not because there are none.
+    if let Some(error) = found.tags_error {
+        let error = AwsError::told("lambda:ListTags", error.error_code(), error.message());
+        return Err(match error.kind {
+            ErrorKind::Throttled | ErrorKind::Transient => error.into(),
+            ErrorKind::AccessDenied => age.judge(error, described(function)),
+            ErrorKind::Refused | ErrorKind::QuotaExceeded => ResourceError::NotReady {
+                what: format!("Lambda cannot tell the tags of {} now", described(function)),
+                source: Some(error),
+            },
+        });
+    }
+    let tags = found.tags.unwrap_or_default().into_iter().collect();
+    age.prove(stack, function, &tags, described(function))?;
+    Ok(Some(Found { configuration, tags, age }))
+}
+
+async fn get(
     lambda: &Client,
     function: &FunctionName,
 ) -> Result<Option<GetFunctionOutput>, AwsError> {
@@ -390,10 +487,10 @@ async fn find(
 
 fn has_configuration(
     found: &FunctionConfiguration,
-    settings: &FunctionSettings,
+    stack: &StackIdentity,
     spec: &FunctionSpec,
 ) -> bool {
-    configuration_differences(found, &settings.stack, spec).is_empty()
+    configuration_differences(found, stack, spec).is_empty()
 }
 
 fn configuration_differences(
@@ -468,34 +565,42 @@ fn wanted_tags(settings: &FunctionSettings, spec: &FunctionSpec) -> HashMap<Stri
     settings.stack.tags(&spec.function_name, &spec.tags).into_iter().collect()
 }
 
-fn tags_of(found: &GetFunctionOutput) -> BTreeMap<String, String> {
-    found.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
+/// When the function was last made or changed: Lambda tells nothing else of its age.
+fn made(configuration: &FunctionConfiguration) -> Option<Timestamp> {
+    // For example 2026-11-25T12:00:00.000+0000.
+    configuration.last_modified().and_then(|time| time.parse().ok())
 }
 
-/// Lambda's messages may quote the environment. Values too short to be a secret stay, or no
-/// message could be read any more.
-fn redacted(error: ResourceError, spec: &FunctionSpec) -> ResourceError {
-    const SHORTEST_SECRET: usize = 4;
-    let hide = |text: String| {
-        let values = spec.environment.0.values();
-        let secrets = values.filter(|value| value.len() >= SHORTEST_SECRET);
-        secrets.fold(text, |text, secret| text.replace(secret.as_str(), "***"))
-    };
-    let hide_aws = |error: AwsError| AwsError { message: hide(error.message.clone()), ..error };
+fn described(function: &FunctionName) -> String {
+    format!("the function {function}")
+}
+
+/// Lambda's messages may quote the environment.
+fn redacted(error: ResourceError, secrets: &Secrets) -> ResourceError {
+    let hide = |error: AwsError| AwsError { message: secrets.hide(&error.message), ..error };
     match error {
-        ResourceError::Aws(error) => ResourceError::Aws(hide_aws(error)),
+        ResourceError::Aws(error) => ResourceError::Aws(hide(error)),
         ResourceError::NotReady { what, source } => {
-            ResourceError::NotReady { what, source: source.map(hide_aws) }
+            ResourceError::NotReady { what, source: source.map(hide) }
         }
-        ResourceError::Rejected { reason } => ResourceError::Rejected { reason: hide(reason) },
+        ResourceError::Rejected { reason } => {
+            ResourceError::Rejected { reason: secrets.hide(&reason) }
+        }
         error @ ResourceError::NotOwned { .. } => error,
     }
 }
 
 fn busy(error: AwsError) -> ResourceError {
-    ResourceError::NotReady {
-        what: "the function is being changed".to_owned(),
-        source: Some(error),
+    let what = "the function is being made or changed".to_owned();
+    ResourceError::NotReady { what, source: Some(error) }
+}
+
+/// What came of a call that Lambda does not take while the function is being changed.
+fn unless_busy<T>(result: Result<T, AwsError>) -> Result<(), ResourceError> {
+    match result {
+        Err(error) if is_busy(&error) => Err(busy(error)),
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(()),
     }
 }
 
@@ -510,15 +615,16 @@ fn role_is_not_ready(error: &AwsError) -> bool {
     error.has_code("InvalidParameterValueException") && says_one_of(error, &TEXTS)
 }
 
-/// A conflict about the function's state. A taken name is a conflict too, and is none of these.
+/// Lambda has one code for conflicts and several texts ("An update is in progress", "currently in the
+/// following state: Pending", "due to a concurrent update operation"): all but one mean that it is
+/// still at it.
 fn is_busy(error: &AwsError) -> bool {
-    const TEXTS: [&str; 2] = ["update is in progress", "currently in the following state"];
-    error.has_code("ResourceConflictException") && says_one_of(error, &TEXTS)
+    error.has_code("ResourceConflictException") && !name_is_taken(error)
 }
 
-/// Any other conflict: CreateFunction knows only one more.
+/// The one other conflict, which only CreateFunction has.
 fn name_is_taken(error: &AwsError) -> bool {
-    error.has_code("ResourceConflictException") && !is_busy(error)
+    error.has_code("ResourceConflictException") && says_one_of(error, &["already exist"])
 }
 
 fn says_one_of(error: &AwsError, texts: &[&str]) -> bool {
@@ -536,23 +642,33 @@ mod tests {
     use aws_sdk_lambda::operation::delete_function::DeleteFunctionOutput;
     use aws_sdk_lambda::operation::update_function_code::UpdateFunctionCodeOutput;
     use aws_sdk_lambda::operation::update_function_configuration::UpdateFunctionConfigurationOutput;
-    use aws_sdk_lambda::types::{EnvironmentResponse, LastUpdateStatusReasonCode, StateReasonCode};
+    use aws_sdk_lambda::types::{
+        EnvironmentResponse, LastUpdateStatusReasonCode, StateReasonCode, TagsError,
+    };
     use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
     use formation_model::ErrorName;
+    use jiff::SignedDuration;
     use tokio::time::Instant;
 
     use super::*;
-    use crate::testing::{assert_all_called, json_error, spec, stack};
+    use crate::testing::{assert_all_called, delete, json_error, spec, stack, target, undo};
 
+    const IDLE_ROLE: &str = "arn:aws:iam::111122223333:role/formation-IdleRole";
     const NO_ROLE: &str = "The role defined for the function cannot be assumed by Lambda.";
     const TAKEN: &str = "Function already exist: hello";
     const UPDATING: &str = "The operation cannot be performed at this time. An update is in \
                             progress for resource: arn:aws:lambda:eu-west-1:111122223333:function:hello";
     const PENDING: &str = "The operation cannot be performed at this time. The function is \
                            currently in the following state: Pending";
+    const CONCURRENT: &str =
+        "The function could not be updated due to a concurrent update operation.";
 
     fn settings() -> FunctionSettings {
-        FunctionSettings { stack: stack(), bucket: "artifacts".into() }
+        FunctionSettings {
+            stack: stack(),
+            bucket: "artifacts".into(),
+            idle_role_arn: IDLE_ROLE.into(),
+        }
     }
 
     fn client(rules: &[&Rule]) -> Client {
@@ -597,6 +713,12 @@ mod tests {
         })
     }
 
+    fn missing_while(condition: impl Fn() -> bool + Send + Sync + 'static) -> Rule {
+        mock!(Client::get_function).match_requests(move |_| condition()).then_http_response(|| {
+            json_error(404, "ResourceNotFoundException", "Function not found: arn")
+        })
+    }
+
     fn created() -> Rule {
         mock!(Client::create_function).then_output(|| CreateFunctionOutput::builder().build())
     }
@@ -634,6 +756,7 @@ mod tests {
             .last_update_status_reason_code(LastUpdateStatusReasonCode::from("Creating"))
             .build();
         let rules = [
+            &missing(),
             &create,
             &missing(),
             &ours(pending),
@@ -641,7 +764,7 @@ mod tests {
             &ours(odd),
             &ours(configuration(&spec())),
         ];
-        ensure(&client(&rules), &settings(), &spec(), None).await.unwrap();
+        ensure(&client(&rules), &settings(), &target(&spec(), None), false).await.unwrap();
         assert_all_called(&rules);
     }
 
@@ -652,41 +775,157 @@ mod tests {
             .match_requests(move |_| began.elapsed() < Duration::from_secs(8))
             .then_http_response(|| json_error(400, "InvalidParameterValueException", NO_ROLE));
         let accepted = created();
+        let made = accepted.clone();
+        let look = missing_while(move || made.num_calls() == 0);
         let get = ours(configuration(&spec()));
-        let lambda = mock_client!(aws_sdk_lambda, RuleMode::MatchAny, &[&refused, &accepted, &get]);
-        ensure(&lambda, &settings(), &spec(), None).await.unwrap();
+        let rules = [&look, &refused, &accepted, &get];
+        let lambda = mock_client!(aws_sdk_lambda, RuleMode::MatchAny, &rules);
+        ensure(&lambda, &settings(), &target(&spec(), None), false).await.unwrap();
         assert!(refused.num_calls() <= 4, "{} refused calls", refused.num_calls());
         assert!(began.elapsed() <= Duration::from_secs(12), "took {:?}", began.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_role_that_stays_unusable_is_left_to_the_state_machine() {
-        let rules = [&no_role(), &no_role(), &no_role(), &no_role(), &no_role()];
-        let error = ensure(&client(&rules), &settings(), &spec(), None).await.unwrap_err();
+        let rules = [&missing(), &no_role(), &no_role(), &no_role(), &no_role(), &no_role()];
+        let error =
+            ensure(&client(&rules), &settings(), &target(&spec(), None), false).await.unwrap_err();
         assert_eq!(error.name(), ErrorName::NotReady);
         assert_eq!(error.aws().unwrap().request_id.as_deref(), Some("r-1"));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_function_made_by_a_lost_attempt_is_recognised() {
+        // It was not to be seen at first, or another execution of the attempt was faster.
         let rules = [
+            &missing(),
             &create_refused(409, "ResourceConflictException", TAKEN),
             &ours(configuration(&spec())),
         ];
-        ensure(&client(&rules), &settings(), &spec(), None).await.unwrap();
+        ensure(&client(&rules), &settings(), &target(&spec(), None), false).await.unwrap();
+        assert_all_called(&rules);
+    }
+
+    fn foreign() -> Rule {
+        let mut configuration = configuration(&spec());
+        configuration.handler = Some("theirs.handler".into());
+        shown(configuration, [("owner".to_owned(), "finance-team".to_owned())].into())
+    }
+
+    #[tokio::test]
+    async fn a_foreign_function_is_left_alone_and_nothing_is_created_over_it() {
+        // CreateFunction may strip the tags of a function that is there: it is not even tried.
+        let rules = [&foreign()];
+        let wanted = spec();
+        let error =
+            ensure(&client(&rules), &settings(), &target(&wanted, None), false).await.unwrap_err();
+        assert_eq!(error.name(), ErrorName::NotOwned);
+        assert_all_called(&rules);
+
+        // One that appeared in between.
+        let taken = create_refused(409, "ResourceConflictException", TAKEN);
+        let rules = [&missing(), &taken, &foreign()];
+        let error =
+            ensure(&client(&rules), &settings(), &target(&wanted, None), false).await.unwrap_err();
+        assert_eq!(error.name(), ErrorName::NotOwned);
+        assert_all_called(&rules);
+
+        let rules = [&foreign()];
+        remove(&client(&rules), &stack(), &undo(&wanted.function_name)).await.unwrap();
         assert_all_called(&rules);
     }
 
     #[tokio::test]
-    async fn a_foreign_function_is_left_alone() {
-        let foreign = || shown(configuration(&spec()), BTreeMap::new());
-        let rules = [&create_refused(409, "ResourceConflictException", TAKEN), &foreign()];
-        let error = ensure(&client(&rules), &settings(), &spec(), None).await.unwrap_err();
-        assert_eq!(error.name(), ErrorName::NotOwned);
+    async fn a_delete_does_not_pass_over_a_function_that_was_taken_from_us() {
+        let error = remove(&client(&[&foreign()]), &stack(), &delete(&spec().function_name)).await;
+        assert_eq!(error.unwrap_err().name(), ErrorName::NotOwned);
+        remove(&client(&[&missing()]), &stack(), &delete(&spec().function_name)).await.unwrap();
+    }
 
-        let rules = [&foreign()];
-        remove(&client(&rules), &stack(), &spec().function_name).await.unwrap();
+    #[tokio::test]
+    async fn nothing_is_told_of_a_foreign_function_but_that_it_is_there() {
+        let found = compare(&client(&[&foreign()]), &stack(), &spec()).await.unwrap();
+        assert_eq!(found, [Difference::not_owned(Part::Function)]);
+        // Nor why it failed.
+        let failed = FunctionConfiguration::builder()
+            .state(State::Failed)
+            .state_reason("cannot reach payroll-db")
+            .build();
+        let failed = shown(failed, [("owner".to_owned(), "finance-team".to_owned())].into());
+        let rules = [&missing(), &created(), &failed];
+        let error = ensure(&client(&rules), &settings(), &target(&spec(), None), false).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.name(), ErrorName::NotOwned);
+        assert!(!error.to_string().contains("payroll"), "{error}");
+    }
+
+    /// A function that was made `seconds` ago and shows no tags.
+    fn untagged(seconds: i64) -> Rule {
+        let made = Timestamp::now() - SignedDuration::from_secs(seconds);
+        // As Lambda spells it.
+        let made = made.strftime("%Y-%m-%dT%H:%M:%S.000+0000").to_string();
+        let mut configuration = configuration(&spec());
+        configuration.last_modified = Some(made);
+        shown(configuration, BTreeMap::new())
+    }
+
+    /// Our function, without its tags but with the reason.
+    fn tags_error(seconds: i64, code: &'static str) -> Rule {
+        let made = Timestamp::now() - SignedDuration::from_secs(seconds);
+        let mut configuration = configuration(&spec());
+        configuration.last_modified = Some(made.to_string());
+        mock!(Client::get_function).then_output(move || {
+            let error = TagsError::builder().error_code(code).message("told").build().unwrap();
+            GetFunctionOutput::builder()
+                .configuration(configuration.clone())
+                .tags_error(error)
+                .build()
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_function_that_does_not_show_its_tags_yet_is_not_foreign() {
+        for (seconds, name) in [(1, ErrorName::NotReady), (300, ErrorName::NotOwned)] {
+            let function = spec().function_name;
+            let undone = remove(&client(&[&untagged(seconds)]), &stack(), &delete(&function)).await;
+            assert_eq!(undone.unwrap_err().name(), name);
+            let rules = [&untagged(seconds)];
+            let made = ensure(&client(&rules), &settings(), &target(&spec(), None), false).await;
+            assert_eq!(made.unwrap_err().name(), name);
+        }
+        let undone = remove(&client(&[&untagged(1)]), &stack(), &undo(&spec().function_name)).await;
+        assert_eq!(undone.unwrap_err().name(), ErrorName::NotReady);
+        remove(&client(&[&untagged(300)]), &stack(), &undo(&spec().function_name)).await.unwrap();
+
+        let compared = compare(&client(&[&untagged(1)]), &stack(), &spec()).await;
+        assert_eq!(compared.unwrap_err().name(), ErrorName::NotReady);
+        let compared = compare(&client(&[&untagged(300)]), &stack(), &spec()).await.unwrap();
+        assert_eq!(compared, [Difference::not_owned(Part::Function)]);
+
+        // Right after its own create a step waits for them.
+        let rules = [&missing(), &created(), &untagged(0), &ours(configuration(&spec()))];
+        ensure(&client(&rules), &settings(), &target(&spec(), None), false).await.unwrap();
         assert_all_called(&rules);
+    }
+
+    #[tokio::test]
+    async fn tags_that_lambda_cannot_tell_are_not_missing() {
+        for (seconds, code, name) in [
+            (1, "ServiceException", ErrorName::NotReady),
+            (300, "ServiceException", ErrorName::NotReady),
+            (300, "TooManyRequestsException", ErrorName::Throttled),
+            (1, "AccessDeniedException", ErrorName::NotReady),
+            (300, "AccessDeniedException", ErrorName::AccessDenied),
+        ] {
+            let rule = || tags_error(seconds, code);
+            let made =
+                ensure(&client(&[&rule()]), &settings(), &target(&spec(), None), false).await;
+            assert_eq!(made.unwrap_err().name(), name, "{code}");
+            let undone = remove(&client(&[&rule()]), &stack(), &undo(&spec().function_name)).await;
+            assert_eq!(undone.unwrap_err().name(), name, "{code}");
+            let compared = compare(&client(&[&rule()]), &stack(), &spec()).await;
+            assert_eq!(compared.unwrap_err().name(), name, "{code}");
+        }
     }
 
     #[tokio::test]
@@ -695,8 +934,9 @@ mod tests {
             .state(State::Failed)
             .state_reason("The zip file cannot be read")
             .build();
-        let rules = [&created(), &ours(failed)];
-        let error = ensure(&client(&rules), &settings(), &spec(), None).await.unwrap_err();
+        let rules = [&missing(), &created(), &ours(failed)];
+        let error =
+            ensure(&client(&rules), &settings(), &target(&spec(), None), false).await.unwrap_err();
         assert_eq!(error.name(), ErrorName::Rejected);
         assert!(error.to_string().contains("The zip file cannot be read"), "{error}");
     }
@@ -712,7 +952,9 @@ mod tests {
             (413, "RequestEntityTooLargeException", "too large", ErrorName::Rejected),
         ] {
             let refused = create_refused(status, code, message);
-            let error = ensure(&client(&[&refused]), &settings(), &spec, None).await.unwrap_err();
+            let rules = [&missing(), &refused];
+            let error = ensure(&client(&rules), &settings(), &target(&spec, None), false).await;
+            let error = error.unwrap_err();
             assert_eq!(error.name(), name, "{code}");
             assert!(!error.to_string().contains("s3cr3t"), "{error}");
         }
@@ -721,16 +963,16 @@ mod tests {
     #[tokio::test]
     async fn a_function_that_matches_is_read_and_not_written() {
         let rules = [&ours(configuration(&spec()))];
-        ensure(&client(&rules), &settings(), &spec(), Some(&spec())).await.unwrap();
+        ensure(&client(&rules), &settings(), &target(&spec(), Some(&spec())), false).await.unwrap();
         assert_all_called(&rules);
     }
 
     #[tokio::test(start_paused = true)]
     async fn configuration_comes_before_code_and_each_is_waited_for() {
-        let mut target = spec();
-        target.memory_megabytes = 512;
-        target.code.sha256 = "bmV3".into();
-        let mut half_way = target.clone();
+        let mut wanted = spec();
+        wanted.memory_megabytes = 512;
+        wanted.code.sha256 = "bmV3".into();
+        let mut half_way = wanted.clone();
         half_way.code = spec().code;
         let updating = FunctionConfiguration::builder()
             .state(State::Active)
@@ -748,39 +990,142 @@ mod tests {
             &ours(configuration(&half_way)),
             &code,
             &ours(updating),
-            &ours(configuration(&target)),
+            &ours(configuration(&wanted)),
         ];
-        ensure(&client(&rules), &settings(), &target, Some(&spec())).await.unwrap();
+        ensure(&client(&rules), &settings(), &target(&wanted, Some(&spec())), false).await.unwrap();
         assert_all_called(&rules);
     }
 
     #[tokio::test]
     async fn another_architecture_is_a_matter_of_code() {
-        let mut target = spec();
-        target.architecture = formation_model::function::Architecture::X86_64;
+        let mut wanted = spec();
+        wanted.architecture = formation_model::function::Architecture::X86_64;
         let code = mock!(Client::update_function_code)
             .match_requests(|request| request.architectures() == [Architecture::X8664])
             .then_output(|| UpdateFunctionCodeOutput::builder().build());
-        let rules = [&ours(configuration(&spec())), &code, &ours(configuration(&target))];
-        ensure(&client(&rules), &settings(), &target, Some(&spec())).await.unwrap();
+        let rules = [&ours(configuration(&spec())), &code, &ours(configuration(&wanted))];
+        ensure(&client(&rules), &settings(), &target(&wanted, Some(&spec())), false).await.unwrap();
         assert_all_called(&rules);
     }
 
     #[tokio::test]
-    async fn a_change_of_somebody_else_is_waited_for() {
-        let mut target = spec();
-        target.memory_megabytes = 512;
-        let update = mock!(Client::update_function_configuration)
-            .then_http_response(|| json_error(409, "ResourceConflictException", UPDATING));
-        let rules = [&ours(configuration(&spec())), &update];
-        let error = ensure(&client(&rules), &settings(), &target, Some(&spec())).await.unwrap_err();
-        assert_eq!(error.name(), ErrorName::NotReady);
+    async fn every_conflict_but_a_taken_name_is_waited_for() {
+        let conflict = |text| move || json_error(409, "ResourceConflictException", text);
+        for text in [UPDATING, PENDING, CONCURRENT, "something new"] {
+            let (name, former) = (spec().function_name, spec());
+            let mut wanted = spec();
+            wanted.memory_megabytes = 512;
+            let update =
+                mock!(Client::update_function_configuration).then_http_response(conflict(text));
+            let rules = [&ours(configuration(&spec())), &update];
+            let aim = target(&wanted, None);
+            let error = ensure(&client(&rules), &settings(), &aim, false).await.unwrap_err();
+            assert_eq!(error.name(), ErrorName::NotReady, "{text}");
+
+            let mut wanted = spec();
+            wanted.code.sha256 = "bmV3".into();
+            let code = mock!(Client::update_function_code).then_http_response(conflict(text));
+            let rules = [&ours(configuration(&spec())), &code];
+            let aim = target(&wanted, None);
+            let error = ensure(&client(&rules), &settings(), &aim, false).await.unwrap_err();
+            assert_eq!(error.name(), ErrorName::NotReady, "{text}");
+
+            let mut wanted = spec();
+            wanted.tags.insert("team".into(), "b".into());
+            let tag = mock!(Client::tag_resource).then_http_response(conflict(text));
+            let rules = [&ours(configuration(&spec())), &tag];
+            let aim = target(&wanted, None);
+            let error = ensure(&client(&rules), &settings(), &aim, false).await.unwrap_err();
+            assert_eq!(error.name(), ErrorName::NotReady, "{text}");
+
+            let wanted = FunctionSpec { tags: BTreeMap::new(), ..spec() };
+            let untag = mock!(Client::untag_resource).then_http_response(conflict(text));
+            let rules = [&ours(configuration(&spec())), &untag];
+            let aim = target(&wanted, Some(&former));
+            let error = ensure(&client(&rules), &settings(), &aim, false).await.unwrap_err();
+            assert_eq!(error.name(), ErrorName::NotReady, "{text}");
+
+            let deleted = mock!(Client::delete_function).then_http_response(conflict(text));
+            let rules = [&ours(configuration(&spec())), &deleted];
+            let error = remove(&client(&rules), &stack(), &undo(&name)).await.unwrap_err();
+            assert_eq!(error.name(), ErrorName::NotReady, "{text}");
+
+            let create = mock!(Client::create_function).then_http_response(conflict(text));
+            let rules = [&missing(), &create];
+            let aim = target(&former, None);
+            let error = ensure(&client(&rules), &settings(), &aim, false).await.unwrap_err();
+            assert_eq!(error.name(), ErrorName::NotReady, "{text}");
+        }
+    }
+
+    /// The function as it is a moment after it was made: our tags are shown and not yet acted by.
+    fn new_and_ours() -> Rule {
+        let mut configuration = configuration(&spec());
+        configuration.last_modified = Some(Timestamp::now().to_string());
+        ours(configuration)
+    }
+
+    #[tokio::test]
+    async fn a_denial_because_of_tags_is_not_final_while_a_function_is_new() {
+        let denied = || json_error(403, "AccessDeniedException", "no tag allows it");
+        for (found, name) in [
+            (new_and_ours as fn() -> Rule, ErrorName::NotReady),
+            (|| ours(configuration(&spec())), ErrorName::AccessDenied),
+        ] {
+            let mut wanted = spec();
+            wanted.memory_megabytes = 512;
+            let update = mock!(Client::update_function_configuration).then_http_response(denied);
+            let rules = [&found(), &update];
+            let aim = target(&wanted, None);
+            let error = ensure(&client(&rules), &settings(), &aim, false).await.unwrap_err();
+            assert_eq!(error.name(), name);
+
+            let deleted = mock!(Client::delete_function).then_http_response(denied);
+            let rules = [&found(), &deleted, &found()];
+            let function = spec().function_name;
+            let error = remove(&client(&rules), &stack(), &undo(&function)).await.unwrap_err();
+            assert_eq!(error.name(), name);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_role_that_was_replaced_is_assigned_anew() {
+        let mut spec = spec();
+        spec.environment.0.insert("KEY".into(), "value".into());
+        let mut idle = configuration(&spec);
+        idle.role = Some(IDLE_ROLE.into());
+        let away = mock!(Client::update_function_configuration)
+            .match_requests(|request| {
+                request.role() == Some(IDLE_ROLE) && request.environment().is_none()
+            })
+            .then_output(|| UpdateFunctionConfigurationOutput::builder().build());
+        let back = mock!(Client::update_function_configuration)
+            .match_requests(|request| {
+                let role = stack().role_arn(&"hello".parse().unwrap());
+                request.role() == Some(role.as_str()) && request.environment().is_some()
+            })
+            .then_output(|| UpdateFunctionConfigurationOutput::builder().build());
+        let rules =
+            [&ours(configuration(&spec)), &away, &ours(idle), &back, &ours(configuration(&spec))];
+        let former = spec.clone();
+        let aim = target(&spec, Some(&former));
+        ensure(&client(&rules), &settings(), &aim, true).await.unwrap();
+        assert_all_called(&rules);
+
+        // Without an environment there is no grant; and a new function got its own.
+        let bare = FunctionSpec { environment: Default::default(), ..spec.clone() };
+        let rules = [&ours(configuration(&bare))];
+        ensure(&client(&rules), &settings(), &target(&bare, None), true).await.unwrap();
+        assert_all_called(&rules);
+        let rules = [&missing(), &created(), &ours(configuration(&spec))];
+        ensure(&client(&rules), &settings(), &aim, true).await.unwrap();
+        assert_all_called(&rules);
     }
 
     #[tokio::test]
     async fn an_update_that_fails_later_is_rejected_with_its_reason() {
-        let mut target = spec();
-        target.code.sha256 = "bmV3".into();
+        let mut wanted = spec();
+        wanted.code.sha256 = "bmV3".into();
         let failed = FunctionConfiguration::builder()
             .state(State::Active)
             .last_update_status(LastUpdateStatus::Failed)
@@ -789,7 +1134,9 @@ mod tests {
         let code = mock!(Client::update_function_code)
             .then_output(|| UpdateFunctionCodeOutput::builder().build());
         let rules = [&ours(configuration(&spec())), &code, &ours(failed)];
-        let error = ensure(&client(&rules), &settings(), &target, Some(&spec())).await.unwrap_err();
+        let error = ensure(&client(&rules), &settings(), &target(&wanted, Some(&spec())), false)
+            .await
+            .unwrap_err();
         assert_eq!(error.name(), ErrorName::Rejected);
         assert!(error.to_string().contains("The zip file cannot be read"), "{error}");
     }
@@ -801,28 +1148,19 @@ mod tests {
         let update = mock!(Client::update_function_configuration)
             .then_output(|| UpdateFunctionConfigurationOutput::builder().build());
         let rules = [&ours(left), &update, &ours(configuration(&spec()))];
-        ensure(&client(&rules), &settings(), &spec(), Some(&spec())).await.unwrap();
+        ensure(&client(&rules), &settings(), &target(&spec(), Some(&spec())), false).await.unwrap();
         assert_all_called(&rules);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_function_counts_as_removed_when_lambda_no_longer_knows_it() {
-        let delete =
+        let deleted =
             mock!(Client::delete_function).then_output(|| DeleteFunctionOutput::builder().build());
         let deleting = FunctionConfiguration::builder().state(State::Deleting).build();
-        let rules = [&ours(configuration(&spec())), &delete, &ours(deleting), &missing()];
-        remove(&client(&rules), &stack(), &spec().function_name).await.unwrap();
+        let rules = [&ours(configuration(&spec())), &deleted, &ours(deleting), &missing()];
+        remove(&client(&rules), &stack(), &undo(&spec().function_name)).await.unwrap();
         assert_all_called(&rules);
 
-        remove(&client(&[&missing()]), &stack(), &spec().function_name).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_pending_function_is_removed_later() {
-        let busy = mock!(Client::delete_function)
-            .then_http_response(|| json_error(409, "ResourceConflictException", PENDING));
-        let rules = [&ours(configuration(&spec())), &busy];
-        let error = remove(&client(&rules), &stack(), &spec().function_name).await.unwrap_err();
-        assert_eq!(error.name(), ErrorName::NotReady);
+        remove(&client(&[&missing()]), &stack(), &undo(&spec().function_name)).await.unwrap();
     }
 }

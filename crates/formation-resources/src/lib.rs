@@ -2,12 +2,12 @@
 //!
 //! - `ensure` brings the resource to its target from whatever is there, and changes nothing where
 //!   it already matches;
-//! - `remove` takes it away, and succeeds when it is gone or never was ours;
+//! - `remove` takes it away, and succeeds when it is gone;
 //! - `compare` tells what differs from the target, and changes nothing.
 //!
 //! The first two can be repeated after a lost answer or a crash at any point: names derive from the
 //! function's, and ownership is proved by reading the tags back, never remembered. A resource
-//! without our tags is neither changed nor removed.
+//! without our tags is neither changed nor removed, and nothing is told of it but that it is there.
 //!
 //! Nothing here knows of order, records or of the Lambdas that call it.
 
@@ -17,10 +17,56 @@ pub mod role;
 
 mod comparer;
 mod error;
+mod ownership;
+mod redaction;
 mod tags;
 
 pub use comparer::Comparer;
 pub use error::ResourceError;
+
+use formation_model::{FunctionName, FunctionSpec};
+use jiff::Timestamp;
+
+/// What a resource is brought to, and for which operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The specification to reach.
+    pub spec: &'a FunctionSpec,
+    /// What the record says was there before.
+    pub formerly: Option<&'a FunctionSpec>,
+    /// When the operation began: what is younger, it may have made itself.
+    pub since: Timestamp,
+}
+
+/// What is removed, and for which operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Removal<'a> {
+    /// The function whose resource goes.
+    pub function: &'a FunctionName,
+    /// What becomes of a resource that is there and is not ours.
+    pub foreign: Foreign,
+    /// When the operation began: what is younger, it may have made itself.
+    pub since: Timestamp,
+}
+
+/// What a removal makes of a resource that is there and cannot be proved ours.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Foreign {
+    /// It never was ours: it is left, and the removal has succeeded.
+    IsLeft,
+    /// There was one of ours, and this may be it: the removal has failed.
+    IsAnError,
+}
+
+impl Removal<'_> {
+    /// What a removal ends in that has found `error` in proving ownership.
+    fn refused(&self, error: ResourceError) -> Result<(), ResourceError> {
+        match (error, self.foreign) {
+            (ResourceError::NotOwned { .. }, Foreign::IsLeft) => Ok(()),
+            (error, _) => Err(error),
+        }
+    }
+}
 
 #[cfg(test)]
 mod testing;

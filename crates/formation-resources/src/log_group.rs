@@ -6,23 +6,26 @@ use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::types::LogGroup;
 use formation_aws::AwsError;
 use formation_model::names::log_group_name;
-use formation_model::{Difference, Facet, FunctionName, FunctionSpec, StackIdentity};
+use formation_model::{Difference, Facet, FunctionSpec, Part, StackIdentity};
+use jiff::Timestamp;
 
 use crate::error::{ResourceError, may_be_gone};
+use crate::ownership::{Age, not_spread, once_spread};
 use crate::tags::{self, Keys, TagChanges};
+use crate::{Removal, Target};
 
-/// Brings the log group of `spec` to its target and answers its ARN. `formerly` is what the record
-/// says was there before.
+/// Brings the log group of a function to its target and answers its ARN.
 ///
 /// # Errors
-/// [`ResourceError::NotOwned`] if the log group is somebody else's; otherwise what CloudWatch Logs
+/// [`ResourceError::NotOwned`] if the log group is somebody else's, [`ResourceError::NotReady`] while
+/// CloudWatch Logs does not show, or act by, the tags of what was just made; otherwise what it
 /// answered.
 pub async fn ensure(
     logs: &Client,
     stack: &StackIdentity,
-    spec: &FunctionSpec,
-    formerly: Option<&FunctionSpec>,
+    target: &Target<'_>,
 ) -> Result<String, ResourceError> {
+    let Target { spec, formerly, since } = *target;
     let name = log_group_name(&spec.function_name);
     let arn = stack.log_group_arn(&spec.function_name);
     let mut found = match formerly {
@@ -32,7 +35,8 @@ pub async fn ensure(
     if found.is_none() {
         match create(logs, stack, spec, &name).await {
             Ok(()) => {
-                put_retention(logs, &name, spec.log_retention_days).await?;
+                let put = async || put_retention(logs, &name, spec.log_retention_days).await;
+                once_spread(put, does_not_exist, described(&name)).await?;
                 return Ok(arn);
             }
             Err(error) if log_group_exists(&error) => {
@@ -43,63 +47,111 @@ pub async fn ensure(
         }
     }
     let Some(group) = found else {
-        let what = format!("CloudWatch Logs does not show the log group {name} yet");
+        let what = format!("CloudWatch Logs does not show {} yet", described(&name));
         return Err(ResourceError::not_ready(what));
     };
     let Some(current) = tags_of(logs, &arn).await? else {
-        return Err(ResourceError::not_ready(format!("the log group {name} is being deleted")));
+        return Err(ResourceError::not_ready(format!("{} is being deleted", described(&name))));
     };
-    if !stack.owns(&spec.function_name, &current) {
-        return Err(ResourceError::NotOwned { what: format!("the log group {name}") });
+    let age = Age::of(made(&group), since);
+    age.prove(stack, &spec.function_name, &current, described(&name))?;
+    let converge = async || {
+        if group.retention_in_days() != i32::try_from(spec.log_retention_days).ok() {
+            put_retention(logs, &name, spec.log_retention_days).await?;
+        }
+        let changes = tags::changes(&current, Keys::Exact, stack, spec, formerly);
+        change_tags(logs, &arn, changes).await
+    };
+    match converge().await {
+        Ok(()) => Ok(arn),
+        // It was there a moment ago.
+        Err(error) if does_not_exist(&error) => Err(not_spread(error, described(&name))),
+        Err(error) => Err(age.judge(error, described(&name))),
     }
-    if group.retention_in_days() != i32::try_from(spec.log_retention_days).ok() {
-        put_retention(logs, &name, spec.log_retention_days).await?;
-    }
-    let changes = tags::changes(&current, Keys::Exact, stack, spec, formerly);
-    change_tags(logs, &arn, changes).await?;
-    Ok(arn)
 }
 
-/// Removes the log group of `function` and what was logged.
+/// Removes the log group of a function and what was logged.
 ///
 /// # Errors
-/// What CloudWatch Logs answered. A log group that is gone, or is not ours, is none.
+/// [`ResourceError::NotOwned`] if what is there is not ours and [`Foreign::IsAnError`],
+/// [`ResourceError::NotReady`] while CloudWatch Logs does not show, or act by, the tags of what was
+/// just made; otherwise what it answered. That the log group is gone is not an error.
+///
+/// [`Foreign::IsAnError`]: crate::Foreign::IsAnError
 pub async fn remove(
     logs: &Client,
     stack: &StackIdentity,
-    function: &FunctionName,
+    removal: &Removal<'_>,
 ) -> Result<(), ResourceError> {
-    let arn = stack.log_group_arn(function);
-    match tags_of(logs, &arn).await? {
-        Some(tags) if stack.owns(function, &tags) => {}
-        _ => return Ok(()),
+    match find_ours(logs, stack, removal).await {
+        Ok(Some(_)) => delete(logs, stack, removal).await,
+        Ok(None) => Ok(()),
+        Err(error) => removal.refused(error),
     }
-    match logs.delete_log_group().log_group_name(log_group_name(function)).send().await {
+}
+
+/// Removes the log group of a function that never was ours, because somebody else's has its name: if
+/// anything was logged, that function has logged it, so that the log group is left to its owner,
+/// without our tags and those that `spec` declares.
+///
+/// # Errors
+/// As for [`remove`].
+pub async fn give_up(
+    logs: &Client,
+    stack: &StackIdentity,
+    spec: Option<&FunctionSpec>,
+    removal: &Removal<'_>,
+) -> Result<(), ResourceError> {
+    let tags = match find_ours(logs, stack, removal).await {
+        Ok(Some(tags)) => tags,
+        Ok(None) => return Ok(()),
+        Err(error) => return removal.refused(error),
+    };
+    let name = log_group_name(removal.function);
+    if !was_written(logs, &name).await? {
+        return delete(logs, stack, removal).await;
+    }
+    let declared = spec.map(|spec| spec.tags.clone()).unwrap_or_default();
+    let ours = stack.tags(removal.function, &declared).into_keys();
+    let keys = ours.filter(|key| tags.contains_key(key)).collect();
+    let arn = stack.log_group_arn(removal.function);
+    match logs.untag_resource().resource_arn(&arn).set_tag_keys(Some(keys)).send().await {
         Ok(_) => Ok(()),
-        Err(error) => match AwsError::new("logs:DeleteLogGroup", error) {
+        Err(error) => match AwsError::new("logs:UntagResource", error) {
             error if does_not_exist(&error) => Ok(()),
-            error if may_be_gone(&error) && tags_of(logs, &arn).await?.is_none() => Ok(()),
-            error => Err(error.into()),
+            // The second try of a call whose answer was lost: no tag is there that would allow it.
+            error if may_be_gone(&error) && !is_ours(logs, stack, removal).await? => Ok(()),
+            error => Err(denied_or_not_ready(logs, removal, error).await?),
         },
     }
 }
 
-/// Compares the log group with `spec`: what differs of its retention and tags.
+/// Compares the log group with `spec`: what differs of its retention and tags. Of a log group that is
+/// not ours only that is told.
 ///
 /// # Errors
-/// What CloudWatch Logs answered.
+/// [`ResourceError::NotReady`] while CloudWatch Logs may not show the tags of what was just made;
+/// otherwise what it answered.
 pub async fn compare(
     logs: &Client,
     stack: &StackIdentity,
     spec: &FunctionSpec,
 ) -> Result<Vec<Difference>, ResourceError> {
-    let gone = || vec![Difference::missing(Facet::LogGroup)];
-    let Some(group) = find(logs, &log_group_name(&spec.function_name)).await? else {
+    let name = log_group_name(&spec.function_name);
+    let gone = || vec![Difference::missing(Part::LogGroup)];
+    let Some(group) = find(logs, &name).await? else {
         return Ok(gone());
     };
     let Some(current) = tags_of(logs, &stack.log_group_arn(&spec.function_name)).await? else {
         return Ok(gone());
     };
+    let age = Age::of(made(&group), Timestamp::MIN);
+    match age.prove(stack, &spec.function_name, &current, described(&name)) {
+        Err(ResourceError::NotOwned { .. }) => {
+            return Ok(vec![Difference::not_owned(Part::LogGroup)]);
+        }
+        proved => proved?,
+    }
     let retention = Difference::between(
         Facet::LogGroup,
         "logRetentionDays",
@@ -108,6 +160,72 @@ pub async fn compare(
     );
     let tags = tags::differences(Facet::LogGroup, &current, stack, spec);
     Ok(retention.into_iter().chain(tags).collect())
+}
+
+/// The tags of the log group that is to be removed; none if it is gone.
+async fn find_ours(
+    logs: &Client,
+    stack: &StackIdentity,
+    removal: &Removal<'_>,
+) -> Result<Option<BTreeMap<String, String>>, ResourceError> {
+    let name = log_group_name(removal.function);
+    let Some(tags) = tags_of(logs, &stack.log_group_arn(removal.function)).await? else {
+        return Ok(None);
+    };
+    // How old it is matters, and is asked, only where the tags do not tell.
+    let age = if tags.is_empty() { age(logs, removal).await? } else { Age::Settled };
+    age.prove(stack, removal.function, &tags, described(&name))?;
+    Ok(Some(tags))
+}
+
+async fn is_ours(
+    logs: &Client,
+    stack: &StackIdentity,
+    removal: &Removal<'_>,
+) -> Result<bool, AwsError> {
+    let tags = tags_of(logs, &stack.log_group_arn(removal.function)).await?;
+    Ok(tags.is_some_and(|tags| stack.owns(removal.function, &tags)))
+}
+
+async fn delete(
+    logs: &Client,
+    stack: &StackIdentity,
+    removal: &Removal<'_>,
+) -> Result<(), ResourceError> {
+    let arn = stack.log_group_arn(removal.function);
+    match logs.delete_log_group().log_group_name(log_group_name(removal.function)).send().await {
+        Ok(_) => Ok(()),
+        Err(error) => match AwsError::new("logs:DeleteLogGroup", error) {
+            error if does_not_exist(&error) => Ok(()),
+            error if may_be_gone(&error) && tags_of(logs, &arn).await?.is_none() => Ok(()),
+            error => Err(denied_or_not_ready(logs, removal, error).await?),
+        },
+    }
+}
+
+/// What the refusal to change the log group that is to be removed means.
+async fn denied_or_not_ready(
+    logs: &Client,
+    removal: &Removal<'_>,
+    error: AwsError,
+) -> Result<ResourceError, ResourceError> {
+    let name = log_group_name(removal.function);
+    Ok(age(logs, removal).await?.judge(error, described(&name)))
+}
+
+/// How old the log group is that is to be removed. One that is there and not listed yet is new.
+async fn age(logs: &Client, removal: &Removal<'_>) -> Result<Age, AwsError> {
+    let group = find(logs, &log_group_name(removal.function)).await?;
+    Ok(group.map_or(Age::New, |group| Age::of(made(&group), removal.since)))
+}
+
+/// Whether anything has been written into the log group: it has a stream.
+async fn was_written(logs: &Client, name: &str) -> Result<bool, AwsError> {
+    let described = logs.describe_log_streams().log_group_name(name).limit(1).send().await;
+    match described.map_err(|error| AwsError::new("logs:DescribeLogStreams", error)) {
+        Err(error) if does_not_exist(&error) => Ok(false),
+        other => Ok(!other?.log_streams().is_empty()),
+    }
 }
 
 async fn create(
@@ -179,6 +297,14 @@ async fn tags_of(logs: &Client, arn: &str) -> Result<Option<BTreeMap<String, Str
     }
 }
 
+fn made(group: &LogGroup) -> Option<Timestamp> {
+    group.creation_time().and_then(|time| Timestamp::from_millisecond(time).ok())
+}
+
+fn described(name: &str) -> String {
+    format!("the log group {name}")
+}
+
 fn log_group_exists(error: &AwsError) -> bool {
     error.has_code("ResourceAlreadyExistsException")
 }
@@ -189,16 +315,21 @@ fn does_not_exist(error: &AwsError) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use aws_sdk_cloudwatchlogs::operation::create_log_group::CreateLogGroupOutput;
     use aws_sdk_cloudwatchlogs::operation::delete_log_group::DeleteLogGroupOutput;
     use aws_sdk_cloudwatchlogs::operation::describe_log_groups::DescribeLogGroupsOutput;
+    use aws_sdk_cloudwatchlogs::operation::describe_log_streams::DescribeLogStreamsOutput;
     use aws_sdk_cloudwatchlogs::operation::list_tags_for_resource::ListTagsForResourceOutput;
     use aws_sdk_cloudwatchlogs::operation::put_retention_policy::PutRetentionPolicyOutput;
+    use aws_sdk_cloudwatchlogs::operation::untag_resource::UntagResourceOutput;
+    use aws_sdk_cloudwatchlogs::types::LogStream;
     use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
     use formation_model::ErrorName;
 
     use super::*;
-    use crate::testing::{assert_all_called, json_error, spec, stack};
+    use crate::testing::{assert_all_called, delete, json_error, spec, stack, target, undo};
 
     const GROUP: &str = "/aws/lambda/hello";
 
@@ -206,20 +337,33 @@ mod tests {
         mock_client!(aws_sdk_cloudwatchlogs, RuleMode::Sequential, rules)
     }
 
-    fn described(name: &'static str, days: Option<i32>) -> Rule {
+    fn listed(name: &'static str, days: Option<i32>) -> Rule {
+        listed_of(300, name, days)
+    }
+
+    /// A group that was made `seconds` ago.
+    fn listed_of(seconds: i64, name: &'static str, days: Option<i32>) -> Rule {
+        let made = Timestamp::now().as_millisecond() - seconds * 1000;
         mock!(Client::describe_log_groups).then_output(move || {
-            let group =
-                LogGroup::builder().log_group_name(name).set_retention_in_days(days).build();
+            let group = LogGroup::builder().log_group_name(name).creation_time(made);
+            let group = group.set_retention_in_days(days).build();
             DescribeLogGroupsOutput::builder().log_groups(group).build()
         })
     }
 
-    fn tagged(ours: bool) -> Rule {
+    fn tagged(tags: BTreeMap<String, String>) -> Rule {
+        let tags: HashMap<_, _> = tags.into_iter().collect();
         mock!(Client::list_tags_for_resource).then_output(move || {
-            let tags = stack().tags(&spec().function_name, &spec().tags);
-            let tags = ours.then(|| tags.into_iter().collect());
-            ListTagsForResourceOutput::builder().set_tags(tags).build()
+            ListTagsForResourceOutput::builder().set_tags(Some(tags.clone())).build()
         })
+    }
+
+    fn ours() -> Rule {
+        tagged(stack().tags(&spec().function_name, &spec().tags))
+    }
+
+    fn foreign() -> Rule {
+        tagged([("team".to_owned(), "theirs".to_owned())].into())
     }
 
     fn exists() -> Rule {
@@ -245,32 +389,32 @@ mod tests {
             })
             .then_output(|| CreateLogGroupOutput::builder().build());
         let rules = [&create, &retention_put()];
-        ensure(&client(&rules), &stack(), &spec(), None).await.unwrap();
+        ensure(&client(&rules), &stack(), &target(&spec(), None)).await.unwrap();
         assert_all_called(&rules);
     }
 
     #[tokio::test]
     async fn a_log_group_made_by_a_lost_attempt_gets_its_retention() {
-        let rules = [&exists(), &described(GROUP, None), &tagged(true), &retention_put()];
-        ensure(&client(&rules), &stack(), &spec(), None).await.unwrap();
+        let rules = [&exists(), &listed(GROUP, None), &ours(), &retention_put()];
+        ensure(&client(&rules), &stack(), &target(&spec(), None)).await.unwrap();
         assert_all_called(&rules);
     }
 
     #[tokio::test]
     async fn a_log_group_that_matches_is_read_and_not_written() {
-        let rules = [&described(GROUP, Some(30)), &tagged(true)];
-        ensure(&client(&rules), &stack(), &spec(), Some(&spec())).await.unwrap();
+        let rules = [&listed(GROUP, Some(30)), &ours()];
+        ensure(&client(&rules), &stack(), &target(&spec(), Some(&spec()))).await.unwrap();
         assert_all_called(&rules);
     }
 
     #[tokio::test]
     async fn a_foreign_log_group_is_left_alone() {
-        let rules = [&exists(), &described(GROUP, None), &tagged(false)];
-        let error = ensure(&client(&rules), &stack(), &spec(), None).await.unwrap_err();
+        let rules = [&exists(), &listed(GROUP, None), &foreign()];
+        let error = ensure(&client(&rules), &stack(), &target(&spec(), None)).await.unwrap_err();
         assert_eq!(error.name(), ErrorName::NotOwned);
 
-        let rules = [&tagged(false)];
-        remove(&client(&rules), &stack(), &spec().function_name).await.unwrap();
+        let rules = [&foreign()];
+        remove(&client(&rules), &stack(), &undo(&spec().function_name)).await.unwrap();
         assert_all_called(&rules);
     }
 
@@ -278,8 +422,8 @@ mod tests {
     async fn a_longer_name_is_another_log_group() {
         let create =
             mock!(Client::create_log_group).then_output(|| CreateLogGroupOutput::builder().build());
-        let rules = [&described("/aws/lambda/hello-2", Some(1)), &create, &retention_put()];
-        ensure(&client(&rules), &stack(), &spec(), Some(&spec())).await.unwrap();
+        let rules = [&listed("/aws/lambda/hello-2", Some(1)), &create, &retention_put()];
+        ensure(&client(&rules), &stack(), &target(&spec(), Some(&spec()))).await.unwrap();
         assert_all_called(&rules);
     }
 
@@ -292,7 +436,8 @@ mod tests {
         ] {
             let create = mock!(Client::create_log_group)
                 .then_http_response(move || json_error(400, code, "told"));
-            let error = ensure(&client(&[&create]), &stack(), &spec(), None).await.unwrap_err();
+            let error =
+                ensure(&client(&[&create]), &stack(), &target(&spec(), None)).await.unwrap_err();
             assert_eq!(error.name(), name, "{code}");
         }
     }
@@ -301,27 +446,151 @@ mod tests {
     async fn a_log_group_that_is_gone_is_removed() {
         let missing = || json_error(400, "ResourceNotFoundException", "no such group");
         let gone = mock!(Client::list_tags_for_resource).then_http_response(missing);
-        remove(&client(&[&gone]), &stack(), &spec().function_name).await.unwrap();
+        remove(&client(&[&gone]), &stack(), &undo(&spec().function_name)).await.unwrap();
 
         let deleted = mock!(Client::delete_log_group).then_http_response(missing);
-        remove(&client(&[&tagged(true), &deleted]), &stack(), &spec().function_name).await.unwrap();
+        remove(&client(&[&ours(), &deleted]), &stack(), &undo(&spec().function_name))
+            .await
+            .unwrap();
 
         // The second try of a delete whose answer was lost: denied, since no tag is there any more.
         let denied = mock!(Client::delete_log_group)
             .then_http_response(|| json_error(400, "AccessDeniedException", "denied"));
         let gone = mock!(Client::list_tags_for_resource).then_http_response(missing);
-        let rules = [&tagged(true), &denied, &gone];
-        remove(&client(&rules), &stack(), &spec().function_name).await.unwrap();
+        let rules = [&ours(), &denied, &gone];
+        remove(&client(&rules), &stack(), &undo(&spec().function_name)).await.unwrap();
         assert_all_called(&rules);
+    }
+
+    fn deleted() -> Rule {
+        mock!(Client::delete_log_group)
+            .match_requests(|request| request.log_group_name() == Some(GROUP))
+            .then_output(|| DeleteLogGroupOutput::builder().build())
     }
 
     #[tokio::test]
     async fn our_log_group_is_removed_with_two_calls() {
-        let delete = mock!(Client::delete_log_group)
-            .match_requests(|request| request.log_group_name() == Some(GROUP))
-            .then_output(|| DeleteLogGroupOutput::builder().build());
-        let rules = [&tagged(true), &delete];
-        remove(&client(&rules), &stack(), &spec().function_name).await.unwrap();
+        let rules = [&ours(), &deleted()];
+        remove(&client(&rules), &stack(), &undo(&spec().function_name)).await.unwrap();
         assert_all_called(&rules);
+    }
+
+    #[tokio::test]
+    async fn a_delete_does_not_pass_over_a_log_group_that_was_taken_from_us() {
+        let function = spec().function_name;
+        let untagged = || tagged(BTreeMap::new());
+        for rules in [vec![&foreign()], vec![&untagged(), &listed(GROUP, None)]] {
+            let error = remove(&client(&rules), &stack(), &delete(&function)).await.unwrap_err();
+            assert_eq!(error.name(), ErrorName::NotOwned);
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_told_of_a_foreign_log_group_but_that_it_is_there() {
+        let rules = [&listed(GROUP, Some(1)), &foreign()];
+        let found = compare(&client(&rules), &stack(), &spec()).await.unwrap();
+        assert_eq!(found, [Difference::not_owned(Part::LogGroup)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_retention_that_is_denied_right_after_the_create_is_put_again() {
+        let denied = || {
+            mock!(Client::put_retention_policy)
+                .then_http_response(|| json_error(400, "AccessDeniedException", "denied"))
+        };
+        let create = || {
+            mock!(Client::create_log_group).then_output(|| CreateLogGroupOutput::builder().build())
+        };
+        let rules = [&create(), &denied(), &retention_put()];
+        ensure(&client(&rules), &stack(), &target(&spec(), None)).await.unwrap();
+        assert_all_called(&rules);
+
+        // In vain: the state machine waits.
+        let rules = [&create(), &denied(), &denied(), &denied()];
+        let error = ensure(&client(&rules), &stack(), &target(&spec(), None)).await.unwrap_err();
+        assert_eq!(error.name(), ErrorName::NotReady);
+        assert_all_called(&rules);
+
+        // The next try finds what the first has made.
+        for (seconds, name) in [(1, ErrorName::NotReady), (300, ErrorName::AccessDenied)] {
+            let rules = [&exists(), &listed_of(seconds, GROUP, None), &ours(), &denied()];
+            let error = ensure(&client(&rules), &stack(), &target(&spec(), None)).await;
+            assert_eq!(error.unwrap_err().name(), name);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_log_group_that_does_not_show_its_tags_yet_is_not_foreign() {
+        let function = spec().function_name;
+        let untagged = || tagged(BTreeMap::new());
+        for (seconds, name) in [(1, ErrorName::NotReady), (300, ErrorName::NotOwned)] {
+            let listed = || listed_of(seconds, GROUP, Some(30));
+            let rules = [&exists(), &listed(), &untagged()];
+            let error = ensure(&client(&rules), &stack(), &target(&spec(), None)).await;
+            assert_eq!(error.unwrap_err().name(), name);
+            let rules = [&untagged(), &listed()];
+            let error = remove(&client(&rules), &stack(), &delete(&function)).await;
+            assert_eq!(error.unwrap_err().name(), name);
+        }
+        let rules = [&untagged(), &listed_of(1, GROUP, None)];
+        let error = remove(&client(&rules), &stack(), &undo(&function)).await.unwrap_err();
+        assert_eq!(error.name(), ErrorName::NotReady);
+        let rules = [&untagged(), &listed_of(300, GROUP, None)];
+        remove(&client(&rules), &stack(), &undo(&function)).await.unwrap();
+        let rules = [&listed_of(1, GROUP, None), &untagged()];
+        let error = compare(&client(&rules), &stack(), &spec()).await.unwrap_err();
+        assert_eq!(error.name(), ErrorName::NotReady);
+    }
+
+    #[tokio::test]
+    async fn a_delete_that_is_denied_is_not_final_while_a_log_group_is_new() {
+        for (seconds, name) in [(1, ErrorName::NotReady), (300, ErrorName::AccessDenied)] {
+            let denied = mock!(Client::delete_log_group)
+                .then_http_response(|| json_error(400, "AccessDeniedException", "denied"));
+            let rules = [&ours(), &denied, &ours(), &listed_of(seconds, GROUP, None)];
+            let error = remove(&client(&rules), &stack(), &undo(&spec().function_name)).await;
+            assert_eq!(error.unwrap_err().name(), name);
+            assert_all_called(&rules);
+        }
+    }
+
+    fn streams(names: &'static [&'static str]) -> Rule {
+        mock!(Client::describe_log_streams).then_output(move || {
+            let streams = names.iter().map(|name| LogStream::builder().log_stream_name(*name));
+            let streams = streams.map(|stream| stream.build()).collect();
+            DescribeLogStreamsOutput::builder().set_log_streams(Some(streams)).build()
+        })
+    }
+
+    #[tokio::test]
+    async fn a_log_group_that_another_has_written_into_is_left_without_our_tags() {
+        let spec = spec();
+        let function = spec.function_name.clone();
+        let untag = mock!(Client::untag_resource)
+            .match_requests(|request| {
+                let mut keys = request.tag_keys().to_vec();
+                keys.sort_unstable();
+                keys == ["formation:function", "formation:stack", "team"]
+            })
+            .then_output(|| UntagResourceOutput::builder().build());
+        let rules = [&ours(), &streams(&["2026/11/25/[$LATEST]ab"]), &untag];
+        give_up(&client(&rules), &stack(), Some(&spec), &undo(&function)).await.unwrap();
+        assert_all_called(&rules);
+
+        // The second try of a call whose answer was lost.
+        let denied = mock!(Client::untag_resource)
+            .then_http_response(|| json_error(400, "AccessDeniedException", "denied"));
+        let gone = tagged(BTreeMap::new());
+        let rules = [&ours(), &streams(&["2026/11/25/[$LATEST]ab"]), &denied, &gone];
+        give_up(&client(&rules), &stack(), Some(&spec), &undo(&function)).await.unwrap();
+        assert_all_called(&rules);
+
+        // Nobody has written.
+        let rules = [&ours(), &streams(&[]), &deleted()];
+        give_up(&client(&rules), &stack(), Some(&spec), &undo(&function)).await.unwrap();
+        assert_all_called(&rules);
+
+        // It never was ours.
+        give_up(&client(&[&foreign()]), &stack(), Some(&spec), &undo(&function)).await.unwrap();
     }
 }

@@ -7,12 +7,15 @@ use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{Role, Tag};
 use formation_aws::AwsError;
 use formation_model::names::LOGGING_POLICY;
-use formation_model::{Difference, Facet, FunctionName, FunctionSpec, StackIdentity};
+use formation_model::{Difference, Facet, FunctionName, FunctionSpec, Part, StackIdentity};
+use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use crate::error::{ResourceError, may_be_gone};
+use crate::ownership::{Age, not_spread, once_spread};
 use crate::tags::{self, Keys, TagChanges};
+use crate::{Removal, Target};
 
 /// What the roles of a stack have in common.
 #[derive(Clone, Debug)]
@@ -23,28 +26,40 @@ pub struct RoleSettings {
     pub boundary_arn: String,
 }
 
-/// Brings the role of `spec` to its target and answers its ARN. `formerly` is what the record says
-/// was there before.
+/// A role that is as it should be.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ensured {
+    /// Its ARN.
+    pub arn: String,
+    /// What tells it from a role of the same name that was there before, or will be: IAM's unique id.
+    pub id: String,
+}
+
+/// Brings the role of a function to its target.
 ///
 /// # Errors
-/// [`ResourceError::NotOwned`] if the role is somebody else's; otherwise what IAM answered.
+/// [`ResourceError::NotOwned`] if the role is somebody else's, [`ResourceError::NotReady`] while IAM
+/// has not spread what was just made; otherwise what IAM answered.
 pub async fn ensure(
     iam: &Client,
     settings: &RoleSettings,
-    spec: &FunctionSpec,
-    formerly: Option<&FunctionSpec>,
-) -> Result<String, ResourceError> {
-    let name = settings.stack.role_name(&spec.function_name);
+    target: &Target<'_>,
+) -> Result<Ensured, ResourceError> {
+    let RoleSettings { stack, .. } = settings;
+    let function = &target.spec.function_name;
+    let name = stack.role_name(function);
+    let ensured = |role: Role| Ensured { arn: stack.role_arn(function), id: role.role_id };
     // Where the record knows of a role, a read is cheaper than a write that IAM refuses.
-    let mut found = match formerly {
+    let mut found = match target.formerly {
         Some(_) => find(iam, &name).await?,
         None => None,
     };
     if found.is_none() {
-        match create(iam, settings, spec, &name).await {
-            Ok(()) => {
-                put_logging_policy(iam, settings, &spec.function_name, &name).await?;
-                return Ok(settings.stack.role_arn(&spec.function_name));
+        match create(iam, settings, target.spec, &name).await {
+            Ok(role) => {
+                let put = async || put_logging_policy(iam, stack, function, &name).await;
+                once_spread(put, does_not_exist, described(&name)).await?;
+                return Ok(ensured(role));
             }
             Err(error) if role_exists(&error) => {
                 // Made by somebody else, or by an attempt of ours whose answer was lost.
@@ -57,49 +72,66 @@ pub async fn ensure(
         // IAM answers reads from replicas that lag behind its writes.
         return Err(ResourceError::not_ready(format!("IAM does not show the role {name} yet")));
     };
-    if !settings.stack.owns(&spec.function_name, &tags_of(&role)) {
-        return Err(ResourceError::NotOwned { what: format!("the role {name}") });
+    let age = Age::of(made(&role), target.since);
+    age.prove(stack, function, &tags_of(&role), described(&name))?;
+    match converge(iam, settings, target, &name, &role).await {
+        Ok(()) => Ok(ensured(role)),
+        // It was there a moment ago.
+        Err(error) if does_not_exist(&error) => Err(not_spread(error, described(&name))),
+        Err(error) => Err(age.judge(error, described(&name))),
     }
-    converge(iam, settings, spec, formerly, &name, &role).await?;
-    Ok(settings.stack.role_arn(&spec.function_name))
 }
 
-/// Removes the role of `function` with all its policies.
+/// Removes the role of a function with all its policies.
 ///
 /// # Errors
-/// What IAM answered. A role that is gone, or is not ours, is none.
+/// [`ResourceError::NotOwned`] if what is there is not ours and [`Foreign::IsAnError`],
+/// [`ResourceError::NotReady`] while IAM has not spread what was just made; otherwise what IAM
+/// answered. That the role is gone is not an error.
+///
+/// [`Foreign::IsAnError`]: crate::Foreign::IsAnError
 pub async fn remove(
     iam: &Client,
     stack: &StackIdentity,
-    function: &FunctionName,
+    removal: &Removal<'_>,
 ) -> Result<(), ResourceError> {
-    let name = stack.role_name(function);
-    match find(iam, &name).await? {
-        Some(role) if stack.owns(function, &tags_of(&role)) => {}
-        _ => return Ok(()),
+    let name = stack.role_name(removal.function);
+    let Some(role) = find(iam, &name).await? else { return Ok(()) };
+    let age = Age::of(made(&role), removal.since);
+    if let Err(error) = age.prove(stack, removal.function, &tags_of(&role), described(&name)) {
+        return removal.refused(error);
     }
     match take_apart(iam, &name).await {
         // Of a role that is gone, IAM knows no tag that would allow the call: see `may_be_gone`.
         Err(error) if may_be_gone(&error) && find(iam, &name).await?.is_none() => Ok(()),
-        other => Ok(other?),
+        other => other.map_err(|error| age.judge(error, described(&name))),
     }
 }
 
-/// Compares the role with `spec`: what differs of its trust, boundary, policies and tags. Policies
-/// are compared as JSON values, and every one besides ours is a difference.
+/// Compares the role with `spec`: what differs of its trust, boundary, policies and tags, and that it
+/// is not the role of the id `recorded`. Policies are compared as JSON values, and every one besides
+/// ours is a difference. Of a role that is not ours only that is told.
 ///
 /// # Errors
-/// What IAM answered.
+/// [`ResourceError::NotReady`] while IAM may not show the tags of a role that was just made;
+/// otherwise what IAM answered.
 pub async fn compare(
     iam: &Client,
     settings: &RoleSettings,
     spec: &FunctionSpec,
+    recorded: Option<&str>,
 ) -> Result<Vec<Difference>, ResourceError> {
     let function = &spec.function_name;
     let name = settings.stack.role_name(function);
     let Some(role) = find(iam, &name).await? else {
-        return Ok(vec![Difference::missing(Facet::Role)]);
+        return Ok(vec![Difference::missing(Part::Role)]);
     };
+    let tags = tags_of(&role);
+    let age = Age::of(made(&role), Timestamp::MIN);
+    match age.prove(&settings.stack, function, &tags, described(&name)) {
+        Err(ResourceError::NotOwned { .. }) => return Ok(vec![Difference::not_owned(Part::Role)]),
+        proved => proved?,
+    }
     let boundary = role.permissions_boundary().and_then(|at| at.permissions_boundary_arn());
     let trust = role.assume_role_policy_document().and_then(decode_policy);
     let logging = find_logging_policy(iam, &name).await?;
@@ -107,7 +139,11 @@ pub async fn compare(
     let difference = |property: &str, expected: Value, actual: Value| {
         Difference::between(Facet::Role, property, expected, actual)
     };
+    // A role that was made anew under its old name is not what the function's environment is
+    // encrypted for. Records of the first release do not know the id.
+    let id = recorded.and_then(|id| difference("roleId", json!(id), json!(role.role_id())));
     let mut differences: Vec<_> = [
+        id,
         difference("trustPolicy", trust_policy(&settings.stack), json!(trust)),
         difference("permissionsBoundary", json!(settings.boundary_arn), json!(boundary)),
         difference(LOGGING_POLICY, logging_policy(&settings.stack, function), json!(logging)),
@@ -117,7 +153,7 @@ pub async fn compare(
     .into_iter()
     .flatten()
     .collect();
-    differences.extend(tags::differences(Facet::Role, &tags_of(&role), &settings.stack, spec));
+    differences.extend(tags::differences(Facet::Role, &tags, &settings.stack, spec));
     Ok(differences)
 }
 
@@ -137,32 +173,33 @@ async fn create(
     settings: &RoleSettings,
     spec: &FunctionSpec,
     name: &str,
-) -> Result<(), AwsError> {
+) -> Result<Role, AwsError> {
     let description = format!("Execution role of the function {}", spec.function_name);
     let wanted = settings.stack.tags(&spec.function_name, &spec.tags);
-    iam.create_role()
+    let created = iam
+        .create_role()
         .role_name(name)
         .description(description)
         .assume_role_policy_document(trust_policy(&settings.stack).to_string())
         .permissions_boundary(&settings.boundary_arn)
         .set_tags(Some(to_iam(&wanted)?))
         .send()
-        .await
-        .map(|_| ())
-        .map_err(|error| AwsError::new("iam:CreateRole", error))
+        .await;
+    let created = created.map_err(|error| AwsError::new("iam:CreateRole", error))?;
+    created.role.ok_or(AwsError::incomplete("iam:CreateRole"))
 }
 
 /// Brings every facet of a role that is ours to its target, whoever made it and however far.
 async fn converge(
     iam: &Client,
     settings: &RoleSettings,
-    spec: &FunctionSpec,
-    formerly: Option<&FunctionSpec>,
+    target: &Target<'_>,
     name: &str,
     role: &Role,
-) -> Result<(), ResourceError> {
+) -> Result<(), AwsError> {
+    let (RoleSettings { stack, .. }, Target { spec, formerly, .. }) = (settings, *target);
     let function = &spec.function_name;
-    let trust = trust_policy(&settings.stack);
+    let trust = trust_policy(stack);
     if role.assume_role_policy_document().and_then(decode_policy) != Some(trust.clone()) {
         iam.update_assume_role_policy()
             .role_name(name)
@@ -180,16 +217,15 @@ async fn converge(
             .await
             .map_err(|error| AwsError::new("iam:PutRolePermissionsBoundary", error))?;
     }
-    if find_logging_policy(iam, name).await? != Some(logging_policy(&settings.stack, function)) {
-        put_logging_policy(iam, settings, function, name).await?;
+    if find_logging_policy(iam, name).await? != Some(logging_policy(stack, function)) {
+        put_logging_policy(iam, stack, function, name).await?;
     }
     remove_other_policies(iam, name).await?;
-    let tags = tags_of(role);
-    let changes = tags::changes(&tags, Keys::AnyCase, &settings.stack, spec, formerly);
+    let changes = tags::changes(&tags_of(role), Keys::AnyCase, stack, spec, formerly);
     change_tags(iam, name, changes).await
 }
 
-async fn change_tags(iam: &Client, name: &str, changes: TagChanges) -> Result<(), ResourceError> {
+async fn change_tags(iam: &Client, name: &str, changes: TagChanges) -> Result<(), AwsError> {
     if !changes.remove.is_empty() {
         iam.untag_role()
             .role_name(name)
@@ -221,29 +257,18 @@ async fn find(iam: &Client, name: &str) -> Result<Option<Role>, AwsError> {
 
 async fn put_logging_policy(
     iam: &Client,
-    settings: &RoleSettings,
+    stack: &StackIdentity,
     function: &FunctionName,
     name: &str,
-) -> Result<(), ResourceError> {
-    let policy = logging_policy(&settings.stack, function).to_string();
-    let put = iam
-        .put_role_policy()
+) -> Result<(), AwsError> {
+    iam.put_role_policy()
         .role_name(name)
         .policy_name(LOGGING_POLICY)
-        .policy_document(policy)
+        .policy_document(logging_policy(stack, function).to_string())
         .send()
-        .await;
-    match put {
-        Ok(_) => Ok(()),
-        Err(error) => match AwsError::new("iam:PutRolePolicy", error) {
-            // The role was there a moment ago: IAM has not spread it yet.
-            error if does_not_exist(&error) => Err(ResourceError::NotReady {
-                what: format!("IAM does not know the role {name} yet"),
-                source: Some(error),
-            }),
-            error => Err(error.into()),
-        },
-    }
+        .await
+        .map(|_| ())
+        .map_err(|error| AwsError::new("iam:PutRolePolicy", error))
 }
 
 async fn find_logging_policy(iam: &Client, name: &str) -> Result<Option<Value>, AwsError> {
@@ -352,6 +377,14 @@ fn to_iam(tags: &BTreeMap<String, String>) -> Result<Vec<Tag>, AwsError> {
         .map_err(|_| AwsError::incomplete("iam:Tag"))
 }
 
+fn made(role: &Role) -> Option<Timestamp> {
+    Timestamp::from_second(role.create_date().secs()).ok()
+}
+
+fn described(name: &str) -> String {
+    format!("the role {name}")
+}
+
 fn role_exists(error: &AwsError) -> bool {
     error.has_code("EntityAlreadyExists")
 }
@@ -383,7 +416,7 @@ mod tests {
     use formation_model::ErrorName;
 
     use super::*;
-    use crate::testing::{assert_all_called, iam_error, spec, stack};
+    use crate::testing::{assert_all_called, delete, iam_error, spec, stack, target, undo};
 
     const BOUNDARY: &str = "arn:aws:iam::111122223333:policy/boundary";
 
@@ -402,6 +435,11 @@ mod tests {
 
     /// The role as IAM would show it: policies URL-encoded.
     fn shown(tags: BTreeMap<String, String>, trust: &Value) -> GetRoleOutput {
+        shown_of(0, tags, trust)
+    }
+
+    /// The same, made at this second.
+    fn shown_of(made: i64, tags: BTreeMap<String, String>, trust: &Value) -> GetRoleOutput {
         use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
         let trust = utf8_percent_encode(&trust.to_string(), NON_ALPHANUMERIC).to_string();
         let boundary = AttachedPermissionsBoundary::builder().permissions_boundary_arn(BOUNDARY);
@@ -410,7 +448,7 @@ mod tests {
             .role_name(name())
             .role_id("AROA")
             .arn(stack().role_arn(&spec().function_name))
-            .create_date(DateTime::from_secs(0))
+            .create_date(DateTime::from_secs(made))
             .assume_role_policy_document(trust)
             .permissions_boundary(boundary.build())
             .set_tags(Some(to_iam(&tags).unwrap()))
@@ -472,8 +510,9 @@ mod tests {
             .match_requests(|request| request.policy_name() == Some(LOGGING_POLICY))
             .then_output(|| PutRolePolicyOutput::builder().build());
         let rules = [&create, &put];
-        let arn = ensure(&client(&rules), &settings(), &spec(), None).await.unwrap();
-        assert_eq!(arn, stack().role_arn(&spec().function_name));
+        let made = ensure(&client(&rules), &settings(), &target(&spec(), None)).await.unwrap();
+        let arn = stack().role_arn(&spec().function_name);
+        assert_eq!(made, Ensured { arn, id: "AROA".into() });
         assert_all_called(&rules);
     }
 
@@ -488,40 +527,132 @@ mod tests {
             mock!(Client::put_role_policy).then_output(|| PutRolePolicyOutput::builder().build());
         let [inline, attached] = lists_only_ours();
         let rules = [&create, &get, &no_policy, &put, &inline, &attached];
-        ensure(&client(&rules), &settings(), &spec(), None).await.unwrap();
+        ensure(&client(&rules), &settings(), &target(&spec(), None)).await.unwrap();
         assert_all_called(&rules);
+    }
+
+    fn exists() -> Rule {
+        mock!(Client::create_role).then_http_response(|| iam_error(409, "EntityAlreadyExists"))
+    }
+
+    fn foreign() -> Rule {
+        mock!(Client::get_role)
+            .then_output(|| shown([("team".to_owned(), "x".to_owned())].into(), &json!({})))
     }
 
     #[tokio::test]
     async fn a_foreign_role_is_left_alone() {
-        let create =
-            mock!(Client::create_role).then_http_response(|| iam_error(409, "EntityAlreadyExists"));
-        let get = mock!(Client::get_role)
-            .then_output(|| shown([("team".to_owned(), "x".to_owned())].into(), &json!({})));
-        let error =
-            ensure(&client(&[&create, &get]), &settings(), &spec(), None).await.unwrap_err();
+        let rules = [&exists(), &foreign()];
+        let error = ensure(&client(&rules), &settings(), &target(&spec(), None)).await.unwrap_err();
         assert_eq!(error.name(), ErrorName::NotOwned);
 
         let get = mock!(Client::get_role).then_output(|| shown(BTreeMap::new(), &json!({})));
-        remove(&client(&[&get]), &stack(), &spec().function_name).await.unwrap();
+        remove(&client(&[&get]), &stack(), &undo(&spec().function_name)).await.unwrap();
         assert_all_called(&[&get]);
     }
 
     #[tokio::test]
-    async fn reads_that_lag_behind_writes_are_waited_for() {
-        let create =
-            mock!(Client::create_role).then_http_response(|| iam_error(409, "EntityAlreadyExists"));
-        let get = mock!(Client::get_role).then_http_response(|| iam_error(404, "NoSuchEntity"));
-        let error =
-            ensure(&client(&[&create, &get]), &settings(), &spec(), None).await.unwrap_err();
-        assert_eq!(error.name(), ErrorName::NotReady);
+    async fn a_delete_does_not_pass_over_a_role_that_was_taken_from_us() {
+        let function = spec().function_name;
+        let error = remove(&client(&[&foreign()]), &stack(), &delete(&function)).await.unwrap_err();
+        assert_eq!(error.name(), ErrorName::NotOwned);
+        let gone = mock!(Client::get_role).then_http_response(|| iam_error(404, "NoSuchEntity"));
+        remove(&client(&[&gone]), &stack(), &delete(&function)).await.unwrap();
+    }
 
-        let create = mock!(Client::create_role).then_output(created);
+    #[tokio::test]
+    async fn nothing_is_told_of_a_foreign_role_but_that_it_is_there() {
+        let found = compare(&client(&[&foreign()]), &settings(), &spec(), Some("AROA")).await;
+        assert_eq!(found.unwrap(), [Difference::not_owned(Part::Role)]);
+    }
+
+    #[tokio::test]
+    async fn a_role_that_does_not_show_its_tags_yet_is_not_foreign() {
+        let untagged = |seconds| {
+            let made = Timestamp::now().as_second() - seconds;
+            let trust = trust_policy(&stack());
+            mock!(Client::get_role).then_output(move || shown_of(made, BTreeMap::new(), &trust))
+        };
+        let function = spec().function_name;
+        for (seconds, name) in [(1, ErrorName::NotReady), (300, ErrorName::NotOwned)] {
+            let rules = [&exists(), &untagged(seconds)];
+            let error = ensure(&client(&rules), &settings(), &target(&spec(), None)).await;
+            assert_eq!(error.unwrap_err().name(), name);
+            let error = remove(&client(&[&untagged(seconds)]), &stack(), &delete(&function)).await;
+            assert_eq!(error.unwrap_err().name(), name);
+        }
+        let error = remove(&client(&[&untagged(1)]), &stack(), &undo(&function)).await;
+        assert_eq!(error.unwrap_err().name(), ErrorName::NotReady);
+        let error = compare(&client(&[&untagged(1)]), &settings(), &spec(), None).await;
+        assert_eq!(error.unwrap_err().name(), ErrorName::NotReady);
+    }
+
+    #[tokio::test]
+    async fn a_role_of_another_id_is_drift_where_the_id_is_known() {
+        for (recorded, expected) in [(Some("AROA"), false), (Some("OLD"), true), (None, false)] {
+            let get = mock!(Client::get_role).then_output(ours);
+            let policy = mock!(Client::get_role_policy).then_output(|| shown_policy(&our_policy()));
+            let [inline, attached] = lists_only_ours();
+            let rules = [&get, &policy, &inline, &attached];
+            let found = compare(&client(&rules), &settings(), &spec(), recorded).await.unwrap();
+            let id = Difference::between(Facet::Role, "roleId", "OLD", "AROA");
+            assert_eq!(found, id.filter(|_| expected).into_iter().collect::<Vec<_>>());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_lags_behind_the_making_of_a_role_is_waited_for() {
+        let get = mock!(Client::get_role).then_http_response(|| iam_error(404, "NoSuchEntity"));
+        let error = ensure(&client(&[&exists(), &get]), &settings(), &target(&spec(), None)).await;
+        assert_eq!(error.unwrap_err().name(), ErrorName::NotReady);
+
+        // The policy is denied by the tags that IAM does not act by yet, or the role is not known.
+        let refused = |status, code| {
+            mock!(Client::put_role_policy).then_http_response(move || iam_error(status, code))
+        };
+        let create = || mock!(Client::create_role).then_output(created);
         let put =
-            mock!(Client::put_role_policy).then_http_response(|| iam_error(404, "NoSuchEntity"));
-        let error =
-            ensure(&client(&[&create, &put]), &settings(), &spec(), None).await.unwrap_err();
-        assert_eq!(error.name(), ErrorName::NotReady);
+            mock!(Client::put_role_policy).then_output(|| PutRolePolicyOutput::builder().build());
+        let (denied, unknown) = (refused(403, "AccessDenied"), refused(404, "NoSuchEntity"));
+        let rules = [&create(), &denied, &unknown, &put];
+        ensure(&client(&rules), &settings(), &target(&spec(), None)).await.unwrap();
+        assert_all_called(&rules);
+
+        // In vain: the state machine waits.
+        for (status, code) in [(403, "AccessDenied"), (404, "NoSuchEntity")] {
+            let refused = || refused(status, code);
+            let rules = [&create(), &refused(), &refused(), &refused()];
+            let error = ensure(&client(&rules), &settings(), &target(&spec(), None)).await;
+            let error = error.unwrap_err();
+            assert_eq!(error.name(), ErrorName::NotReady);
+            assert_eq!(error.aws().unwrap().code.as_deref(), Some(code));
+            assert_all_called(&rules);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_denial_because_of_tags_is_not_final_while_a_role_is_new() {
+        for (seconds, name) in [(1, ErrorName::NotReady), (300, ErrorName::AccessDenied)] {
+            let found = || {
+                let made = Timestamp::now().as_second() - seconds;
+                let tags = stack().tags(&spec().function_name, &spec().tags);
+                let trust = trust_policy(&stack());
+                mock!(Client::get_role).then_output(move || shown_of(made, tags.clone(), &trust))
+            };
+            let no_policy = mock!(Client::get_role_policy)
+                .then_http_response(|| iam_error(404, "NoSuchEntity"));
+            let denied = mock!(Client::put_role_policy)
+                .then_http_response(|| iam_error(403, "AccessDenied"));
+            let rules = [&exists(), &found(), &no_policy, &denied];
+            let error = ensure(&client(&rules), &settings(), &target(&spec(), None)).await;
+            assert_eq!(error.unwrap_err().name(), name);
+
+            let denied = mock!(Client::delete_role_policy)
+                .then_http_response(|| iam_error(403, "AccessDenied"));
+            let rules = [&found(), &denied, &found()];
+            let error = remove(&client(&rules), &stack(), &undo(&spec().function_name)).await;
+            assert_eq!(error.unwrap_err().name(), name);
+        }
     }
 
     #[tokio::test]
@@ -534,7 +665,8 @@ mod tests {
         ] {
             let create =
                 mock!(Client::create_role).then_http_response(move || iam_error(status, code));
-            let error = ensure(&client(&[&create]), &settings(), &spec(), None).await.unwrap_err();
+            let error =
+                ensure(&client(&[&create]), &settings(), &target(&spec(), None)).await.unwrap_err();
             assert_eq!(error.name(), name, "{code}");
             assert_eq!(error.aws().unwrap().code.as_deref(), Some(code));
         }
@@ -546,7 +678,7 @@ mod tests {
         let policy = mock!(Client::get_role_policy).then_output(|| shown_policy(&our_policy()));
         let [inline, attached] = lists_only_ours();
         let rules = [&get, &policy, &inline, &attached];
-        ensure(&client(&rules), &settings(), &spec(), Some(&spec())).await.unwrap();
+        ensure(&client(&rules), &settings(), &target(&spec(), Some(&spec()))).await.unwrap();
         assert_all_called(&rules);
     }
 
@@ -577,7 +709,7 @@ mod tests {
             .match_requests(|request| request.tags().iter().any(|tag| tag.key == "team"))
             .then_output(|| TagRoleOutput::builder().build());
         let rules = [&get, &trust, &policy, &put, &inline, &attached, &delete, &detach, &tag];
-        ensure(&client(&rules), &settings(), &spec(), Some(&spec())).await.unwrap();
+        ensure(&client(&rules), &settings(), &target(&spec(), Some(&spec()))).await.unwrap();
         assert_all_called(&rules);
     }
 
@@ -596,14 +728,14 @@ mod tests {
             ListAttachedRolePoliciesOutput::builder().attached_policies(admin.build()).build()
         });
         let rules = [&get, &policy, &inline, &attached];
-        let found = compare(&client(&rules), &settings(), &spec()).await.unwrap();
+        let found = compare(&client(&rules), &settings(), &spec(), None).await.unwrap();
         let properties: Vec<_> = found.iter().map(|it| it.property.as_str()).collect();
         assert_eq!(properties, [LOGGING_POLICY, "otherInlinePolicies", "attachedPolicies"]);
         assert_all_called(&rules);
 
         let gone = mock!(Client::get_role).then_http_response(|| iam_error(404, "NoSuchEntity"));
-        let found = compare(&client(&[&gone]), &settings(), &spec()).await.unwrap();
-        assert_eq!(found, [Difference::missing(Facet::Role)]);
+        let found = compare(&client(&[&gone]), &settings(), &spec(), None).await.unwrap();
+        assert_eq!(found, [Difference::missing(Part::Role)]);
     }
 
     #[tokio::test]
@@ -617,16 +749,16 @@ mod tests {
         let extra = mock!(Client::delete_role_policy).then_output(gone);
         let attached = mock!(Client::list_attached_role_policies)
             .then_output(|| ListAttachedRolePoliciesOutput::builder().build());
-        let delete = mock!(Client::delete_role).then_output(|| DeleteRoleOutput::builder().build());
-        let rules = [&get, &own, &conflict, &inline, &attached, &extra, &delete];
-        remove(&client(&rules), &stack(), &spec().function_name).await.unwrap();
+        let last = mock!(Client::delete_role).then_output(|| DeleteRoleOutput::builder().build());
+        let rules = [&get, &own, &conflict, &inline, &attached, &extra, &last];
+        remove(&client(&rules), &stack(), &undo(&spec().function_name)).await.unwrap();
         assert_all_called(&rules);
     }
 
     #[tokio::test]
     async fn a_role_that_is_gone_is_removed() {
         let gone = mock!(Client::get_role).then_http_response(|| iam_error(404, "NoSuchEntity"));
-        remove(&client(&[&gone]), &stack(), &spec().function_name).await.unwrap();
+        remove(&client(&[&gone]), &stack(), &undo(&spec().function_name)).await.unwrap();
 
         // The second try of a delete whose answer was lost: denied, since no tag is there any more.
         let get = mock!(Client::get_role).then_output(ours);
@@ -636,7 +768,7 @@ mod tests {
             mock!(Client::delete_role).then_http_response(|| iam_error(403, "AccessDenied"));
         let gone = mock!(Client::get_role).then_http_response(|| iam_error(404, "NoSuchEntity"));
         let rules = [&get, &policy, &denied, &gone];
-        remove(&client(&rules), &stack(), &spec().function_name).await.unwrap();
+        remove(&client(&rules), &stack(), &undo(&spec().function_name)).await.unwrap();
         assert_all_called(&rules);
     }
 
@@ -649,7 +781,8 @@ mod tests {
             mock!(Client::delete_role).then_http_response(|| iam_error(403, "AccessDenied"));
         let still = mock!(Client::get_role).then_output(ours);
         let rules = [&get, &policy, &denied, &still];
-        let error = remove(&client(&rules), &stack(), &spec().function_name).await.unwrap_err();
+        let error =
+            remove(&client(&rules), &stack(), &undo(&spec().function_name)).await.unwrap_err();
         assert_eq!(error.name(), ErrorName::AccessDenied);
     }
 }

@@ -4,7 +4,10 @@ use aws_smithy_mocks::Rule;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use formation_model::function::{Architecture, Environment};
-use formation_model::{Bundle, FunctionSpec, StackIdentity};
+use formation_model::{Bundle, FunctionName, FunctionSpec, StackIdentity};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{Foreign, Removal, Target};
 
 pub(crate) fn stack() -> StackIdentity {
     StackIdentity {
@@ -36,6 +39,26 @@ pub(crate) fn spec() -> FunctionSpec {
         tags: [("team".to_owned(), "a".to_owned())].into(),
         deletion_protection: false,
     }
+}
+
+/// When the operations of these tests began.
+pub(crate) fn since() -> Timestamp {
+    Timestamp::now() - SignedDuration::from_secs(10)
+}
+
+/// What an operation of these tests is to make.
+pub(crate) fn target<'a>(spec: &'a FunctionSpec, formerly: Option<&'a FunctionSpec>) -> Target<'a> {
+    Target { spec, formerly, since: since() }
+}
+
+/// What an undo of these tests takes away.
+pub(crate) fn undo(function: &FunctionName) -> Removal<'_> {
+    Removal { function, foreign: Foreign::IsLeft, since: since() }
+}
+
+/// What a delete of these tests takes away.
+pub(crate) fn delete(function: &FunctionName) -> Removal<'_> {
+    Removal { foreign: Foreign::IsAnError, ..undo(function) }
 }
 
 /// Each of `rules` was called, and once.

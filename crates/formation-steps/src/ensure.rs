@@ -1,26 +1,33 @@
 //! The steps that bring a part of a function to what the operation is to make of it.
 
 use formation_control::{OperationRecord, Records};
-use formation_model::{ErrorName, FunctionSpec, Goal, StackIdentity, StepInput};
+use formation_model::{ErrorName, Goal, StackIdentity, StepInput};
 use formation_resources::function::FunctionSettings;
 use formation_resources::role::RoleSettings;
-use formation_resources::{function, log_group, role};
+use formation_resources::{Target, function, log_group, role};
 
 use crate::{Ensured, StepError, current_operation};
 
-/// Makes the function's execution role as the operation is to have it.
+/// Makes the function's execution role as the operation is to have it. It is the first that is made
+/// for a function, so before that for a new one it looks whether somebody else's has its name.
 ///
 /// # Errors
-/// Those of [`role::ensure`], or that the attempt is superseded.
+/// Those of [`function::refuse_foreign`] and [`role::ensure`], or that the attempt is superseded.
 pub async fn ensure_role(
     iam: &aws_sdk_iam::Client,
+    lambda: &aws_sdk_lambda::Client,
     records: &Records,
     settings: &RoleSettings,
     input: StepInput,
 ) -> Result<Ensured, StepError> {
     let operation = current_operation(records, &input).await?;
-    let (spec, formerly) = goal(&input, &operation)?;
-    Ok(Ensured { arn: role::ensure(iam, settings, spec, formerly).await? })
+    let target = target(&input, &operation)?;
+    if operation.previous.is_none() {
+        let function = &target.spec.function_name;
+        function::refuse_foreign(lambda, &settings.stack, function, target.since).await?;
+    }
+    let role::Ensured { arn, id } = role::ensure(iam, settings, &target).await?;
+    Ok(Ensured { arn, role_id: Some(id) })
 }
 
 /// Makes the function's log group as the operation is to have it.
@@ -34,8 +41,8 @@ pub async fn ensure_log_group(
     input: StepInput,
 ) -> Result<Ensured, StepError> {
     let operation = current_operation(records, &input).await?;
-    let (spec, formerly) = goal(&input, &operation)?;
-    Ok(Ensured { arn: log_group::ensure(logs, stack, spec, formerly).await? })
+    let arn = log_group::ensure(logs, stack, &target(&input, &operation)?).await?;
+    Ok(Ensured { arn, role_id: None })
 }
 
 /// Makes the Lambda function as the operation is to have it, invocable.
@@ -49,24 +56,24 @@ pub async fn ensure_function(
     input: StepInput,
 ) -> Result<Ensured, StepError> {
     let operation = current_operation(records, &input).await?;
-    let (spec, formerly) = goal(&input, &operation)?;
-    Ok(Ensured { arn: function::ensure(lambda, settings, spec, formerly).await? })
+    let target = target(&input, &operation)?;
+    let known = operation.role_id.as_ref().zip(input.role_id.as_ref());
+    let role_was_replaced = known.is_some_and(|(then, now)| then != now);
+    let arn = function::ensure(lambda, settings, &target, role_was_replaced).await?;
+    Ok(Ensured { arn, role_id: None })
 }
 
 /// The state to reach, and the one that may be in place.
-fn goal<'a>(
-    input: &StepInput,
-    operation: &'a OperationRecord,
-) -> Result<(&'a FunctionSpec, Option<&'a FunctionSpec>), StepError> {
+fn target<'a>(input: &StepInput, operation: &'a OperationRecord) -> Result<Target<'a>, StepError> {
     let (wanted, other) = match input.goal {
         Goal::Target => (&operation.target, &operation.previous),
         Goal::LastGood => (&operation.previous, &operation.target),
     };
-    match wanted {
-        Some(wanted) => Ok((wanted, other.as_ref())),
-        None => Err(StepError::new(
+    let Some(spec) = wanted else {
+        return Err(StepError::new(
             ErrorName::Rejected,
             format!("the operation {} has no such state to reach", operation.operation_id),
-        )),
-    }
+        ));
+    };
+    Ok(Target { spec, formerly: other.as_ref(), since: operation.started_at })
 }

@@ -20,15 +20,18 @@ use formation_control::{OperationRecord, Records};
 use formation_model::{OperationStatus, StepInput};
 use serde::Serialize;
 
-/// What an ensure step answers: for people who look at the execution. It is the same however often
-/// the step runs.
+/// What an ensure step answers: it is the same however often the step runs.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Ensured {
-    /// ARN of the resource that is as it should be.
+    /// ARN of the resource that is as it should be: for people who look at the execution.
     pub arn: String,
+    /// Of a role its RoleId, which the state machine hands to the steps that follow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_id: Option<String>,
 }
 
-/// What a remove step answers: that its resource is gone, or never was ours.
+/// What a remove step answers: that its resource is gone, or is nothing of ours.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Removed {}
 

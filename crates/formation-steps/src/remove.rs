@@ -1,8 +1,8 @@
 //! The steps that take a part of a function away, in a delete and to undo a create.
 
-use formation_control::Records;
-use formation_model::{StackIdentity, StepInput};
-use formation_resources::{function, log_group, role};
+use formation_control::{OperationRecord, Records};
+use formation_model::{ErrorName, OperationKind, StackIdentity, StepInput};
+use formation_resources::{Foreign, Removal, ResourceError, function, log_group, role};
 
 use crate::{Removed, StepError, current_operation};
 
@@ -17,7 +17,7 @@ pub async fn remove_function(
     input: StepInput,
 ) -> Result<Removed, StepError> {
     let operation = current_operation(records, &input).await?;
-    function::remove(lambda, stack, &operation.function_name).await?;
+    function::remove(lambda, stack, &removal(&operation)).await?;
     Ok(Removed {})
 }
 
@@ -32,21 +32,57 @@ pub async fn remove_role(
     input: StepInput,
 ) -> Result<Removed, StepError> {
     let operation = current_operation(records, &input).await?;
-    role::remove(iam, stack, &operation.function_name).await?;
+    role::remove(iam, stack, &removal(&operation)).await?;
     Ok(Removed {})
 }
 
-/// Removes the function's log group.
+/// Removes the function's log group. Where somebody else's function has the name of one that never was
+/// ours, what was logged is not ours to delete.
 ///
 /// # Errors
-/// Those of [`log_group::remove`], or that the attempt is superseded.
+/// Those of [`log_group::remove`] and [`function::refuse_foreign`], or that the attempt is superseded.
 pub async fn remove_log_group(
     logs: &aws_sdk_cloudwatchlogs::Client,
+    lambda: &aws_sdk_lambda::Client,
     records: &Records,
     stack: &StackIdentity,
     input: StepInput,
 ) -> Result<Removed, StepError> {
     let operation = current_operation(records, &input).await?;
-    log_group::remove(logs, stack, &operation.function_name).await?;
+    let removal = removal(&operation);
+    if removal.foreign == Foreign::IsLeft && is_foreign(lambda, stack, &removal, &input).await? {
+        let spec = operation.target.as_ref().or(operation.previous.as_ref());
+        log_group::give_up(logs, stack, spec, &removal).await?;
+    } else {
+        log_group::remove(logs, stack, &removal).await?;
+    }
     Ok(Removed {})
+}
+
+/// What an operation removes. Once a function was made completely, a delete must not leave a part of
+/// it unsaid that somebody has taken from us; what was never made may have been another's all along.
+fn removal(operation: &OperationRecord) -> Removal<'_> {
+    let was_made = operation.kind == OperationKind::Delete && operation.revision > 0;
+    Removal {
+        function: &operation.function_name,
+        foreign: if was_made { Foreign::IsAnError } else { Foreign::IsLeft },
+        since: operation.started_at,
+    }
+}
+
+/// Whether the Lambda function of that name is, or was when the create met it, somebody else's.
+async fn is_foreign(
+    lambda: &aws_sdk_lambda::Client,
+    stack: &StackIdentity,
+    removal: &Removal<'_>,
+    input: &StepInput,
+) -> Result<bool, ResourceError> {
+    let not_owned = ErrorName::NotOwned.as_str();
+    if input.failure.as_ref().is_some_and(|failure| failure.error == not_owned) {
+        return Ok(true);
+    }
+    match function::refuse_foreign(lambda, stack, removal.function, removal.since).await {
+        Err(ResourceError::NotOwned { .. }) => Ok(true),
+        looked => looked.map(|()| false),
+    }
 }

@@ -92,6 +92,7 @@ mod tests {
             execution: ExecutionInput { v, ..execution },
             goal: Goal::Target,
             failure: None,
+            role_id: None,
             leftovers: Vec::new(),
             warnings: Vec::new(),
         }

@@ -93,6 +93,10 @@ pub struct FunctionRecord {
     /// What was repaired last because a comparison had found it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repaired: Option<RepairedDrift>,
+    /// The RoleId of the role that it was last committed with; none where a release recorded it that
+    /// did not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_id: Option<String>,
 }
 
 /// Drift that was repaired, to recognise it when it comes back.
@@ -177,6 +181,9 @@ pub struct OperationRecord {
     /// one; 0 for everybody else's.
     #[serde(default)]
     pub failures: u32,
+    /// The RoleId that the function's record had when the operation claimed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_id: Option<String>,
 }
 
 impl OperationRecord {
@@ -492,7 +499,7 @@ impl Records {
         if good {
             // Every facet has just been brought to what is recorded.
             set.push_str(", #drift = :drift");
-            let drift = Drift::found(Vec::new(), now);
+            let drift = Drift::found(&[], now);
             update = update
                 .expression_attribute_names("#drift", "drift")
                 .expression_attribute_values(":drift", to_attribute_value(drift)?);
@@ -701,6 +708,7 @@ pub(crate) mod tests {
             failures: 0,
             drift: Drift::default(),
             repaired: None,
+            role_id: None,
         }
     }
 
@@ -726,6 +734,7 @@ pub(crate) mod tests {
             idempotency_key: None,
             interruption: None,
             failures: 0,
+            role_id: None,
         }
     }
 

@@ -4,11 +4,9 @@ use std::time::{Duration, Instant};
 
 use formation_aws::sdk_config;
 use formation_control::environment::{
-    BadVariable, control, drift_check_interval, init_log, required_var, stack_identity,
+    BadVariable, control, drift_check_interval, init_log, required_var,
 };
 use formation_events::{Announcer, DriftMode, Reconciler};
-use formation_resources::Comparer;
-use formation_resources::role::RoleSettings;
 use lambda_runtime::{LambdaEvent, run, service_fn};
 use serde_json::Value;
 
@@ -26,13 +24,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         "REPAIR" => DriftMode::Repair,
         _ => return Err(BadVariable("DRIFT_MODE").into()),
     };
-    let settings = RoleSettings {
-        stack: stack_identity()?,
-        boundary_arn: required_var("PERMISSIONS_BOUNDARY_ARN")?,
-    };
     let reconciler = &Reconciler {
         control: control(&config)?,
-        comparer: Comparer::new(&config, settings),
         announcer: Announcer::new(aws_sdk_eventbridge::Client::new(&config), bus),
         drift_mode,
         check_after: drift_check_interval()?,

@@ -14,8 +14,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let lambda = aws_sdk_lambda::config::Builder::from(&config).retry_partition(step_retries());
     let lambda = aws_sdk_lambda::Client::from_conf(lambda.build());
     let records = Records::new(aws_sdk_dynamodb::Client::new(&config), required_var("TABLE_NAME")?);
-    let settings =
-        FunctionSettings { stack: stack_identity()?, bucket: required_var("ARTIFACT_BUCKET")? };
+    let settings = FunctionSettings {
+        stack: stack_identity()?,
+        bucket: required_var("ARTIFACT_BUCKET")?,
+        idle_role_arn: required_var("IDLE_ROLE_ARN")?,
+    };
 
     run_step(async |input| ensure_function(&lambda, &records, &settings, input).await).await
 }

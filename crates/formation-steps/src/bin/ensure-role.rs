@@ -13,11 +13,13 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let config = step_sdk_config();
     let iam = aws_sdk_iam::config::Builder::from(&config).retry_partition(step_retries());
     let iam = aws_sdk_iam::Client::from_conf(iam.build());
+    let lambda = aws_sdk_lambda::config::Builder::from(&config).retry_partition(step_retries());
+    let lambda = aws_sdk_lambda::Client::from_conf(lambda.build());
     let records = Records::new(aws_sdk_dynamodb::Client::new(&config), required_var("TABLE_NAME")?);
     let settings = RoleSettings {
         stack: stack_identity()?,
         boundary_arn: required_var("PERMISSIONS_BOUNDARY_ARN")?,
     };
 
-    run_step(async |input| ensure_role(&iam, &records, &settings, input).await).await
+    run_step(async |input| ensure_role(&iam, &lambda, &records, &settings, input).await).await
 }

@@ -13,8 +13,10 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let logs =
         aws_sdk_cloudwatchlogs::config::Builder::from(&config).retry_partition(step_retries());
     let logs = aws_sdk_cloudwatchlogs::Client::from_conf(logs.build());
+    let lambda = aws_sdk_lambda::config::Builder::from(&config).retry_partition(step_retries());
+    let lambda = aws_sdk_lambda::Client::from_conf(lambda.build());
     let records = Records::new(aws_sdk_dynamodb::Client::new(&config), required_var("TABLE_NAME")?);
     let stack = stack_identity()?;
 
-    run_step(async |input| remove_log_group(&logs, &records, &stack, input).await).await
+    run_step(async |input| remove_log_group(&logs, &lambda, &records, &stack, input).await).await
 }
