@@ -467,7 +467,7 @@ mod tests {
 
     fn problem<T: std::fmt::Debug>(result: Result<T, Refusal>) -> FieldProblem {
         match result {
-            Err(Refusal::InvalidFunction(problems)) => problems.into_iter().next().unwrap(),
+            Err(Refusal::InvalidFunction(problems)) => problems.first()[0].clone(),
             other => panic!("{other:?}"),
         }
     }
