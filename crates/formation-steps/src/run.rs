@@ -94,7 +94,6 @@ mod tests {
             failure: None,
             role_id: None,
             leftovers: Vec::new(),
-            warnings: Vec::new(),
         }
     }
 
