@@ -112,7 +112,7 @@ const UNKNOWN_KEYS: [&str; 3] = ["events:detail-type", "events:source", "iam:Per
 /// Takes out of the packaged template what local AWS cannot evaluate. The template keeps it for
 /// AWS, and a test says so.
 ///
-/// - Conditions on [`UNKNOWN_KEYS`], in statements that allow.
+/// - Conditions on keys that local AWS never fills, in statements that allow.
 /// - The bucket policy that asks for TLS: local AWS has none.
 pub fn adapt(mut template: Value) -> Value {
     if let Some(resources) = template["Resources"].as_object_mut() {
