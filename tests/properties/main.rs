@@ -116,7 +116,7 @@ async fn check(world: &World) -> Result<bool, LocalError> {
     let answered = world.log_of("formation-api", "\"answered\"").await;
     let mut statuses = BTreeMap::<u64, usize>::new();
     for line in &answered {
-        let line: serde_json::Value = serde_json::from_str(line)?;
+        let line: Value = serde_json::from_str(line)?;
         *statuses.entry(line["fields"]["status"].as_u64().unwrap_or_default()).or_default() += 1;
     }
     println!("answered by the API: {statuses:?}");

@@ -1,6 +1,6 @@
 //! No input is dearer than its size: the two Lambdas that read what others wrote get the largest and
 //! most unpleasant bodies, batches and events that Lambda lets through, and use at most half of the
-//! memory that the template gives them.
+//! memory that the template gives them; and intake answers in time.
 //!
 //! Each program runs as it is deployed, against a stand-in for Lambda's Runtime API and for AWS. Its
 //! peak is what Linux says (`VmHWM` of `/proc/PID/status`).
@@ -10,11 +10,13 @@
 
 mod lambda;
 
+use std::time::{Duration, Instant};
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::lambda::{Answer, Lambda};
+use crate::lambda::{Answer, Lambda, NEVER_ANSWERED};
 
 /// The most that Lambda hands to a function, in bytes.
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
@@ -25,6 +27,9 @@ const FRAME: usize = 16 * 1024;
 const LARGEST_MESSAGE: usize = 1024 * 1024;
 /// Answers and announcements stay below it: Lambda takes 6 MB, and EventBridge 256 KB.
 const SMALL: usize = 200 * 1000;
+
+/// As long as the slower of the two Lambdas may take.
+const TIME: Duration = Duration::from_secs(30);
 
 /// How long a text is as a JSON string in another document.
 fn escaped(text: &str) -> usize {
@@ -166,8 +171,8 @@ fn request(body: &str, base64: bool) -> String {
 /// Sends an event twice, so that nothing is left of the first that counts, and answers the second.
 async fn sent(binary: &str, resource: &str, what: &str, event: &str) -> Answer {
     let mut lambda = Lambda::start(binary, resource).await;
-    lambda.invoke(event).await;
-    let answer = lambda.invoke(event).await;
+    lambda.invoke(event, TIME).await;
+    let answer = lambda.invoke(event, TIME).await;
     let (peak, memory) = (lambda.peak(), lambda.memory);
     let megabytes = peak / (1024 * 1024);
     println!("{binary}: {megabytes} MB of {} for {what}", memory / (1024 * 1024));
@@ -263,4 +268,23 @@ async fn intake_needs_at_most_half_of_its_memory_for_any_batch_and_the_innocent_
             assert_eq!(failures[0]["itemIdentifier"], "innocent");
         }
     }
+}
+
+#[tokio::test]
+async fn a_batch_is_answered_before_its_time_is_over() {
+    let request = |name| json!({"kind": "DELETE", "function": {"functionName": name}}).to_string();
+    let mut messages: Vec<_> =
+        (0..9).map(|number| message(&number.to_string(), &request(NEVER_ANSWERED))).collect();
+    messages.insert(0, message("rejected", &request("no name")));
+    let event = json!({"Records": messages}).to_string();
+    let mut lambda = Lambda::start("intake", "IntakeFunction").await;
+    let (began, time) = (Instant::now(), Duration::from_secs(3));
+    let answer = lambda.invoke(&event, time).await;
+    assert!(began.elapsed() < time, "{:?}", began.elapsed());
+    let response: Value = serde_json::from_slice(&answer.body).unwrap();
+    let failures = response["batchItemFailures"].as_array().unwrap();
+    let mut failed: Vec<_> =
+        failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap()).collect();
+    failed.sort_unstable();
+    assert_eq!(failed, ["0", "1", "2", "3", "4", "5", "6", "7", "8"]);
 }

@@ -3,6 +3,7 @@
 //! Source of the API: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -18,8 +19,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
-/// As long as the slowest Lambda of the two may take.
-const TIME: Duration = Duration::from_secs(30);
+/// A call with this in its request is not answered.
+pub const NEVER_ANSWERED: &str = "never-answered";
 
 /// What a Lambda has answered, and asked of AWS until then.
 pub struct Answer {
@@ -35,6 +36,9 @@ impl Answer {
     }
 }
 
+/// An event, and how long its handling may take.
+type Event = (Bytes, Duration);
+
 /// What the process sends.
 enum Sent {
     Response(Bytes),
@@ -44,7 +48,7 @@ enum Sent {
 /// A process of a Lambda.
 pub struct Lambda {
     process: Child,
-    events: mpsc::Sender<Bytes>,
+    events: mpsc::Sender<Event>,
     sent: mpsc::Receiver<Sent>,
     /// What the template gives it, in bytes.
     pub memory: u64,
@@ -103,13 +107,13 @@ impl Lambda {
         Self { process, events, sent, memory: memory * 1024 * 1024 }
     }
 
-    /// Hands it an event, and waits for its answer.
-    pub async fn invoke(&mut self, event: &str) -> Answer {
-        self.events.send(Bytes::from(event.to_owned())).await.unwrap();
+    /// Hands it an event that it may take so long for, and waits for its answer.
+    pub async fn invoke(&mut self, event: &str, time: Duration) -> Answer {
+        self.events.send((Bytes::from(event.to_owned()), time)).await.unwrap();
         let mut calls = Vec::new();
         loop {
-            let sent = timeout(TIME, self.sent.recv()).await;
-            match sent.unwrap_or_else(|_| panic!("no answer within {TIME:?}")).unwrap() {
+            let sent = timeout(time, self.sent.recv()).await;
+            match sent.unwrap_or_else(|_| panic!("no answer within {time:?}")).unwrap() {
                 Sent::Response(body) => return Answer { body, calls },
                 Sent::Call(target, request) => calls.push((target, request)),
             }
@@ -148,7 +152,7 @@ fn variables<'a>(block: &[&'a str]) -> Vec<&'a str> {
     own.filter_map(|line| line.trim().split_once(':').map(|(name, _)| name)).collect()
 }
 
-type Waiting = Arc<Mutex<mpsc::Receiver<Bytes>>>;
+type Waiting = Arc<Mutex<mpsc::Receiver<Event>>>;
 
 async fn serve(listener: TcpListener, waiting: Waiting, sender: mpsc::Sender<Sent>) {
     while let Ok((connection, _)) = listener.accept().await {
@@ -170,11 +174,11 @@ async fn answer(
     let (head, body) = request.into_parts();
     if head.uri.path().ends_with("/invocation/next") {
         // Without another event, the Lambda waits.
-        let event = match waiting.lock().await.recv().await {
+        let (event, time) = match waiting.lock().await.recv().await {
             Some(event) => event,
-            None => std::future::pending().await,
+            None => pending().await,
         };
-        let deadline = SystemTime::now() + TIME;
+        let deadline = SystemTime::now() + time;
         let deadline = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap();
         let response = Response::builder()
             .header("lambda-runtime-aws-request-id", "r-1")
@@ -197,8 +201,12 @@ async fn answer(
         "AmazonSQS.ChangeMessageVisibility" => (200, json!({})),
         _ => (400, json!({"__type": "AccessDeniedException", "message": "this is no AWS"})),
     };
-    let request = serde_json::from_slice(&body).unwrap_or_default();
+    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let answered = !request.to_string().contains(NEVER_ANSWERED);
     let _ = sender.send(Sent::Call(target, request)).await;
+    if !answered {
+        pending::<()>().await;
+    }
     let response = Response::builder().status(status);
     let response = response.header("content-type", "application/x-amz-json-1.1");
     Ok(response.body(Full::from(answer.to_string())).unwrap())
