@@ -37,7 +37,7 @@ down: ## Ends the local AWS of `make run`
 .PHONY: test
 test: build ## Runs unit, wire-level and end-to-end tests, these on a local AWS of their own
 	@# The binaries' own targets hold no tests, and each would have to be linked.
-	cargo test --locked --workspace --lib --test it --test scripts --test stack
+	cargo test --locked --workspace --lib --test bounds --test it --test scripts --test stack
 
 .PHONY: test-faults
 test-faults: build ## Runs the fault matrix: every call of every operation, failing in every way
@@ -48,7 +48,7 @@ test-throttled: build ## Runs a hundred operations at once within AWS's rates
 	cargo test --locked --workspace --test throttled -- --nocapture
 
 .PHONY: test-api
-test-api: build ## Tests the API against its own OpenAPI document, with schemathesis
+test-api: build .venv/generator ## Tests the API against its own OpenAPI document, with schemathesis and a generated client
 	cargo test --locked --workspace --test properties
 
 .PHONY: bench
@@ -97,6 +97,10 @@ tools: .venv/installed ## Installs the pinned tools into .venv
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed (PYTHON=...)"; exit 1; }
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --requirement infra/requirements.txt
+	@touch $@
+
+.venv/generator: tests/properties/requirements.txt .venv/installed
+	.venv/bin/pip install --quiet --disable-pip-version-check --requirement tests/properties/requirements.txt
 	@touch $@
 
 infra/node_modules: infra/package-lock.json
