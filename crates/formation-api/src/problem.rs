@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use formation_aws::Chain;
 use formation_control::Refusal;
 use formation_model::{
     FieldProblem, FieldProblemCode, FunctionName, Operation, OperationId, ProblemCode, Rollback,
@@ -184,8 +185,10 @@ impl ApiError {
     fn log(&self) {
         match self {
             Self::Refused(refusal) => {
-                let cause = std::error::Error::source(refusal).map(ToString::to_string);
-                tracing::error!(cause, "{refusal}");
+                tracing::error!(error = %Chain(refusal), "the request failed");
+            }
+            Self::Comparison(error) => {
+                tracing::error!(error = %Chain(error), "the comparison with AWS failed");
             }
             _ => tracing::error!("the request has no verified caller: are the routes authorised?"),
         }

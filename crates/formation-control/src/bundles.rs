@@ -13,7 +13,7 @@ use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, Tag, Tagging, TaggingDirective};
-use formation_aws::{AwsError, ErrorKind};
+use formation_aws::{AwsError, Chain, ErrorKind};
 use formation_model::bundle::{self, CodeSummary, MAX_UNZIPPED_BYTES};
 use formation_model::names::bundle_key;
 use formation_model::request::S3Object;
@@ -156,7 +156,7 @@ impl Bundles {
             .await;
         if let Err(error) = deleted {
             let error = AwsError::new("s3:DeleteObjectVersion", error);
-            tracing::warn!(bundle.key, %error, "a bundle that was not needed stays until it expires");
+            tracing::warn!(bundle.key, error = %Chain(&error), "a bundle that was not needed stays until it expires");
         }
     }
 

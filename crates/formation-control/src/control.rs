@@ -1,5 +1,6 @@
 //! Accepting and reading operations.
 
+use formation_aws::Chain;
 use formation_model::bundle::CodeSummary;
 use formation_model::function::{Function, Resources};
 use formation_model::operation::{CANCELLED, OperationError};
@@ -748,7 +749,7 @@ fn log(operation: &OperationRecord, error: &Refusal, what: &str) {
     tracing::error!(
         operationId = %operation.operation_id,
         functionName = %operation.function_name,
-        error = error as &dyn std::error::Error,
+        error = %Chain(error),
         "{what}"
     );
 }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use formation_aws::AwsError;
+use formation_aws::{AwsError, Chain};
 use formation_control::{Changed, Control, Refusal, RequestKey, Requester};
 use formation_model::event::{
     EventProblem, OPERATION_STATUS_CHANGE, OperationRequest, RejectedStatus, Rejection,
@@ -66,7 +66,7 @@ impl Intake {
         let taken = batch.records.into_iter().map(async |message| {
             let later = self.take_message(&message).await.err()?;
             let id = message.message_id.clone().unwrap_or_default();
-            tracing::warn!(messageId = %id, "{later}");
+            tracing::warn!(messageId = %id, error = %Chain(&later), "it is tried again later");
             self.put_off(&message).await;
             Some(id)
         });
@@ -169,7 +169,7 @@ impl Intake {
             .await;
         if let Err(error) = hidden {
             let error = AwsError::new("sqs:ChangeMessageVisibility", error);
-            tracing::warn!(%error, "the message comes back after the queue's own pause");
+            tracing::warn!(error = %Chain(&error), "the message comes back after the queue's own pause");
         }
     }
 }
