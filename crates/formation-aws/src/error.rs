@@ -150,10 +150,16 @@ pub struct Chain<'a>(pub &'a dyn Error);
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        let mut told = self.0.to_string();
+        f.write_str(&told)?;
         let mut source = self.0.source();
         while let Some(error) = source {
-            write!(f, ": {error}")?;
+            let text = error.to_string();
+            // Some hand on their source's text as their own.
+            if text != told {
+                write!(f, ": {text}")?;
+                told = text;
+            }
             source = error.source();
         }
         Ok(())
@@ -223,11 +229,15 @@ mod tests {
             Told(#[source] AwsError),
             #[error(transparent)]
             HandedOn(Box<Outer>),
+            #[error("{0}")]
+            Repeated(#[source] Box<Outer>),
         }
         let error = Outer::Told(AwsError::incomplete("dynamodb:GetItem"));
         let told = "it was not recorded: dynamodb:GetItem: AWS's answer is incomplete";
         assert_eq!(Chain(&error).to_string(), told);
-        assert_eq!(Chain(&Outer::HandedOn(Box::new(error))).to_string(), told);
+        let error = Outer::HandedOn(Box::new(error));
+        assert_eq!(Chain(&error).to_string(), told);
+        assert_eq!(Chain(&Outer::Repeated(Box::new(error))).to_string(), told);
     }
 
     #[test]
