@@ -89,6 +89,7 @@ fn main() -> ExitCode {
             replay::a_superseded_attempt_does_nothing,
             state_machine::names_follow_from_the_states,
             state_machine::errors_are_those_of_the_code,
+            state_machine::where_an_execution_is_that_has_not_begun_is_its_lanes_first_step,
             state_machine::the_page_in_docs_is_drawn_from_it,
             state_machine::nothing_acts_after_its_undo_has_begun,
             state_machine::the_time_limit_exceeds_all_attempts_and_waits,
