@@ -187,9 +187,6 @@ impl ApiError {
             Self::Refused(refusal) => {
                 tracing::error!(error = %Chain(refusal), "the request failed");
             }
-            Self::Comparison(error) => {
-                tracing::error!(error = %Chain(error), "the comparison with AWS failed");
-            }
             _ => tracing::error!("the request has no verified caller: are the routes authorised?"),
         }
     }
