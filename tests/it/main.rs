@@ -65,6 +65,8 @@ fn main() -> ExitCode {
             healing::an_outcome_that_its_execution_did_not_announce_is_announced,
             healing::a_rollback_that_stayed_incomplete_is_finished,
             healing::a_delete_that_could_not_be_finished_is_finished,
+            healing::what_cannot_be_looked_at_is_put_off_and_holds_up_nothing_behind_it,
+            healing::a_part_that_was_taken_from_us_is_told_and_not_repaired,
             lifecycle::the_original_examples_function_answers_and_everything_is_as_designed,
             lifecycle::every_field_reaches_aws,
             lifecycle::code_from_s3_is_taken_over_when_it_is_accepted,
@@ -109,6 +111,8 @@ fn main() -> ExitCode {
             update::a_restore_that_fails_can_be_repaired,
             update::a_repair_brings_back_what_was_deleted_or_changed_behind_our_back,
             update::a_repair_finishes_undoing_a_create,
+            update::a_repairs_dry_run_tells_what_aws_has_and_changes_nothing,
+            update::code_that_is_gone_holds_up_no_delete,
         }
     })
 }
