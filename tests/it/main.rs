@@ -68,6 +68,8 @@ fn main() -> ExitCode {
             healing::an_outcome_that_its_execution_did_not_announce_is_announced,
             healing::a_rollback_that_stayed_incomplete_is_finished,
             healing::a_delete_that_could_not_be_finished_is_finished,
+            healing::what_cannot_be_looked_at_is_put_off_and_holds_up_nothing_behind_it,
+            healing::a_part_that_was_taken_from_us_is_told_and_not_repaired,
             input::what_an_archive_lacks_is_told_beside_the_plan_and_the_operation,
             input::an_archive_that_lambda_could_not_unzip_is_refused_and_nothing_is_made,
             input::inline_source_keeps_a_handler_and_a_runtime_that_can_run_it,
@@ -101,6 +103,7 @@ fn main() -> ExitCode {
             state_machine::retries_are_as_patient_as_what_they_wait_for,
             state_machine::what_is_left_over_is_the_failed_part_and_all_behind_it,
             state_machine::the_states_that_code_names_are_there,
+            state_machine::where_an_execution_is_that_has_not_begun_is_its_lanes_first_step,
             state_machine::the_page_in_docs_is_drawn_from_it,
             state_machine::nothing_acts_after_its_undo_has_begun,
             state_machine::the_time_limit_exceeds_all_attempts_and_waits,
@@ -127,6 +130,8 @@ fn main() -> ExitCode {
             update::a_restore_that_fails_can_be_repaired,
             update::a_repair_brings_back_what_was_deleted_or_changed_behind_our_back,
             update::a_repair_finishes_undoing_a_create,
+            update::a_repairs_dry_run_tells_what_aws_has_and_changes_nothing,
+            update::code_that_is_gone_holds_up_no_delete,
         }
     })
 }

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use formation_control::records::ListFilter;
-use formation_control::{Accepted, Changed, FunctionRecord, Refusal};
+use formation_control::{Accepted, Changed, Refusal};
 use formation_model::function::{Function, FunctionStatus};
 use formation_model::{
     Drift, FunctionName, Operation, OperationId, OperationKind, OperationStatus, request,
@@ -165,9 +165,7 @@ pub(crate) async fn drift(
     _: NoParameters,
 ) -> Result<Json<DriftReport>, ApiError> {
     let function = app.control.function_record(&name).await?;
-    let FunctionRecord { spec, role_id, .. } = &function;
-    let found = app.control.comparer.compare(spec, role_id.as_deref()).await;
-    let differences = found.map_err(Refusal::from)?;
+    let differences = app.control.compare(&function).await?;
     let drift = Drift::found(&differences, Timestamp::now());
     Ok(Json(DriftReport { function_name: name, revision: function.revision, drift }))
 }

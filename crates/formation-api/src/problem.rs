@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use formation_aws::Chain;
 use formation_control::Refusal;
 use formation_model::{
     FieldProblem, FieldProblemCode, FieldProblems, FunctionName, Operation, OperationId,
@@ -196,8 +197,7 @@ impl ApiError {
     fn log(&self) {
         match self {
             Self::Refused(refusal) => {
-                let cause = std::error::Error::source(refusal).map(ToString::to_string);
-                tracing::error!(cause, "{refusal}");
+                tracing::error!(error = %Chain(refusal), "the request failed");
             }
             _ => tracing::error!("the request has no verified caller: are the routes authorised?"),
         }

@@ -1,13 +1,14 @@
 //! Accepting and reading operations.
 
+use formation_aws::Chain;
 use formation_model::bundle::CodeSummary;
 use formation_model::function::{Function, Resources};
 use formation_model::operation::{CANCELLED, OperationError};
 use formation_model::step::goes_forward;
 use formation_model::{
-    Defaults, Drift, FieldProblems, FunctionName, FunctionRequest, FunctionSpec, FunctionStatus,
-    Lane, Operation, OperationId, OperationKind, OperationStatus, Plan, Rollback, StackIdentity,
-    Warning,
+    Defaults, Difference, Drift, FieldProblems, FunctionName, FunctionRequest, FunctionSpec,
+    FunctionStatus, Lane, Operation, OperationId, OperationKind, OperationStatus, Plan, Rollback,
+    StackIdentity, Warning,
 };
 use formation_resources::Comparer;
 use jiff::Timestamp;
@@ -20,6 +21,9 @@ use crate::records::{
     START_GRACE, etag,
 };
 use crate::refusal::Refusal;
+
+/// How many attempts after the first one have their steps shown.
+const LAST_ATTEMPTS: u32 = 9;
 
 /// Everything that a door needs.
 #[derive(Clone, Debug)]
@@ -292,9 +296,12 @@ impl Control {
         let name = &function.spec.function_name;
         let target = (function.revision > 0).then(|| function.spec.clone());
         if requester.dry_run {
-            let target = target.map(summarised);
-            let current = Some(&function.spec);
-            return Ok(planned(OperationKind::Repair, name, current, target.as_ref(), Vec::new()));
+            if target.is_none() {
+                let current = Some(&function.spec);
+                return Ok(planned(OperationKind::Repair, name, current, None, Vec::new()));
+            }
+            let plan = Plan::to_repair(name, &self.compare(function).await?);
+            return Ok(Changed::Planned(Box::new(plan)));
         }
         let operation = OperationRecord {
             target,
@@ -357,6 +364,12 @@ impl Control {
     pub async fn heal(&self, function: &FunctionRecord) -> Result<Changed, Refusal> {
         let name = &function.spec.function_name;
         let last = self.records.operation(name, function.operation_id).await?;
+        if let Some(last) = &last
+            && last.status != OperationStatus::Running
+            && (last.target.is_some() || last.previous.is_some())
+        {
+            self.records.forget(last).await?;
+        }
         let requester = Requester::formation();
         match last.map(|last| last.kind) {
             Some(OperationKind::Delete) => {
@@ -399,7 +412,7 @@ impl Control {
         let reason = OperationError {
             code: CANCELLED.to_owned(),
             message: format!("cancelled by {caller}"),
-            step: state.unwrap_or_default(),
+            step: state.unwrap_or_else(|| seen.execution_input().first_step().to_owned()),
             aws_error_code: None,
             aws_request_id: None,
         };
@@ -442,6 +455,14 @@ impl Control {
         Ok((self.to_function(record), etag))
     }
 
+    /// Everything in which AWS differs from the function's record, in the order of the parts.
+    ///
+    /// # Errors
+    /// [`Refusal::Resource`]: what AWS answered.
+    pub async fn compare(&self, function: &FunctionRecord) -> Result<Vec<Difference>, Refusal> {
+        Ok(self.comparer.compare(&function.spec, function.role_id.as_deref()).await?)
+    }
+
     /// One page of functions, ordered by name.
     ///
     /// # Errors
@@ -469,7 +490,8 @@ impl Control {
         Ok(self.to_operation(&self.operation_record(function, operation).await?))
     }
 
-    /// The operation of that id, with the steps of all its attempts.
+    /// The operation of that id, with the steps of its attempts: of the first, which tells what went
+    /// wrong, and of the last ones.
     ///
     /// # Errors
     /// As for [`Control::operation`].
@@ -480,7 +502,7 @@ impl Control {
     ) -> Result<Operation, Refusal> {
         let record = self.operation_record(function, operation).await?;
         let mut steps = Vec::new();
-        for attempt in 1..=record.attempt {
+        for attempt in shown_attempts(record.attempt) {
             let attempt = OperationRecord { attempt, ..record.clone() };
             steps.extend(history::steps(&self.executions.history(&attempt).await?));
         }
@@ -753,9 +775,16 @@ fn log(operation: &OperationRecord, error: &Refusal, what: &str) {
     tracing::error!(
         operationId = %operation.operation_id,
         functionName = %operation.function_name,
-        error = error as &dyn std::error::Error,
+        error = %Chain(error),
         "{what}"
     );
+}
+
+/// The attempts whose steps are shown, of so many. Each is a call at least, and recoveries may go on
+/// for months.
+fn shown_attempts(attempts: u32) -> impl Iterator<Item = u32> {
+    let last_ones = attempts.saturating_sub(LAST_ATTEMPTS).max(1);
+    (1..=attempts.min(1)).chain(last_ones + 1..=attempts)
 }
 
 /// What is found of a request before it is decided.
@@ -782,4 +811,18 @@ fn refuse_if_busy(function: &FunctionRecord) -> Result<(), Refusal> {
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_attempts_steps_are_shown_and_so_many_of_the_last() {
+        let shown = |attempts| shown_attempts(attempts).collect::<Vec<_>>();
+        assert_eq!(shown(1), [1]);
+        assert_eq!(shown(3), [1, 2, 3]);
+        assert_eq!(shown(10), (1..=10).collect::<Vec<_>>());
+        assert_eq!(shown(400), [1, 392, 393, 394, 395, 396, 397, 398, 399, 400]);
+    }
 }

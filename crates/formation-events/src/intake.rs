@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use formation_aws::AwsError;
+use formation_aws::{AwsError, Chain};
 use formation_control::{Changed, Control, Refusal, RequestKey, Requester};
 use formation_model::event::{
     EventProblem, OPERATION_STATUS_CHANGE, RejectedStatus, Rejection, RequestKind, SOURCE,
@@ -121,7 +121,7 @@ impl Intake {
             match timeout_at(until, self.take_message(&message)).await {
                 Ok(Ok(())) => return None,
                 Ok(Err(later)) => {
-                    tracing::warn!(messageId = %id, "{later}");
+                    tracing::warn!(messageId = %id, error = %Chain(&later), "it is tried again later");
                     self.put_off(&message).await;
                 }
                 Err(_) => tracing::warn!(messageId = %id, "the message ran out of time"),
@@ -257,7 +257,7 @@ impl Intake {
             .await;
         if let Err(error) = hidden {
             let error = AwsError::new("sqs:ChangeMessageVisibility", error);
-            tracing::warn!(%error, "the message comes back after the queue's own pause");
+            tracing::warn!(error = %Chain(&error), "the message comes back after the queue's own pause");
         }
     }
 }
