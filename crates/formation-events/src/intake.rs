@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use formation_aws::AwsError;
-use formation_control::{Changed, Control, Refusal, RequestKey, Requester};
+use formation_control::{Caller, Changed, Control, Refusal, RequestKey, Requester};
 use formation_model::event::{
     EventProblem, OPERATION_STATUS_CHANGE, OperationRequest, RejectedStatus, Rejection,
     RequestKind, SOURCE, Unchanged, UnchangedStatus,
@@ -130,9 +130,9 @@ impl Intake {
 
     async fn accept(&self, event: &Event) -> Result<(RequestKind, Changed), Refusal> {
         let (kind, body) = read(&event.detail).map_err(Refusal::InvalidFunction)?;
-        let caller = format!("event:{}:{}", event.account, event.source);
+        let caller = Caller::new(format!("event:{}:{}", event.account, event.source));
         let key = RequestKey::new(&caller, &event.id, &[&event.detail.to_string()]);
-        let requester = Requester { caller, key: Some(key), dry_run: false };
+        let requester = Requester { caller, key: Some(key), dry_run: false, until: None };
         let defaults = &self.control.defaults;
         let changed = match kind {
             RequestKind::Create => {
