@@ -1,6 +1,7 @@
 //! What all requests for a change have in common: who asks, on what condition, under which key, and
 //! how the answer shall come.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use formation_control::{RequestKey, Requester};
@@ -82,8 +83,8 @@ fn request_key(request: &Request, key: &str, body: &Result<Value, ApiError>) -> 
     let condition = |name: &str| request.headers.get(name).unwrap_or_default().as_bytes();
     let query = request.query.canonical("wait");
     let document = match body {
-        Ok(body) => json::canonical(body).into_bytes(),
-        Err(_) => request.body.clone(),
+        Ok(body) => Cow::from(json::canonical(body).into_bytes()),
+        Err(_) => Cow::from(&request.body),
     };
     let mut parts = vec![request.route.method.as_bytes(), request.route.path.as_bytes()];
     parts.extend(request.names().map(str::as_bytes));

@@ -393,7 +393,7 @@ fn parameters() -> Value {
         "limit": optional("query", "limit", "The most that a page holds.", json!({"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT})),
         "nextToken": optional("query", "nextToken", "Where the page begins: from the page before, with the same filters.", json!({"type": "string"})),
         "status": optional("query", "status", "Only functions with this status.", json!({"type": "string", "enum": statuses})),
-        "prefix": optional("query", "prefix", "Only functions whose name begins so.", json!({"type": "string"})),
+        "prefix": optional("query", "prefix", "Only functions whose name begins so.", json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{0,64}$"})),
         "steps": optional("query", "steps", "Whether to tell the operation's steps.", json!({"type": "boolean"})),
         "wait": optional("query", "wait", "Seconds to wait for the outcome.", json!({"type": "integer", "minimum": 0, "maximum": LONGEST_WAIT})),
         "dryRun": optional("query", "dryRun", "Whether only to tell what would be done.", json!({"type": "boolean"})),
