@@ -207,4 +207,11 @@ pub async fn odd_bytes_in_a_request_are_no_failure(world: &World) {
     }
     let answer = raw::send(world, &root, "DELETE", "/v1/functions", &[], "").await.unwrap();
     assert_eq!((answer.status.as_u16(), answer.header("allow")), (405, "GET, POST"));
+
+    // An event that is none of the gateway's gets an answer too, not an error of the Lambda.
+    let door = world.lambda_name("ApiFunction").await;
+    for event in [json!([1, {"a": 2}]), json!("text"), json!({"rawPath": 1, "routeKey": "a"})] {
+        let answer = world.client.invoke(&door, &event).await.unwrap();
+        assert_eq!(answer["statusCode"], 400, "{event}: {answer}");
+    }
 }
