@@ -12,6 +12,7 @@ mod input;
 mod lifecycle;
 mod moments;
 mod ownership;
+mod paths;
 mod permissions;
 mod refusals;
 mod replay;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
             contract::a_key_is_forgotten_when_it_has_expired,
             contract::a_request_that_waits_gets_the_outcome,
             contract::a_request_that_waits_gets_the_failures_own_status,
+            contract::a_wait_ends_before_the_gateway_gives_up,
             contract::a_dry_run_tells_what_would_be_done_and_writes_nothing,
             contract::operations_are_listed_newest_first_page_by_page,
             contract::steps_tell_what_happened_and_what_is_waited_for,
@@ -84,14 +86,19 @@ fn main() -> ExitCode {
             ownership::a_foreign_function_makes_the_create_fail_and_stays_untouched,
             ownership::a_foreign_log_group_makes_the_create_fail_and_stays_untouched,
             ownership::a_foreign_role_makes_the_create_fail_and_stays_untouched,
+            paths::a_path_leads_to_what_was_authorised_and_nowhere_else,
+            paths::a_permission_for_one_action_gives_no_other,
+            paths::odd_bytes_in_a_request_are_no_failure,
             permissions::no_step_can_do_another_steps_work,
             permissions::an_unsigned_request_is_forbidden,
             permissions::readers_read_operators_operate_and_strangers_do_neither,
+            permissions::a_key_is_a_roles_own_in_every_session,
             refusals::an_invalid_function_is_refused_with_every_problem,
             refusals::a_body_that_is_not_json_is_refused,
             refusals::whole_numbers_are_whole_however_they_are_spelled,
             refusals::an_answer_is_small_however_much_is_wrong,
             refusals::what_does_not_exist_is_not_found,
+            refusals::an_operation_has_one_id,
             refusals::a_busy_function_is_a_conflict,
             refusals::a_protected_function_is_not_deleted,
             refusals::a_reference_to_a_missing_object_is_refused_with_its_pointer,
@@ -110,6 +117,7 @@ fn main() -> ExitCode {
             template::every_lambda_has_a_role_of_its_own_with_just_its_calls,
             template::what_local_aws_cannot_evaluate_is_in_the_template,
             template::every_route_is_authorised_and_handled,
+            template::requests_that_wait_can_be_kept_from_starving_the_steps,
             template::only_formation_announces_on_the_bus,
             template::nothing_that_was_asked_for_by_event_is_lost,
             template::logs_and_records_are_kept_as_designed,

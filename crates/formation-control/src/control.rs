@@ -12,8 +12,10 @@ use formation_model::{
 };
 use formation_resources::Comparer;
 use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
 
 use crate::bundles::Bundles;
+use crate::caller::Caller;
 use crate::executions::Executions;
 use crate::history;
 use crate::records::{
@@ -46,17 +48,21 @@ pub struct Control {
 #[derive(Clone, Debug)]
 pub struct Requester {
     /// The verified caller, for `requestedBy`.
-    pub caller: String,
+    pub caller: Caller,
     /// The key under which the request may be repeated.
     pub key: Option<RequestKey>,
     /// Whether only to tell what would be done.
     pub dry_run: bool,
+    /// When the answer must be on its way, for those who cannot wait: what is accepted by then and
+    /// not started is started later, by whoever finds it.
+    pub until: Option<Instant>,
 }
 
 impl Requester {
     /// The stack itself, when it heals or repairs.
     pub fn formation() -> Self {
-        Self { caller: "formation:reconcile".to_owned(), key: None, dry_run: false }
+        let caller = Caller::new("formation:reconcile");
+        Self { caller, key: None, dry_run: false, until: None }
     }
 }
 
@@ -188,7 +194,7 @@ impl Control {
             operation_id,
             created_at: operation.started_at,
             updated_at: operation.started_at,
-            created_by: requester.caller.clone(),
+            created_by: requester.caller.to_string(),
             failures: 0,
             drift: Drift::default(),
             repaired: None,
@@ -388,7 +394,7 @@ impl Control {
         &self,
         function: &FunctionName,
         operation: OperationId,
-        caller: &str,
+        caller: &Caller,
     ) -> Result<Accepted, Refusal> {
         let seen = self.operation_record(function, operation).await?;
         let refused = |reason| Refusal::NotCancellable { operation, reason };
@@ -441,7 +447,7 @@ impl Control {
         if let Err(error) = self.executions.stop(seen, &reason.message).await {
             log(&taken, &error, "the execution of the superseded attempt was not stopped");
         }
-        self.start(&taken).await;
+        self.start(&taken, None).await;
         Ok(Some(taken))
     }
 
@@ -538,7 +544,7 @@ impl Control {
         let key = requester.key.as_ref().filter(|_| !requester.dry_run);
         match (self.records.look(name, key).await?, key) {
             ((Some(remembered), _), Some(key)) => {
-                Ok(Seen::Replayed(self.replay(&remembered, key).await?))
+                Ok(Seen::Replayed(self.replay(&remembered, key, requester.until).await?))
             }
             ((_, function), _) => Ok(Seen::Function(function)),
         }
@@ -548,6 +554,7 @@ impl Control {
         &self,
         remembered: &IdempotencyRecord,
         key: &RequestKey,
+        until: Option<Instant>,
     ) -> Result<Changed, Refusal> {
         if !remembered.is_of(key) {
             return Err(Refusal::KeyReused);
@@ -560,7 +567,7 @@ impl Control {
         let record = self.operation_record(function_name, operation_id).await?;
         // Whoever accepted it may have died before starting it.
         if record.status == OperationStatus::Running {
-            self.start(&record).await;
+            self.start(&record, until).await;
         }
         let accepted = self.accepted(&record, etag.clone());
         Ok(Changed::Accepted(Box::new(Accepted { replayed: true, ..accepted })))
@@ -577,7 +584,7 @@ impl Control {
             let name = function.spec.function_name.clone();
             let memory = IdempotencyRecord::new(key, name, None, None);
             if let Some(remembered) = self.records.remember(key, &memory).await? {
-                return self.replay(&remembered, key).await;
+                return self.replay(&remembered, key, requester.until).await;
             }
         }
         let etag = function.etag();
@@ -632,10 +639,12 @@ impl Control {
     ) -> Result<Changed, Refusal> {
         match (claim, &requester.key) {
             (Claim::Won, _) => {
-                self.start(operation).await;
+                self.start(operation, requester.until).await;
                 Ok(Changed::Accepted(Box::new(self.accepted(operation, etag))))
             }
-            (Claim::KeyInUse(remembered), Some(key)) => self.replay(&remembered, key).await,
+            (Claim::KeyInUse(remembered), Some(key)) => {
+                self.replay(&remembered, key, requester.until).await
+            }
             (Claim::Lost(Some(first)), _) if first.is_busy() => Err(Refusal::OperationInProgress {
                 function: operation.function_name.clone(),
                 operation: first.operation_id,
@@ -655,11 +664,22 @@ impl Control {
     }
 
     /// Starts the current attempt. From the claim on, the operation is accepted, so a start that
-    /// fails does not take that back: it is made up for by whoever finds the operation running
-    /// without an execution.
-    async fn start(&self, operation: &OperationRecord) {
-        if let Err(error) = self.executions.start(operation).await {
-            log(operation, &error, "the execution was not started");
+    /// fails, or takes longer than `until`, does not take that back: it is made up for by whoever
+    /// finds the operation running without an execution.
+    async fn start(&self, operation: &OperationRecord, until: Option<Instant>) {
+        let start = self.executions.start(operation);
+        let started = match until {
+            Some(until) => timeout_at(until, start).await,
+            None => Ok(start.await),
+        };
+        match started {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => log(operation, &error, "the execution was not started"),
+            Err(_) => tracing::error!(
+                operationId = %operation.operation_id,
+                functionName = %operation.function_name,
+                "the execution was not started in time"
+            ),
         }
     }
 
@@ -729,7 +749,7 @@ fn running(
         warnings: Vec::new(),
         started_at: Timestamp::now(),
         ended_at: None,
-        requested_by: requester.caller.clone(),
+        requested_by: requester.caller.to_string(),
         idempotency_key: requester.key.as_ref().map(|key| key.key.clone()),
         interruption: None,
         failures: 0,

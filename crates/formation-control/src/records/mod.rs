@@ -690,6 +690,7 @@ pub(crate) mod tests {
     use formation_model::function::{Architecture, Environment};
 
     use super::*;
+    use crate::caller::Caller;
 
     const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -829,7 +830,7 @@ pub(crate) mod tests {
     async fn a_key_in_use_decides_before_the_function_does() {
         let operation = operation();
         let ours = function(operation.operation_id);
-        let request = RequestKey::new("ann", "key", &["POST"]);
+        let request = RequestKey::new(&Caller::new("ann"), "key", &["POST"]);
         let name = &operation.function_name;
         let memory = |id| {
             IdempotencyRecord::new(&request, name.clone(), Some(id), Some("\"1-x\"".to_owned()))
