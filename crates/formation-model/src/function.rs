@@ -191,7 +191,7 @@ impl FunctionStatus {
 }
 
 /// The ids of what AWS holds for a function.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Resources {
     /// Unqualified ARN of the Lambda function.
