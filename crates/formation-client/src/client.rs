@@ -322,9 +322,12 @@ mod tests {
 
     #[test]
     fn what_a_gateway_repeats_of_a_request_is_cut_off() {
-        let message = format!("{}\nx-amz-security-token:t0ken", "a".repeat(9999));
-        let error = refusal(&answer(403, json!({"message": message}).to_string())).to_string();
-        assert!(!error.contains("t0ken") && error.len() < 300, "{error}");
+        let of = |message: &str| {
+            refusal(&answer(403, json!({"message": message}).to_string())).to_string()
+        };
+        let told = of("The signature does not match.\n\nhost:x\nx-amz-security-token:t0ken");
+        assert_eq!(told, "403 Forbidden: The signature does not match.");
+        assert!(of(&"a".repeat(9999)).len() < 300);
     }
 
     #[test]

@@ -87,14 +87,19 @@ async fn a_problem_is_told_whole() {
 
 #[tokio::test]
 async fn no_answer_is_larger_than_what_is_read_of_it() {
-    // Far more than is read: the stand-in makes it, and the client hangs up.
-    let large = |status| move |_: usize, _: &_| raw(status, &[], vec![b' '; 64 << 20]);
-    let stub = Stub::start(large(409)).await;
+    // What is asked for stands behind far more than is read.
+    let behind = |status, document: Value| {
+        let mut body = vec![b' '; 32 << 20];
+        body.extend(document.to_string().bytes());
+        Stub::start(move |_, _| raw(status, &[("etag", "\"1\"")], body.clone()))
+    };
+    let stub = behind(409, problem(409, "NOT_OWNED")).await;
     let error = stub.client().describe(&name()).await.unwrap_err();
-    assert_eq!(error.to_string(), "409 Conflict: Conflict");
-    let stub = Stub::start(large(200)).await;
+    assert!(matches!(&error, ClientError::Gateway { .. }), "{error:?}");
+    let stub = behind(200, function("hello")).await;
     let error = stub.client().describe(&name()).await.unwrap_err();
     assert!(matches!(&error, ClientError::Unreadable { .. }), "{error:?}");
+    assert_eq!(stub.seen().len(), 1);
 }
 
 #[tokio::test]

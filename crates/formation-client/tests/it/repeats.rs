@@ -125,6 +125,19 @@ async fn silence_has_an_end() {
 }
 
 #[tokio::test]
+async fn waiting_for_an_outcome_is_not_silence() {
+    let late = Duration::from_millis(300);
+    let stub = Stub::start(move |_, _| match answer(202, &[], &operation("RUNNING")) {
+        Reply::Answer(response) => Reply::Late(late, response),
+        other => other,
+    })
+    .await;
+    let client = stub.builder().timeout(Duration::from_millis(50)).build().unwrap();
+    assert!(client.delete(&name()).wait(Duration::from_secs(5)).await.is_ok());
+    assert_eq!(stub.seen().len(), 1);
+}
+
+#[tokio::test]
 async fn a_cancel_whose_answer_was_lost_is_told_as_it_went() {
     let cancelled = |code: &'static str| {
         Stub::start(move |before, seen| match (before, seen.method.as_str()) {

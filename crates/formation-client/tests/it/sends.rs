@@ -78,6 +78,7 @@ async fn what_is_signed_is_what_is_sent() {
     for seen in &seen {
         let host = stub.url.strip_prefix("http://").unwrap();
         assert_eq!((seen.header("host"), seen.header("x-amz-security-token")), (host, TOKEN));
+        assert!(seen.header("user-agent").starts_with("formation-client/"), "{seen:?}");
         let authorization = seen.header("authorization");
         assert!(
             authorization.contains("/eu-central-1/execute-api/aws4_request"),

@@ -45,6 +45,8 @@ impl Seen {
 /// What becomes of a request.
 pub enum Reply {
     Answer(Response<Full<Bytes>>),
+    /// It is answered after this time.
+    Late(Duration, Response<Full<Bytes>>),
     /// The connection ends without an answer.
     Lost,
     /// Nothing comes, ever.
@@ -136,6 +138,10 @@ impl Stub {
                         };
                         match reply(before, &seen) {
                             Reply::Answer(response) => Ok(response),
+                            Reply::Late(time, response) => {
+                                tokio::time::sleep(time).await;
+                                Ok(response)
+                            }
                             Reply::Lost => Err("lost"),
                             Reply::Silence => std::future::pending().await,
                         }

@@ -2,7 +2,6 @@
 
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
 
 use formation_client::{Client, ClientError, Retries};
 use formation_model::FunctionName;
@@ -50,12 +49,11 @@ async fn whom_the_ca_bundle_names_is_trusted() {
 #[tokio::test]
 async fn whom_nobody_names_is_not_trusted_and_not_asked_again() {
     let (stub, _) = secure().await;
-    let patient = Retries { first_pause: Duration::from_secs(3600), ..Retries::default() };
     let other = generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
     std::fs::write(&path, other.cert.pem()).unwrap();
-    let client = stub.builder().ca_bundle(&path).retries(patient).build().unwrap();
+    let client = stub.builder().ca_bundle(&path).build().unwrap();
     let error = client.describe(&name()).await.unwrap_err();
     assert!(matches!(error, ClientError::Transport(_)) && !error.is_transient(), "{error:?}");
     assert!(stub.seen().is_empty());
