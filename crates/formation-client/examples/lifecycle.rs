@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use formation_client::{Changed, Client, FunctionFilter};
+use formation_client::{Changed, Client, Described, FunctionFilter};
 use formation_model::FunctionName;
 use futures_util::TryStreamExt;
 use serde_json::json;
@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let code = "export const handler = async () => 'Hello';";
     let function = json!({"functionName": name, "code": code});
     let plan = client.create(&function).dry_run().await?;
-    println!("would be done: {plan:#?}");
+    finish(&client, &name, plan).await?;
     finish(&client, &name, client.create(&function).wait(WAIT).await?).await?;
 
     let prefix = Some("hello".to_owned());
@@ -58,9 +58,16 @@ async fn finish(
     changed: Changed,
 ) -> Result<(), Box<dyn Error>> {
     match changed {
-        Changed::Done(done) => println!("done: {:?}", done.operation),
+        Changed::Done(done) => match done.function {
+            Some(Described { function, etag }) => println!("{} at {etag}", function.status),
+            None => println!("it is gone"),
+        },
         Changed::Unchanged(_) => println!("there was nothing to change"),
-        Changed::Planned(plan) => println!("would be done: {plan:?}"),
+        Changed::Planned(plan) => {
+            for part in plan.parts {
+                println!("{} {}", part.action, part.part);
+            }
+        }
         Changed::Accepted(accepted) => {
             let id = accepted.operation.operation_id;
             let ended = client.wait_for(name, id, PATIENCE).await?;
