@@ -138,9 +138,10 @@ pub async fn an_outcome_that_its_execution_did_not_announce_is_announced(world: 
 
 pub async fn a_rollback_that_stayed_incomplete_is_finished(world: &World) {
     let name = world.name("leftover");
-    let refuse = || Fault::Refuse(403, "AccessDeniedException", "explicit deny");
-    world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 1, refuse()));
-    world.proxy.inject(Rule::new("iam:DeleteRole", &name, 1, refuse()));
+    let refuse = Fault::Refuse(403, "AccessDeniedException", "explicit deny");
+    world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 1, refuse));
+    let refuse = Fault::Refuse(400, "UnmodifiableEntity", "told");
+    world.proxy.inject(Rule::new("iam:DeleteRole", &name, 1, refuse));
     let operation = world.create(&name, json!({})).await;
     assert_eq!(operation["rollback"], "INCOMPLETE");
     assert_eq!(world.live(&name).await.parts(), ["role", "log group"]);
@@ -162,7 +163,7 @@ pub async fn a_rollback_that_stayed_incomplete_is_finished(world: &World) {
 pub async fn a_delete_that_could_not_be_finished_is_finished(world: &World) {
     let name = world.name("half-gone");
     world.create(&name, json!({})).await;
-    let refuse = Fault::Refuse(403, "AccessDeniedException", "explicit deny");
+    let refuse = Fault::Refuse(400, "ValidationException", "told");
     world.proxy.inject(Rule::new("logs:DeleteLogGroup", &name, 1, refuse));
     let operation = world.delete(&name).await;
     assert_eq!(

@@ -271,9 +271,11 @@ pub async fn a_repair_brings_back_what_was_deleted_or_changed_behind_our_back(wo
 
 pub async fn a_repair_finishes_undoing_a_create(world: &World) {
     let name = world.name("unmade");
-    let refuse = || Fault::Refuse(403, "AccessDeniedException", "explicit deny");
-    for call in ["lambda:CreateFunction", "logs:DeleteLogGroup"] {
-        world.proxy.inject(Rule::new(call, &name, 1, refuse()));
+    for (call, code) in [
+        ("lambda:CreateFunction", "InvalidParameterValueException"),
+        ("logs:DeleteLogGroup", "ValidationException"),
+    ] {
+        world.proxy.inject(Rule::new(call, &name, 1, Fault::Refuse(400, code, "told")));
     }
     let operation = world.create(&name, json!({})).await;
     assert_eq!(operation["leftovers"], json!(["LOG_GROUP"]), "{operation:#}");
