@@ -14,11 +14,13 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CARGO_TARGET_DIR ?= $(CURDIR)/target
 LOCAL := $(CARGO_TARGET_DIR)/$(CARGO_BUILD_TARGET)/debug/formation-local
 
-# Of `make deploy` and `make destroy`.
+# Of `make deploy` and `make destroy`, which read them from their environment: no shell sees what is
+# in PARAMETERS.
 STACK ?= formation
 ARCHITECTURE ?= arm64
 REGION ?= $(AWS_REGION)
 PARAMETERS ?=
+export STACK ARCHITECTURE REGION PARAMETERS
 
 .PHONY: help
 help: ## Lists the targets
@@ -35,7 +37,7 @@ down: ## Ends the local AWS of `make run`
 .PHONY: test
 test: build ## Runs unit, wire-level and end-to-end tests, these on a local AWS of their own
 	@# The binaries' own targets hold no tests, and each would have to be linked.
-	cargo test --locked --workspace --lib --test it --test stack
+	cargo test --locked --workspace --lib --test bounds --test it --test scripts --test stack
 
 .PHONY: test-faults
 test-faults: build ## Runs the fault matrix: every call of every operation, failing in every way
@@ -46,7 +48,7 @@ test-throttled: build ## Runs a hundred operations at once within AWS's rates
 	cargo test --locked --workspace --test throttled -- --nocapture
 
 .PHONY: test-api
-test-api: build ## Tests the API against its own OpenAPI document, with schemathesis
+test-api: build .venv/generator ## Tests the API against its own OpenAPI document, with schemathesis and a generated client
 	cargo test --locked --workspace --test properties
 
 .PHONY: bench
@@ -57,14 +59,16 @@ bench: build ## Measures: pure parts with criterion, then signed requests agains
 .PHONY: deploy
 deploy: tools ## Deploys to AWS: STACK=formation REGION=eu-west-1 ARCHITECTURE=arm64 PARAMETERS="Name=value ..."
 	@test -n "$(REGION)" || { echo "error: say where: make deploy REGION=eu-west-1"; exit 1; }
+	@# cargo-lambda adds the Lambdas' target with it.
+	@command -v rustup > /dev/null || { echo "error: rustup is missing: see https://rustup.rs"; exit 1; }
 	env -u CARGO_BUILD_TARGET cargo lambda build --locked --release $(if $(filter arm64,$(ARCHITECTURE)),--arm64,--x86-64) \
 		--package formation-api --package formation-events --package formation-steps --lambda-dir target/lambda
-	STACK=$(STACK) REGION=$(REGION) ARCHITECTURE=$(ARCHITECTURE) PARAMETERS="$(PARAMETERS)" infra/deploy.sh
+	infra/deploy.sh
 
 .PHONY: destroy
-destroy: tools ## Deletes a stack without functions from AWS: STACK=formation REGION=eu-west-1
+destroy: tools ## Deletes a stack that nobody uses from AWS: STACK=formation REGION=eu-west-1
 	@test -n "$(REGION)" || { echo "error: say where: make destroy REGION=eu-west-1"; exit 1; }
-	STACK=$(STACK) REGION=$(REGION) infra/destroy.sh
+	infra/destroy.sh
 
 .PHONY: lint
 lint: tools infra/node_modules ## Checks formatting, clippy, docs, the template and the state machine
@@ -93,6 +97,10 @@ tools: .venv/installed ## Installs the pinned tools into .venv
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed (PYTHON=...)"; exit 1; }
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --requirement infra/requirements.txt
+	@touch $@
+
+.venv/generator: tests/properties/requirements.txt .venv/installed
+	.venv/bin/pip install --quiet --disable-pip-version-check --requirement tests/properties/requirements.txt
 	@touch $@
 
 infra/node_modules: infra/package-lock.json

@@ -1,30 +1,57 @@
 #!/usr/bin/env bash
-# Deletes a stack, unless functions are left in it: see `make destroy`. Needs STACK and REGION.
+# Deletes a stack: see `make destroy`. Refuses, before anything is deleted, while functions are in it
+# or others use what is its own. Needs STACK and REGION, and DEPLOYMENT_BUCKET if that was set.
 set -euo pipefail
+cd "$(dirname "$0")/.."
+source infra/stack.sh
 
-output() {
-  aws cloudformation describe-stacks --region "$REGION" --stack-name "$STACK" \
-    --query "Stacks[0].Outputs[?OutputKey=='$1'].OutputValue" --output text
+account=$(aws sts get-caller-identity --query Account --output text --region "$REGION")
+resources=$(resources)
+physical() {
+  awk -v id="$1" '$2 == id { print $3 }' <<< "$resources"
 }
+table=$(physical Table)
+bus=$(physical EventBus)
 
-table=$(output TableName)
-bucket=$(output ArtifactBucket)
-functions=$(aws dynamodb query --region "$REGION" --table-name "$table" --consistent-read \
-  --key-condition-expression 'pk = :pk' --expression-attribute-values '{":pk": {"S": "FUNCTION"}}' \
-  --query 'Items[].sk.S' --output text)
-if [ -n "$functions" ]; then
-  echo "error: the stack $STACK still has functions; delete them through its API first:" >&2
-  printf '%s\n' $functions >&2
+reasons=()
+if [ -n "$table" ]; then
+  functions=$(aws dynamodb query --region "$REGION" --table-name "$table" --consistent-read \
+    --key-condition-expression 'pk = :pk' --expression-attribute-values '{":pk": {"S": "FUNCTION"}}' \
+    --query 'Items[].sk.S' --output text)
+  for function in $functions; do
+    reasons+=("the function $function; delete it through the API")
+  done
+fi
+# CloudFormation would fail at these, after it has deleted the API.
+# shellcheck disable=SC2013  # ARNs are words.
+for policy in $(awk '$1 == "AWS::IAM::ManagedPolicy" && $2 != "FunctionBoundary" { print $3 }' <<< "$resources"); do
+  attached=$(aws iam list-entities-for-policy --region "$REGION" --policy-arn "$policy" --output text \
+    --query '[PolicyUsers[].UserName, PolicyGroups[].GroupName, PolicyRoles[].RoleName][]')
+  for who in $attached; do
+    reasons+=("$who, to whom $policy is attached; detach it")
+  done
+done
+if [ -n "$bus" ]; then
+  # The physical id of a rule is `bus|rule`.
+  own=$(awk '$1 == "AWS::Events::Rule" { sub(/.*\|/, "", $3); print $3 }' <<< "$resources")
+  rules=$(aws events list-rules --region "$REGION" --event-bus-name "$bus" --query 'Rules[].Name' --output text)
+  for rule in $rules; do
+    grep -qxF -- "$rule" <<< "$own" || reasons+=("the rule $rule on the bus $bus; delete it with its targets")
+  done
+fi
+if ((${#reasons[@]})); then
+  {
+    echo "error: the stack $STACK is still used, and nothing was deleted:"
+    printf '  %s\n' "${reasons[@]}"
+  } >&2
   exit 1
 fi
-boundary=$(aws cloudformation describe-stack-resource --region "$REGION" --stack-name "$STACK" \
-  --logical-resource-id FunctionBoundary --query StackResourceDetail.PhysicalResourceId --output text)
 
 aws cloudformation delete-stack --region "$REGION" --stack-name "$STACK"
 aws cloudformation wait stack-delete-complete --region "$REGION" --stack-name "$STACK"
-cat <<TEXT
-The stack $STACK is gone. What stays, for you to keep or delete:
-  the table $table, with the history of operations
-  the bucket $bucket, with the code of functions that were
-  the policy $boundary, which bounded their roles
-TEXT
+echo "The stack $STACK is gone. What stays, for you to keep or delete:"
+kept "$resources"
+packages=$(deployment_bucket "$account")
+if owns_bucket "$account" "$packages" > /dev/null; then
+  echo "  the bucket $packages, with the packages of deploys"
+fi

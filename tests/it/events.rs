@@ -111,6 +111,16 @@ pub async fn a_request_that_cannot_be_accepted_is_announced_with_the_problem(wor
         (json!({"kind": "EXPLODE", "function": {}}), "INVALID_FUNCTION", Some("/kind")),
         (json!({"kind": "UPDATE", "function": {}}), "INVALID_FUNCTION", Some("/functionName")),
         (json!({"kind": "CREATE"}), "INVALID_FUNCTION", Some("/function")),
+        (
+            json!({"kind": "DELETE", "function": {"functionName": name, "force": true}}),
+            "INVALID_FUNCTION",
+            Some("/force"),
+        ),
+        (
+            json!({"kind": "DELETE", "function": {"functionName": name}, "force": true}),
+            "INVALID_FUNCTION",
+            Some("/force"),
+        ),
     ] {
         let id = world.put_request(detail.clone()).await;
         let rejected = answer(world, &id).await;
@@ -121,6 +131,52 @@ pub async fn a_request_that_cannot_be_accepted_is_announced_with_the_problem(wor
         assert_eq!(problem["errors"][0]["pointer"].as_str(), pointer, "{detail}");
     }
     assert!(world.live(&name).await.parts().is_empty());
+}
+
+pub async fn a_request_whose_json_is_at_fault_is_rejected(world: &World) {
+    let name = world.name("at-fault");
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    for (number, (field, code, pointer)) in [
+        (r#""description": "\ud800""#, "MALFORMED_JSON", None),
+        (r#""timeoutSeconds": 3, "timeoutSeconds": 9"#, "MALFORMED_JSON", None),
+        (&format!(r#""tags": {deep}"#), "MALFORMED_JSON", None),
+        (r#""memoryMegabytes": 1e400"#, "INVALID_FUNCTION", Some("/memoryMegabytes")),
+        (&format!(r#""tags": [{}0]"#, "0,".repeat(20_000)), "INVALID_FUNCTION", Some("/tags")),
+        (r#""colour": 1e400"#, "INVALID_FUNCTION", Some("/colour")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = format!("at-fault-{number}");
+        let body = format!(
+            r#"{{"id": "{id}", "source": "acme.builds", "account": "111122223333", "time": "",
+                "detail": {{"kind": "CREATE", "function": {{"functionName": "{name}", "code": "x", {field}}}}}}}"#
+        );
+        deliver(world, body).await;
+        let rejected = answer(world, &id).await;
+        let detail = &rejected["detail"];
+        assert_eq!(
+            (&detail["status"], &detail["functionName"]),
+            (&json!("REJECTED"), &json!(name))
+        );
+        assert_eq!(detail["problem"]["code"], code, "{rejected:#}");
+        assert_eq!(detail["problem"]["errors"][0]["pointer"].as_str(), pointer, "{rejected:#}");
+    }
+    assert!(world.live(&name).await.parts().is_empty());
+}
+
+pub async fn a_rejection_is_small_however_much_is_wrong(world: &World) {
+    let name = world.name("many-wrong");
+    let mut request = create(&name);
+    for number in 0..20_000 {
+        request["function"][format!("f{number}")] = Value::Null;
+    }
+    request["function"]["x".repeat(1000)] = Value::Null;
+    let id = world.put_request(request).await;
+    let problem = answer(world, &id).await["detail"]["problem"].clone();
+    assert_eq!(problem["errorCount"], 20_001);
+    assert_eq!(problem["errors"].as_array().map(Vec::len), Some(100));
+    assert!(problem.to_string().len() < 100_000);
 }
 
 pub async fn a_busy_function_is_tried_again_later(world: &World) {
@@ -199,6 +255,8 @@ pub async fn everything_that_is_announced_fits_its_schema(world: &World) {
         (create("a"), true),
         (patch, true),
         (json!({"kind": "DELETE", "function": {"functionName": "a"}}), true),
+        (json!({"kind": "DELETE", "function": {"functionName": "a", "tags": 1}}), true),
+        (json!({"kind": "DELETE", "function": {"functionName": "a", "force": true}}), false),
         (json!({"kind": "DELETE", "function": {}}), false),
         (json!({"kind": "CREATE", "function": {"functionName": "a"}}), false),
         (json!({"kind": "REPAIR", "function": {"functionName": "a"}}), false),

@@ -58,7 +58,7 @@ pub async fn the_original_examples_function_answers_and_everything_is_as_designe
     let archive = bundle::from_source("index.mjs", EXAMPLE_CODE).unwrap();
     assert_eq!(
         function["code"],
-        json!({"sha256": bundle::sha256(&archive), "sizeBytes": archive.len()})
+        json!({"sha256": bundle::sha256(&archive), "sizeBytes": archive.len(), "inline": true})
     );
     assert_eq!(function["status"], "AVAILABLE");
     assert_eq!(function["revision"], 1);
@@ -203,7 +203,10 @@ pub async fn code_that_is_too_large_to_be_read_is_copied_within_s3(world: &World
     assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
     let path = format!("/v1/functions/{name}");
     let code = world.api(Method::GET, &path, None).await.json()["code"].clone();
-    assert_eq!(code, json!({"sha256": bundle::sha256(&archive), "sizeBytes": archive.len()}));
+    assert_eq!(
+        code,
+        json!({"sha256": bundle::sha256(&archive), "sizeBytes": archive.len(), "inline": false})
+    );
     assert_eq!(world.client.invoke(&name, &json!({})).await.unwrap(), "large");
     assert_eq!(world.bundle_states(&name).await, ["kept"]);
 }

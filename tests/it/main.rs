@@ -8,6 +8,7 @@ mod drift;
 mod events;
 mod fencing;
 mod healing;
+mod input;
 mod lifecycle;
 mod moments;
 mod ownership;
@@ -54,6 +55,8 @@ fn main() -> ExitCode {
             events::a_function_lives_by_events,
             events::an_event_that_is_delivered_twice_acts_once,
             events::a_request_that_cannot_be_accepted_is_announced_with_the_problem,
+            events::a_request_whose_json_is_at_fault_is_rejected,
+            events::a_rejection_is_small_however_much_is_wrong,
             events::a_busy_function_is_tried_again_later,
             events::what_is_no_request_acts_on_nothing_and_is_not_lost,
             events::everything_that_is_announced_fits_its_schema,
@@ -68,6 +71,10 @@ fn main() -> ExitCode {
             healing::an_outcome_that_its_execution_did_not_announce_is_announced,
             healing::a_rollback_that_stayed_incomplete_is_finished,
             healing::a_delete_that_could_not_be_finished_is_finished,
+            input::what_an_archive_lacks_is_told_beside_the_plan_and_the_operation,
+            input::an_archive_that_lambda_could_not_unzip_is_refused_and_nothing_is_made,
+            input::inline_source_keeps_a_handler_and_a_runtime_that_can_run_it,
+            input::a_tag_whose_key_changes_in_case_only_is_changed_on_every_part,
             lifecycle::the_original_examples_function_answers_and_everything_is_as_designed,
             lifecycle::every_field_reaches_aws,
             lifecycle::code_from_s3_is_taken_over_when_it_is_accepted,
@@ -90,6 +97,8 @@ fn main() -> ExitCode {
             permissions::readers_read_operators_operate_and_strangers_do_neither,
             refusals::an_invalid_function_is_refused_with_every_problem,
             refusals::a_body_that_is_not_json_is_refused,
+            refusals::whole_numbers_are_whole_however_they_are_spelled,
+            refusals::an_answer_is_small_however_much_is_wrong,
             refusals::what_does_not_exist_is_not_found,
             refusals::a_busy_function_is_a_conflict,
             refusals::a_protected_function_is_not_deleted,
@@ -99,6 +108,9 @@ fn main() -> ExitCode {
             replay::a_superseded_attempt_does_nothing,
             state_machine::names_follow_from_the_states,
             state_machine::errors_are_those_of_the_code,
+            state_machine::retries_are_as_patient_as_what_they_wait_for,
+            state_machine::what_is_left_over_is_the_failed_part_and_all_behind_it,
+            state_machine::the_states_that_code_names_are_there,
             state_machine::the_page_in_docs_is_drawn_from_it,
             state_machine::nothing_acts_after_its_undo_has_begun,
             state_machine::the_time_limit_exceeds_all_attempts_and_waits,
@@ -109,6 +121,13 @@ fn main() -> ExitCode {
             template::only_formation_announces_on_the_bus,
             template::nothing_that_was_asked_for_by_event_is_lost,
             template::logs_and_records_are_kept_as_designed,
+            template::every_name_that_all_regions_share_carries_its_own,
+            template::every_log_group_that_aws_delivers_to_is_outside_of_its_resource_policy,
+            template::every_condition_on_a_key_of_many_values_says_which_of_them,
+            template::nobody_may_announce_who_may_ask,
+            template::every_partition_has_its_arns,
+            template::a_parameter_of_few_values_names_them,
+            template::whoever_marks_or_stores_bundles_is_told_which_are_missing,
             undo::a_create_that_lambda_refuses_is_undone_and_the_name_is_free,
             undo::a_create_waits_for_its_role_with_few_refused_calls,
             undo::an_undo_that_fails_leaves_a_record_of_what_is_left,

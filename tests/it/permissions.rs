@@ -150,7 +150,8 @@ async fn user(world: &World, what: &str, policies: &[&str]) -> (String, Client) 
     world.iam.create_user().user_name(&name).send().await.unwrap();
     for policy in policies {
         let account = &world.stack.account_id;
-        let arn = format!("arn:aws:iam::{account}:policy/{}-{policy}", world.stack.stack_name);
+        let (stack, region) = (&world.stack.stack_name, &world.stack.region);
+        let arn = format!("arn:aws:iam::{account}:policy/{stack}-{region}-{policy}");
         let attach = world.iam.attach_user_policy().user_name(&name).policy_arn(arn);
         attach.send().await.unwrap();
     }

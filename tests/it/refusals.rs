@@ -53,8 +53,55 @@ pub async fn a_body_that_is_not_json_is_refused(world: &World) {
     };
     assert_problem(&post("application/json", "{\"functionName\":").await, 400, "MALFORMED_JSON");
     assert_problem(&post("application/json", "").await, 400, "MALFORMED_JSON");
+    for (body, told) in [
+        ("\u{feff}{}", "byte order mark"),
+        ("{\"tags\": 1,\n \"tags\": 2}", "twice in one object at line 2, column 2"),
+        (r#"{"description": "\ud800"}"#, "surrogate pair"),
+    ] {
+        let problem = assert_problem(&post("application/json", body).await, 400, "MALFORMED_JSON");
+        assert!(problem["detail"].as_str().unwrap().contains(told), "{problem}");
+    }
     assert_problem(&post("text/plain", "{}").await, 415, "UNSUPPORTED_MEDIA_TYPE");
     assert_problem(&post("application/json", "[]").await, 422, "INVALID_FUNCTION");
+}
+
+pub async fn whole_numbers_are_whole_however_they_are_spelled(world: &World) {
+    let name = world.name("numbers");
+    let post = async |number: &str| {
+        let headers = [("content-type", "application/json")];
+        let body =
+            format!(r#"{{"functionName": "{name}", "code": "x", "memoryMegabytes": {number}}}"#);
+        let path = "/v1/functions?dryRun=true";
+        world.client.api_raw(Method::POST, path, &headers, body).await.unwrap()
+    };
+    for good in ["256.0", "1e3", "25600E-2"] {
+        assert_eq!(post(good).await.status, 200, "{good}");
+    }
+    for (bad, code) in
+        [("1e400", "OUT_OF_RANGE"), ("-1E999", "OUT_OF_RANGE"), ("256.5", "WRONG_TYPE")]
+    {
+        let problem = assert_problem(&post(bad).await, 422, "INVALID_FUNCTION");
+        assert_eq!(problem["errorCount"], 1, "{problem}");
+        assert_eq!(problem["errors"][0]["pointer"], "/memoryMegabytes", "{problem}");
+        assert_eq!(problem["errors"][0]["code"], code, "{bad}: {problem}");
+    }
+}
+
+pub async fn an_answer_is_small_however_much_is_wrong(world: &World) {
+    let mut fields: serde_json::Map<_, _> =
+        (0..5000).map(|number| (format!("field{number}"), Value::Null)).collect();
+    fields.insert("x".repeat(100_000), Value::Null);
+    let name = world.name("small");
+    world.create(&name, json!({})).await;
+    let path = format!("/v1/functions/{name}");
+    for (method, path) in [(Method::POST, "/v1/functions"), (Method::PATCH, &path)] {
+        let answer = world.api(method, path, Some(&fields.clone().into())).await;
+        let problem = assert_problem(&answer, 422, "INVALID_FUNCTION");
+        assert_eq!(problem["errors"].as_array().map(Vec::len), Some(100));
+        assert!(problem["errorCount"].as_u64() >= Some(5001), "{problem}");
+        assert!(answer.body.len() < 100_000, "{} bytes", answer.body.len());
+    }
+    world.delete(&name).await;
 }
 
 pub async fn what_does_not_exist_is_not_found(world: &World) {

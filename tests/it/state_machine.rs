@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use formation_local::diagram::state_machine_page;
-use formation_model::ErrorName;
+use formation_local::diagram::{self, state_machine_page};
+use formation_model::step::{FIRST_STATE, INVOCATION_FAILED, INVOCATION_THROTTLED, goes_forward};
+use formation_model::{ErrorName, Part};
 use formation_tests::World;
 use serde_json::{Map, Value};
 
@@ -59,28 +60,59 @@ pub async fn names_follow_from_the_states(world: &World) {
     assert_eq!(files, binaries, "a binary for each step, and none besides");
 }
 
+fn listed(value: &Value) -> BTreeSet<&str> {
+    value["ErrorEquals"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect()
+}
+
+/// The longest pauses of a retrier in seconds, one for each attempt; on average they are half as long.
+fn pauses(retrier: &Value) -> impl Iterator<Item = f64> {
+    let number = |field: &str| retrier[field].as_f64();
+    let (interval, rate) = (number("IntervalSeconds"), number("BackoffRate"));
+    let (interval, rate) = (interval.unwrap_or_default(), rate.unwrap_or(1.0));
+    let longest = number("MaxDelaySeconds").unwrap_or(f64::INFINITY);
+    let attempts = retrier["MaxAttempts"].as_i64().unwrap();
+    (0..attempts).map(move |attempt| longest.min(interval * rate.powi(attempt.try_into().unwrap())))
+}
+
+fn patience(retrier: &Value) -> f64 {
+    pauses(retrier).sum()
+}
+
 pub async fn errors_are_those_of_the_code(_: &World) {
     let definition = definition();
-    let names = |terminal| {
-        let names = ErrorName::ALL.into_iter().filter(move |name| name.is_terminal() == terminal);
-        names.map(|name| name.as_str().to_owned()).collect::<BTreeSet<_>>()
-    };
-    let listed = |value: &Value| {
-        let names = value["ErrorEquals"].as_array().unwrap().iter();
-        names.map(|name| name.as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
-    };
+    let terminal = ErrorName::ALL.into_iter().filter(|name| name.is_terminal());
+    let terminal: BTreeSet<_> = terminal.map(ErrorName::as_str).collect();
+    let not_ready = BTreeSet::from([ErrorName::NotReady.as_str()]);
+    let throttled = BTreeSet::from([ErrorName::Throttled.as_str()]);
+    let uninvoked = BTreeSet::from([INVOCATION_THROTTLED]);
+    let mut transient = BTreeSet::from(INVOCATION_FAILED);
+    transient.insert(ErrorName::Transient.as_str());
+    let all = BTreeSet::from(["States.ALL"]);
+    let first = [&terminal, &not_ready, &throttled, &uninvoked];
+
     let steps = steps(&definition);
-    let retry = &steps[0].1["Retry"];
     for (name, state, _) in &steps {
-        assert_eq!(&state["Retry"], retry, "{name} retries otherwise than the others");
+        let retriers = state["Retry"].as_array().unwrap();
+        let verb = name.split(' ').next().unwrap();
+        // A Record is as patient with whatever is not terminal: giving up undoes what is finished.
+        let rest = if verb == "Record" { vec![&all] } else { vec![&transient, &all] };
+        let names: Vec<_> = retriers.iter().map(listed).collect();
+        assert_eq!(names.iter().collect::<Vec<_>>(), [&first[..], &rest].concat(), "{name}");
+        let peer =
+            steps.iter().find(|(peer, ..)| (peer.starts_with("Record ")) == (verb == "Record"));
+        assert_eq!(
+            state["Retry"],
+            peer.unwrap().1["Retry"],
+            "{name} retries otherwise than others"
+        );
+
         let catchers = state["Catch"].as_array().unwrap();
-        assert_eq!(listed(&catchers[0]), [ErrorName::Superseded.as_str().to_owned()].into());
+        assert_eq!(listed(&catchers[0]), [ErrorName::Superseded.as_str()].into());
         assert_eq!(catchers[0]["Next"], "Superseded", "{name}");
         let to = catchers.get(1).map(|catcher| {
-            assert_eq!(listed(catcher), ["States.ALL".to_owned()].into(), "{name}");
+            assert_eq!(listed(catcher), all, "{name}");
             catcher["Next"].as_str().unwrap()
         });
-        let verb = name.split(' ').next().unwrap();
         let expected = match verb {
             "Ensure" => Some("Let AWS settle"),
             "Remove" | "Undo" | "Restore" => Some("Record failure"),
@@ -90,20 +122,99 @@ pub async fn errors_are_those_of_the_code(_: &World) {
         };
         assert_eq!(to, expected, "where {name} goes when it fails for good");
     }
-    let retriers = retry.as_array().unwrap();
-    assert_eq!(listed(&retriers[0]), names(true), "terminal errors are not retried");
-    assert_eq!(retriers[0]["MaxAttempts"], 0);
-    let retried: BTreeSet<_> = retriers[1..].iter().flat_map(&listed).collect();
-    let mut expected = names(false);
-    // Whatever else happens is retried as a transient error is.
-    expected.remove(ErrorName::Transient.as_str());
-    expected.extend(["States.ALL", "Lambda.TooManyRequestsException"].map(str::to_owned));
-    assert_eq!(retried, expected);
-    for retrier in &retriers[1..] {
-        assert_eq!(retrier["JitterStrategy"], "FULL");
-        let grows = retrier["BackoffRate"] != 1;
-        assert_eq!(retrier["MaxDelaySeconds"].is_number(), grows, "pauses have an end");
+}
+
+pub async fn retries_are_as_patient_as_what_they_wait_for(_: &World) {
+    let definition = definition();
+    for (name, state) in states(&definition) {
+        let retriers = state["Retry"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for retrier in retriers {
+            if retrier["MaxAttempts"] == 0 {
+                assert!(listed(retrier).contains(ErrorName::NotOwned.as_str()), "{name}");
+                continue;
+            }
+            assert_eq!(retrier["JitterStrategy"], "FULL", "{name}");
+            let grows = retrier["BackoffRate"] != 1;
+            assert_eq!(retrier["MaxDelaySeconds"].is_number(), grows, "{name}: pauses have an end");
+        }
+        let of = |error: &str| {
+            let found = retriers.iter().find(|retrier| listed(retrier).contains(error));
+            found.or(retriers.last()).map(patience)
+        };
+        let Some(lambda_failed) = of(INVOCATION_FAILED[0]) else { continue };
+        assert!(lambda_failed >= 60.0, "{name}: a hiccup of Lambda lasts tens of seconds");
+        if state["Resource"].as_str().unwrap().ends_with(":lambda:invoke") {
+            let throttled = of(ErrorName::Throttled.as_str()).unwrap();
+            let uninvoked = of(INVOCATION_THROTTLED).unwrap();
+            assert!(uninvoked >= throttled, "{name}");
+            // Ten invocations at once is what a new account has, for everything in it.
+            assert!(uninvoked >= 600.0, "{name}: a small account gets through in minutes");
+        }
+        if name.starts_with("Record ") {
+            let crashed = of("Runtime.ExitError").unwrap();
+            assert!(lambda_failed.min(crashed) >= 300.0, "{name}: what is finished is not undone");
+        }
     }
+}
+
+/// What is named in a list of an expression, as `'leftovers': ['ROLE']`.
+fn named(expression: &str, list: &str) -> Option<Vec<String>> {
+    let (_, rest) = expression.split_once(&format!("'{list}': ["))?;
+    let (names, _) = rest.split_once(']')?;
+    Some(names.split(", ").map(|name| name.trim_matches('\'').to_owned()).collect())
+}
+
+/// The parts that this state and those behind it in its lane are about, as JSON spells them.
+fn parts_from(states: &Map<String, Value>, name: &str) -> Vec<String> {
+    let Some((verb, part)) = name.split_once(' ') else { return Vec::new() };
+    let part = part.to_uppercase().replace(' ', "_");
+    if serde_json::from_value::<Part>(part.clone().into()).is_err() {
+        return Vec::new();
+    }
+    let next = states[name]["Next"].as_str().filter(|next| next.starts_with(verb));
+    let behind = next.map(|next| parts_from(states, next)).unwrap_or_default();
+    std::iter::once(part).chain(behind).collect()
+}
+
+pub async fn what_is_left_over_is_the_failed_part_and_all_behind_it(_: &World) {
+    let definition = definition();
+    let states = states(&definition);
+    let mut all: Vec<_> =
+        Part::ALL.iter().map(|part| serde_json::to_value(part).unwrap()).collect();
+    for (name, state, _) in steps(&definition) {
+        let parts = parts_from(states, name);
+        let list = match name.split(' ').next().unwrap() {
+            "Ensure" => "unfinished",
+            "Remove" | "Undo" | "Restore" => "leftovers",
+            _ => continue,
+        };
+        assert!(!parts.is_empty(), "{name} is about no part");
+        let output = state["Catch"][1]["Output"].as_str().unwrap();
+        assert_eq!(named(output, list), Some(parts), "{name}");
+    }
+    // How far an attempt came that was taken over nobody knows.
+    let taken_over = states[FIRST_STATE]["Choices"][0]["Output"].as_str().unwrap();
+    let mut unknown: Vec<_> =
+        named(taken_over, "unfinished").unwrap().into_iter().map(Value::from).collect();
+    all.sort_by_key(Value::to_string);
+    unknown.sort_by_key(Value::to_string);
+    assert_eq!(unknown, all);
+}
+
+pub async fn the_states_that_code_names_are_there(_: &World) {
+    let definition = definition();
+    let states = states(&definition);
+    assert_eq!(definition["StartAt"], FIRST_STATE);
+    // An operation can be cancelled where a failure would lead to recovery, and before that.
+    let recovers = |state: &Value| {
+        let catchers = state["Catch"].as_array().into_iter().flatten();
+        catchers.into_iter().any(|catcher| catcher["Next"] == "Let AWS settle")
+    };
+    for (name, state) in states {
+        let forward = name == FIRST_STATE || recovers(state);
+        assert_eq!(goes_forward(name), forward, "{name}");
+    }
+    assert!(states.contains_key(diagram::SUPERSEDED));
 }
 
 pub async fn the_page_in_docs_is_drawn_from_it(_: &World) {
@@ -135,7 +246,7 @@ fn longest_from(states: &Map<String, Value>, name: &str) -> u64 {
     let retries: u64 = retriers
         .map(|retrier| {
             let attempts = retrier["MaxAttempts"].as_u64().unwrap();
-            attempts * (timeout + retrier["MaxDelaySeconds"].as_u64().unwrap_or_default())
+            attempts * timeout + patience(retrier).ceil() as u64
         })
         .sum();
     let wait = state["Seconds"].as_u64().unwrap_or_default();

@@ -1,8 +1,11 @@
 //! `infra/template.yaml`: what local AWS does not enforce must stand there all the same.
 
+use std::collections::BTreeSet;
+
+use formation_model::request::RETENTION_DAYS;
 use formation_tests::World;
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 fn of_type<'a>(world: &'a World, kind: &str) -> Vec<(&'a str, &'a Value)> {
     let resources = world.template["Resources"].as_object().unwrap().iter();
@@ -38,7 +41,7 @@ pub async fn every_lambda_has_a_role_of_its_own_with_just_its_calls(world: &Worl
         ("RecordSuccessFunction", vec!["dynamodb", "s3"]),
         ("RecordFailureFunction", vec!["dynamodb", "s3"]),
         ("IntakeFunction", vec!["dynamodb", "events", "lambda", "s3", "sqs", "states"]),
-        ("ReconcileFunction", vec!["dynamodb", "events", "iam", "lambda", "logs", "states"]),
+        ("ReconcileFunction", vec!["dynamodb", "events", "iam", "lambda", "logs", "sqs", "states"]),
         ("ApiFunction", vec!["dynamodb", "iam", "lambda", "logs", "s3", "states"]),
     ];
     let functions = of_type(world, "AWS::Serverless::Function");
@@ -156,7 +159,7 @@ pub async fn only_formation_announces_on_the_bus(world: &World) {
     let deny = &policy["Statement"][0];
     assert_eq!((&deny["Effect"], &deny["Principal"]), (&json!("Deny"), &json!("*")));
     assert_eq!(deny["Action"], "events:PutEvents");
-    assert_eq!(deny["Condition"]["StringEquals"]["events:source"], "formation");
+    assert_eq!(deny["Condition"]["ForAnyValue:StringEquals"]["events:source"], "formation");
     let ours = ["StateMachineRole", "IntakeLambdaRole", "ReconcileLambdaRole"];
     let ours = ours.map(|role| json!({"Fn::GetAtt": [role, "Arn"]}));
     assert_eq!(deny["Condition"]["ArnNotEquals"]["aws:PrincipalArn"], json!(ours));
@@ -173,6 +176,24 @@ pub async fn nothing_that_was_asked_for_by_event_is_lost(world: &World) {
     for rule in ["RequestRule", "ExecutionEndedRule"] {
         let target = &resources[rule]["Properties"]["Targets"][0];
         assert_eq!(target["DeadLetterConfig"]["Arn"], dead, "{rule}");
+    }
+    // What a rule has handed over to Lambda is Lambda's to keep.
+    let targets = of_type(world, "AWS::Events::Rule").into_iter();
+    let targets = targets.flat_map(|(_, rule)| rule["Properties"]["Targets"].as_array().unwrap());
+    let invoked = targets.filter_map(|target| target["Arn"]["Fn::GetAtt"][0].as_str());
+    let invoked: BTreeSet<_> =
+        invoked.filter(|id| resources[*id]["Type"] == "AWS::Serverless::Function").collect();
+    assert_eq!(invoked, ["ReconcileFunction"].into());
+    for id in invoked {
+        let config = &resources[id]["Properties"]["EventInvokeConfig"];
+        assert_eq!(config["MaximumRetryAttempts"], 0, "{id}");
+        let kept = json!({"Type": "SQS", "Destination": dead});
+        assert_eq!(config["DestinationConfig"]["OnFailure"], kept, "{id}");
+        let role = resources[id]["Properties"]["Role"]["Fn::GetAtt"][0].as_str().unwrap();
+        let may = statements(&resources[role]).into_iter().any(|statement| {
+            actions(statement).contains(&"sqs:SendMessage") && statement["Resource"] == dead
+        });
+        assert!(may, "{role} may not keep what {id} failed at");
     }
     let source = &resources["RequestSource"]["Properties"];
     assert_eq!(source["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
@@ -207,9 +228,16 @@ pub async fn logs_and_records_are_kept_as_designed(world: &World) {
         let group = function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"].as_str().unwrap();
         assert!(groups.iter().any(|(id, _)| *id == group), "{id} logs to {group}");
     }
-    for id in ["Table", "ArtifactBucket", "FunctionBoundary"] {
+    // A first deploy that fails leaves nothing that it can take back: a table that refuses to be
+    // deleted would fail the rollback itself.
+    for (id, policy) in [
+        ("Table", "Retain"),
+        ("ArtifactBucket", "RetainExceptOnCreate"),
+        ("ArtifactBucketPolicy", "RetainExceptOnCreate"),
+        ("FunctionBoundary", "RetainExceptOnCreate"),
+    ] {
         let resource = &world.template["Resources"][id];
-        assert_eq!(resource["DeletionPolicy"], "Retain", "{id}");
+        assert_eq!(resource["DeletionPolicy"], policy, "{id}");
         assert_eq!(resource["UpdateReplacePolicy"], "Retain", "{id}");
     }
     let table = &world.template["Resources"]["Table"]["Properties"];
@@ -234,4 +262,153 @@ pub async fn logs_and_records_are_kept_as_designed(world: &World) {
     let machine = &world.template["Resources"]["StateMachine"]["Properties"];
     assert_eq!(machine["Logging"]["Level"], "ALL");
     assert_eq!(machine["Tracing"]["Enabled"], true);
+}
+
+/// Every object below `value`, and `value` itself if it is one.
+fn objects(value: &Value) -> Vec<&Map<String, Value>> {
+    let (own, parts): (_, Vec<&Value>) = match value {
+        Value::Object(object) => (Some(object), object.values().collect()),
+        Value::Array(array) => (None, array.iter().collect()),
+        _ => (None, Vec::new()),
+    };
+    own.into_iter().chain(parts.into_iter().flat_map(objects)).collect()
+}
+
+/// Every statement of every policy: of roles, of callers, of resources.
+fn all_statements(world: &World) -> impl Iterator<Item = &Map<String, Value>> {
+    objects(&world.template["Resources"]).into_iter().filter(|object| object.contains_key("Effect"))
+}
+
+pub async fn every_name_that_all_regions_share_carries_its_own(world: &World) {
+    let shared = [
+        ("AWS::IAM::Role", "RoleName"),
+        ("AWS::IAM::User", "UserName"),
+        ("AWS::IAM::Group", "GroupName"),
+        ("AWS::IAM::ManagedPolicy", "ManagedPolicyName"),
+        ("AWS::IAM::InstanceProfile", "InstanceProfileName"),
+        ("AWS::CloudWatch::Dashboard", "DashboardName"),
+        ("AWS::S3::Bucket", "BucketName"),
+    ];
+    let mut names = 0;
+    for (kind, property) in shared {
+        for (id, resource) in of_type(world, kind) {
+            // CloudFormation makes up a name that is nobody else's.
+            let Some(name) = resource["Properties"].get(property) else { continue };
+            let name = name["Fn::Sub"].as_str().unwrap_or_default();
+            assert!(name.contains("${AWS::StackName}-${AWS::Region}"), "{id}: {name}");
+            names += 1;
+        }
+    }
+    assert!(names >= 3, "two policies and a dashboard");
+}
+
+pub async fn every_log_group_that_aws_delivers_to_is_outside_of_its_resource_policy(world: &World) {
+    let stages = of_type(world, "AWS::ApiGatewayV2::Stage").into_iter();
+    let stages =
+        stages.map(|(_, stage)| &stage["Properties"]["AccessLogSettings"]["DestinationArn"]);
+    let machines = of_type(world, "AWS::Serverless::StateMachine").into_iter();
+    let machines = machines.map(|(_, machine)| {
+        &machine["Properties"]["Logging"]["Destinations"][0]["CloudWatchLogsLogGroup"]["LogGroupArn"]
+    });
+    let delivered: BTreeSet<_> =
+        stages.chain(machines).map(|arn| arn["Fn::GetAtt"][0].as_str().unwrap()).collect();
+    for (id, group) in of_type(world, "AWS::Logs::LogGroup") {
+        let name = group["Properties"]["LogGroupName"]["Fn::Sub"].as_str().unwrap();
+        let prefix = if delivered.contains(id) { "/aws/vendedlogs/" } else { "/formation/" };
+        assert!(name.starts_with(prefix), "{id}: {name}");
+    }
+    assert_eq!(delivered.len(), 2, "the gateway's and the state machine's");
+}
+
+pub async fn every_condition_on_a_key_of_many_values_says_which_of_them(world: &World) {
+    // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+    let multivalued = ["aws:TagKeys", "events:source", "events:detail-type"];
+    let mut found = 0;
+    for statement in all_statements(world) {
+        let sid = statement.get("Sid");
+        let none = Map::new();
+        let condition = statement.get("Condition").and_then(Value::as_object).unwrap_or(&none);
+        for (operator, keys) in condition.iter().filter(|(operator, _)| *operator != "Null") {
+            for key in keys.as_object().unwrap().keys() {
+                let set = operator.starts_with("ForA");
+                assert_eq!(set, multivalued.contains(&key.as_str()), "{sid:?}: {operator} {key}");
+                found += usize::from(set);
+                // Over no values at all ForAllValues is true.
+                if operator.starts_with("ForAllValues:") && statement["Effect"] == "Allow" {
+                    let absent = condition.get("Null").and_then(|null| null.get(key));
+                    assert_eq!(absent, Some(&json!("false")), "{sid:?}: {operator} {key}");
+                }
+            }
+        }
+    }
+    assert!(found >= 4, "{found}");
+}
+
+pub async fn nobody_may_announce_who_may_ask(world: &World) {
+    let policy = &world.template["Resources"]["FullAccessPolicy"]["Properties"]["PolicyDocument"];
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    let puts: Vec<_> =
+        statements.filter(|statement| actions(statement).contains(&"events:PutEvents")).collect();
+    assert_eq!(puts.len(), 1);
+    let condition = &puts[0]["Condition"];
+    let key = "events:detail-type";
+    assert_eq!(condition["ForAllValues:StringEquals"][key], "Formation Operation Request");
+    assert_eq!(condition["ForAllValues:StringNotEquals"]["events:source"], "formation");
+}
+
+pub async fn every_partition_has_its_arns(world: &World) {
+    let literal = |text: &str| text.contains("arn:aws");
+    let roles = ["IntakeLambdaRole", "ApiLambdaRole"];
+    for (id, resource) in world.template["Resources"].as_object().unwrap() {
+        if !roles.contains(&id.as_str()) {
+            assert!(!literal(&resource.to_string()), "{id} names a partition");
+        }
+    }
+    for id in roles {
+        let role = &world.template["Resources"][id];
+        let read_code: Vec<_> = statements(role)
+            .into_iter()
+            .filter(|statement| literal(&statement.to_string()))
+            .collect();
+        assert_eq!(read_code.len(), 1, "{id}");
+        let china = &read_code[0]["Resource"]["Fn::If"];
+        let gov = &china[2]["Fn::If"];
+        assert_eq!((&china[0], &gov[0]), (&json!("InChina"), &json!("InGovCloud")));
+        for (buckets, partition) in
+            [(&china[1], "aws-cn"), (&gov[1], "aws-us-gov"), (&gov[2], "aws")]
+        {
+            let first = format!("arn:{partition}:s3:::");
+            let names = json!({"Fn::Join": [format!("/*,{first}"), {"Ref": "CodeBuckets"}]});
+            let all = json!({"Fn::Split": [",", {"Fn::Join": ["", [first, names, "/*"]]}]});
+            assert_eq!(buckets, &all, "{id} in {partition}");
+        }
+    }
+    for (condition, partition) in [("InChina", "aws-cn"), ("InGovCloud", "aws-us-gov")] {
+        let equals = json!({"Fn::Equals": [{"Ref": "AWS::Partition"}, partition]});
+        assert_eq!(world.template["Conditions"][condition], equals);
+    }
+    let definition = include_str!("../../statemachine.asl.json");
+    assert!(!literal(definition), "the state machine names a partition");
+}
+
+pub async fn a_parameter_of_few_values_names_them(world: &World) {
+    let allowed = &world.template["Parameters"]["LogRetentionDays"]["AllowedValues"];
+    assert_eq!(allowed, &json!(RETENTION_DAYS));
+}
+
+pub async fn whoever_marks_or_stores_bundles_is_told_which_are_missing(world: &World) {
+    for (id, function) in of_type(world, "AWS::Serverless::Function") {
+        let role = function["Properties"]["Role"]["Fn::GetAtt"][0].as_str().unwrap();
+        let statements = statements(&world.template["Resources"][role]);
+        let does = |wanted: &str| {
+            statements.iter().find(|statement| actions(statement).contains(&wanted)).copied()
+        };
+        // Lambda's own reading of bundles needs no such distinction.
+        if does("s3:PutObjectTagging").is_none() {
+            continue;
+        }
+        let lists = does("s3:ListBucket").unwrap_or_else(|| panic!("{role} may not list bundles"));
+        assert_eq!(lists["Resource"], json!({"Fn::GetAtt": ["ArtifactBucket", "Arn"]}), "{id}");
+        assert_eq!(lists["Condition"], json!({"StringLike": {"s3:prefix": "bundles/*"}}), "{id}");
+    }
 }

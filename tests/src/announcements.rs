@@ -8,7 +8,8 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use formation_local::{LocalError, Stack};
 use serde_json::Value;
 
-const NAME: &str = "formation-test-announcements";
+/// The queue that hears them, and the rule on the bus that sends them there.
+pub const NAME: &str = "formation-test-announcements";
 
 /// The events so far.
 #[derive(Clone, Debug, Default)]

@@ -80,6 +80,12 @@ pub struct Live {
     pub function: Option<GetFunctionOutput>,
     /// Its role.
     pub role: Option<Role>,
+    /// The documents of the role's inline policies, by name.
+    pub inline_policies: BTreeMap<String, Value>,
+    /// The ARNs of the managed policies that are attached to the role.
+    pub attached_policies: Vec<String>,
+    /// The RoleId that the function's record has; none where it has none.
+    pub recorded_role_id: Option<String>,
     /// Its log group: retention and tags.
     pub log_group: Option<(Option<i32>, BTreeMap<String, String>)>,
 }
@@ -105,6 +111,7 @@ impl Live {
             let variables = found.environment().and_then(|environment| environment.variables());
             json!({
                 "code": found.code_sha256(),
+                "architectures": found.architectures().iter().map(|it| it.as_str()).collect::<Vec<_>>(),
                 "runtime": found.runtime().map(|runtime| runtime.as_str()),
                 "handler": found.handler(),
                 "memory": found.memory_size(),
@@ -112,13 +119,21 @@ impl Live {
                 "description": found.description(),
                 "environment": variables.map(sorted),
                 "role": found.role(),
+                "logGroup": found.logging_config().and_then(|logging| logging.log_group()),
                 "tags": function.tags().map(sorted),
             })
         });
         let role = self.role.as_ref().map(|role| {
             let tags = role.tags().iter().map(|tag| (&tag.key, &tag.value));
+            let boundary = role.permissions_boundary().and_then(|it| it.permissions_boundary_arn());
+            // Another id each time that a role is made: what counts is that the record knows it.
+            let recorded = self.recorded_role_id.as_deref().map(|id| id == role.role_id());
             json!({
                 "trust": role.assume_role_policy_document(),
+                "boundary": boundary,
+                "inlinePolicies": self.inline_policies,
+                "attachedPolicies": self.attached_policies,
+                "idIsRecorded": recorded,
                 "tags": tags.collect::<BTreeMap<_, _>>(),
             })
         });
@@ -453,7 +468,30 @@ impl World {
                 Some((group.retention_in_days, tags.into_iter().collect()))
             }
         };
-        Live { function, role: role.and_then(|output| output.role), log_group }
+        let role = role.and_then(|output| output.role);
+        let (inline_policies, attached_policies) = match &role {
+            Some(role) => self.policies(role.role_name()).await,
+            None => Default::default(),
+        };
+        let record = self.dynamodb.get_item().table_name(&self.stack.table_name);
+        let record = record.set_key(Some(key("FUNCTION".to_owned(), name.to_owned())));
+        let record = record.send().await.expect("the table can be read").item.unwrap_or_default();
+        let recorded_role_id = record.get("roleId").and_then(|id| id.as_s().ok()).cloned();
+        Live { function, role, inline_policies, attached_policies, recorded_role_id, log_group }
+    }
+
+    /// The inline policies of a role, and the ARNs of the managed ones.
+    async fn policies(&self, role: &str) -> (BTreeMap<String, Value>, Vec<String>) {
+        let listed = self.iam.list_role_policies().role_name(role).send().await;
+        let mut inline = BTreeMap::new();
+        for name in listed.expect("inline policies can be listed").policy_names {
+            let got = self.iam.get_role_policy().role_name(role).policy_name(&name).send().await;
+            inline.insert(name, policy(got.expect("a policy can be read").policy_document()));
+        }
+        let attached = self.iam.list_attached_role_policies().role_name(role).send().await;
+        let attached = attached.expect("managed policies can be listed").attached_policies;
+        let attached = attached.unwrap_or_default().into_iter().filter_map(|it| it.policy_arn);
+        (inline, attached.collect())
     }
 
     /// The name of a function's role.

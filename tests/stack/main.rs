@@ -9,7 +9,8 @@ use std::process::{Command, ExitCode, Output};
 
 use formation_local::Project;
 use formation_tests::world::CODE_BUCKET;
-use formation_tests::{Fault, Rule, WAIT_SCALE, World, run, trials};
+use formation_tests::{Fault, Rule, WAIT_SCALE, World, announcements, run, trials};
+use http::Method;
 use serde_json::json;
 
 async fn an_operation_runs_well_through_an_upgrade_of_its_steps(world: &World) {
@@ -20,15 +21,7 @@ async fn an_operation_runs_well_through_an_upgrade_of_its_steps(world: &World) {
     for (resource, binary) in
         [("EnsureFunctionFunction", "ensure-function"), ("RecordSuccessFunction", "record-success")]
     {
-        let lambda = world.lambda_name(resource).await;
-        let key = format!("{binary}-{name}.zip");
-        let put = world.s3.put_object().bucket(CODE_BUCKET).key(&key);
-        put.body(changed_release(binary).into()).send().await.unwrap();
-        let before = world.lambda.get_function().function_name(&lambda).send().await.unwrap();
-        let update = world.lambda.update_function_code().function_name(&lambda);
-        let updated = update.s3_bucket(CODE_BUCKET).s3_key(&key).send().await.unwrap();
-        let before = before.configuration.unwrap().code_sha256.unwrap();
-        assert_ne!(updated.code_sha256.unwrap(), before, "{binary} was not changed");
+        replace(world, resource, &changed_release(binary)).await;
     }
     world.proxy.release(&name);
     let operation = world.ended(&accepted).await;
@@ -37,18 +30,84 @@ async fn an_operation_runs_well_through_an_upgrade_of_its_steps(world: &World) {
     assert_eq!(world.delete(&name).await["status"], "SUCCEEDED");
 }
 
+/// An account without room for one more invocation, and a Lambda service that fails, answer like a
+/// step that ends with these names.
+async fn a_step_that_lambda_does_not_run_is_waited_for_and_nothing_is_undone(world: &World) {
+    for (error, code) in
+        [("Lambda.TooManyRequestsException", "THROTTLED"), ("Lambda.ServiceException", "TRANSIENT")]
+    {
+        replace(world, "RecordSuccessFunction", &failing_release(error)).await;
+        let name = world.name("unrun");
+        let accepted = world.ask_for(&name, json!({})).await;
+        let path = format!("{}?steps=true", accepted.header("operation-location"));
+        let what = "the step was tried more often than after a crash";
+        let step = world.until(what, async || {
+            let operation = world.api(Method::GET, &path, None).await.json();
+            let step = operation["steps"].as_array()?.last()?.clone();
+            (step["attempts"].as_u64()? > 5).then_some(step)
+        });
+        let step = step.await;
+        assert_eq!(step["name"], "Record success");
+        assert_eq!(step["lastError"]["code"], code, "{step:#}");
+        let message = step["lastError"]["message"].as_str().unwrap();
+        assert!(message.contains(error) && !message.contains("s3cr3t"), "{message}");
+
+        replace(world, "RecordSuccessFunction", &changed_release("record-success")).await;
+        let operation = world.ended(&accepted).await;
+        assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
+        assert!(operation["executionArn"].as_str().unwrap().ends_with("-1"), "{operation:#}");
+        assert_eq!(world.delete(&name).await["status"], "SUCCEEDED");
+    }
+}
+
+/// Gives a step's Lambda another archive.
+async fn replace(world: &World, resource: &str, archive: &[u8]) {
+    let lambda = world.lambda_name(resource).await;
+    let key = format!("{}.zip", world.name("release"));
+    let put = world.s3.put_object().bucket(CODE_BUCKET).key(&key);
+    put.body(archive.to_vec().into()).send().await.unwrap();
+    let before = world.lambda.get_function().function_name(&lambda).send().await.unwrap();
+    let update = world.lambda.update_function_code().function_name(&lambda);
+    let updated = update.s3_bucket(CODE_BUCKET).s3_key(&key).send().await.unwrap();
+    let before = before.configuration.unwrap().code_sha256.unwrap();
+    assert_ne!(updated.code_sha256.unwrap(), before, "{resource} was not changed");
+}
+
 /// A step Lambda's archive with one file more.
 fn changed_release(binary: &str) -> Vec<u8> {
     let project = Project::find().expect("the project is found");
     let program = std::fs::read(project.path(format!("target/lambda/{binary}/bootstrap")));
+    archive(&[("bootstrap", &program.unwrap()), ("release.txt", b"next")])
+}
+
+/// A Lambda that ends every invocation with an error of this name.
+fn failing_release(error: &str) -> Vec<u8> {
+    let program = format!(
+        r#"#!/usr/bin/env python3
+import http.client, os
+api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+path = "/2018-06-01/runtime/invocation/"
+while True:
+    api.request("GET", path + "next")
+    invocation = api.getresponse()
+    invocation.read()
+    told = '{{"errorType": "{error}", "errorMessage": "TOKEN=s3cr3t"}}'
+    api.request("POST", path + invocation.headers["Lambda-Runtime-Aws-Request-Id"] + "/error", told)
+    api.getresponse().read()
+"#
+    );
+    archive(&[("bootstrap", program.as_bytes())])
+}
+
+fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Stored)
         .unix_permissions(0o755);
-    archive.start_file("bootstrap", options).unwrap();
-    archive.write_all(&program.unwrap()).unwrap();
-    archive.start_file("release.txt", options).unwrap();
-    archive.write_all(b"next").unwrap();
+    for (name, content) in files {
+        archive.start_file(*name, options).unwrap();
+        archive.write_all(content).unwrap();
+    }
     archive.finish().unwrap().into_inner()
 }
 
@@ -79,6 +138,25 @@ async fn a_stack_ends_only_without_functions_and_leaves_what_they_may_need(world
     assert_eq!(world.live(&name).await.parts(), ["function", "role", "log group"]);
 
     assert_eq!(world.delete(&name).await["status"], "SUCCEEDED");
+    let (stack, region) = (&world.stack.stack_name, &world.stack.region);
+    let policy =
+        format!("arn:aws:iam::{}:policy/{stack}-{region}-ReadOnly", world.stack.account_id);
+    let reader = world.name("reader");
+    world.iam.create_user().user_name(&reader).send().await.unwrap();
+    world.iam.attach_user_policy().user_name(&reader).policy_arn(&policy).send().await.unwrap();
+    let refused = destroy(world, project);
+    assert!(!refused.status.success(), "a stack that people use was destroyed");
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    // The rule is the one that the tests listen by.
+    assert!(told.contains(&reader) && told.contains(announcements::NAME), "{told}");
+    assert_eq!(world.client.api(Method::GET, "/v1/functions", None).await.unwrap().status, 200);
+
+    world.iam.detach_user_policy().user_name(&reader).policy_arn(&policy).send().await.unwrap();
+    let bus = &world.stack.event_bus_name;
+    let untarget = world.events.remove_targets().event_bus_name(bus).rule(announcements::NAME);
+    untarget.ids("queue").send().await.unwrap();
+    let rule = world.events.delete_rule().event_bus_name(bus).name(announcements::NAME);
+    rule.send().await.unwrap();
     let destroyed = destroy(world, project);
     assert!(destroyed.status.success(), "{destroyed:?}");
     let told = String::from_utf8_lossy(&destroyed.stdout).into_owned();
@@ -105,6 +183,7 @@ fn main() -> ExitCode {
     run(WAIT_SCALE, 1, |suite| {
         trials! { suite:
             an_operation_runs_well_through_an_upgrade_of_its_steps,
+            a_step_that_lambda_does_not_run_is_waited_for_and_nothing_is_undone,
             a_stack_ends_only_without_functions_and_leaves_what_they_may_need,
         }
     })

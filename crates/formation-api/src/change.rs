@@ -6,10 +6,11 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use formation_control::{RequestKey, Requester};
+use formation_model::Document;
+use formation_model::json::canonical_digest;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName};
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::caller::Caller;
 use crate::extract::Parameters;
@@ -32,7 +33,7 @@ pub(crate) struct Change {
     /// How long to wait for the outcome.
     pub wait: Duration,
     /// The JSON document in the body, for those who need one.
-    pub body: Result<Value, ApiError>,
+    pub body: Result<Document, ApiError>,
 }
 
 /// The query of a change.
@@ -68,7 +69,7 @@ impl<S: Send + Sync> FromRequest<S> for Change {
         let key = key.map(|key| {
             // Two spellings of one document are one request.
             let canonical = match &body {
-                Ok(body) => json::canonical(body),
+                Ok(body) => canonical_digest(&body.value),
                 Err(_) => String::from_utf8_lossy(&bytes).into_owned(),
             };
             let condition =

@@ -48,7 +48,9 @@ pub(crate) async fn create(
             "conditions go with PUT, PATCH and DELETE; POST creates only what is not there";
         return Err(ApiError::InvalidParameter(detail.to_owned()));
     }
-    let request = request::read(&change.body?, &app.control.defaults, None)
+    let request = change
+        .body?
+        .read_with(|body| request::read(body, &app.control.defaults, None))
         .map_err(Refusal::InvalidFunction)?;
     let changed = app.control.create(request, &change.requester).await?;
     app.answer(changed, change.wait).await
@@ -84,13 +86,14 @@ pub(crate) async fn put(
 ) -> Result<Response, ApiError> {
     let mut body = change.body?;
     // The path has named it already.
-    if let Some(body) = body.as_object_mut() {
+    if let Some(body) = body.value.as_object_mut() {
         body.entry("functionName").or_insert_with(|| name.as_str().into());
     }
     let changed = match change.precondition {
         Precondition::None => return Err(ApiError::PreconditionRequired),
         Precondition::Absent => {
-            let request = request::read(&body, &app.control.defaults, None)
+            let request = body
+                .read_with(|body| request::read(body, &app.control.defaults, None))
                 .map_err(Refusal::InvalidFunction)?;
             if request.function_name != name {
                 return Err(ApiError::OtherName(name));
@@ -104,7 +107,9 @@ pub(crate) async fn put(
             }
         }
         Precondition::Expected(expected) => {
-            let request = |current: &_| request::read(&body, &app.control.defaults, Some(current));
+            let request = |current: &_| {
+                body.read_with(|body| request::read(body, &app.control.defaults, Some(current)))
+            };
             match app.control.update(&name, Some(&expected), request, &change.requester).await {
                 // PUT would create it otherwise.
                 Err(Refusal::FunctionNotFound(name)) => {
@@ -125,7 +130,8 @@ pub(crate) async fn patch(
     change: Change,
 ) -> Result<Response, ApiError> {
     let (body, expected) = (change.body?, change.precondition.of_what_exists()?);
-    let request = |current: &_| request::patched(&body, &app.control.defaults, current);
+    let request =
+        |current: &_| body.read_with(|body| request::patched(body, &app.control.defaults, current));
     let changed = app.control.update(&name, expected.as_ref(), request, &change.requester).await?;
     app.answer(changed, change.wait).await
 }

@@ -87,7 +87,7 @@ pub const ROUTES: &[Route] = &[
         summary: "Creates a function.",
         parameters: &["wait", "dryRun", "Idempotency-Key"],
         body: Some("FunctionRequest"),
-        answers: &[(200, "Plan"), (201, "Function"), (202, "Operation")],
+        answers: &[(200, "Plan"), (201, "Function"), (202, "Operation"), (204, "")],
         problems: &[P::FunctionExists],
     },
     Route {
@@ -114,7 +114,7 @@ pub const ROUTES: &[Route] = &[
             "Idempotency-Key",
         ],
         body: Some("FunctionRequest"),
-        answers: &[(200, "FunctionOrPlan"), (201, "Function"), (202, "Operation")],
+        answers: &[(200, "FunctionOrPlan"), (201, "Function"), (202, "Operation"), (204, "")],
         problems: &[
             P::FunctionNotFound,
             P::NeverAvailable,
@@ -129,7 +129,7 @@ pub const ROUTES: &[Route] = &[
         summary: "Changes what the merge patch names; 200 if that changes nothing.",
         parameters: &["functionName", "If-Match", "wait", "dryRun", "Idempotency-Key"],
         body: Some("FunctionPatch"),
-        answers: &[(200, "FunctionOrPlan"), (202, "Operation")],
+        answers: &[(200, "FunctionOrPlan"), (202, "Operation"), (204, "")],
         problems: &[P::FunctionNotFound, P::NeverAvailable, P::PreconditionFailed],
     },
     Route {
@@ -219,6 +219,8 @@ pub fn document() -> Value {
             "description": "Functions on AWS Lambda with their code, role and logs as one. Requests are signed with AWS Signature Version 4 for the service execute-api.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}
         },
+        // Where this document was found, the API is.
+        "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
             "schemas": schemas(),
@@ -295,7 +297,9 @@ fn describe(status: u16) -> &'static str {
     match status {
         201 => "It was created while the request waited.",
         202 => "Accepted: the operation that runs, or ran when the request came first.",
-        204 => "It was deleted while the request waited.",
+        204 => {
+            "There is no function any more: it was deleted while the request waited, or since it was first accepted."
+        }
         _ => "As asked.",
     }
 }
@@ -405,8 +409,28 @@ mod tests {
     }
 
     #[test]
+    fn its_enums_are_plain() {
+        let text = document().to_string();
+        assert!(!text.contains("oneOf") && !text.contains("\"const\""), "{text}");
+        let document = document();
+        let schemas = &document["components"]["schemas"];
+        assert_eq!(schemas["Architecture"]["enum"], json!(["arm64", "x86_64"]));
+        assert_eq!(schemas["FunctionStatus"]["enum"], json!(FunctionStatus::ALL));
+        assert_eq!(schemas["ProblemCode"]["enum"], json!(ProblemCode::ALL));
+    }
+
+    #[test]
+    fn whoever_waits_may_be_told_that_the_function_is_gone() {
+        let document = document();
+        for route in ROUTES.iter().filter(|route| route.parameters.contains(&"wait")) {
+            let operation = &document["paths"][route.path][route.method.to_lowercase()];
+            assert!(operation["responses"]["204"].is_object(), "{}", route.id);
+        }
+    }
+
+    #[test]
     fn the_example_is_a_valid_function() {
-        let defaults = Defaults { architecture: Architecture::Arm64 };
+        let defaults = Defaults { architecture: Architecture::Arm64, code_buckets: false };
         assert!(request::read(&schema::example(), &defaults, None).is_ok());
     }
 

@@ -67,6 +67,7 @@ mod tests {
             rollback: Rollback::NotNeeded,
             error: None,
             leftovers: Vec::new(),
+            warnings: Vec::new(),
             started_at: jiff::Timestamp::now(),
             ended_at: None,
             requested_by: "ann".into(),

@@ -4,7 +4,8 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use formation_control::Refusal;
 use formation_model::{
-    FieldProblem, FieldProblemCode, FunctionName, Operation, OperationId, ProblemCode, Rollback,
+    FieldProblem, FieldProblemCode, FieldProblems, FunctionName, Operation, OperationId,
+    ProblemCode, Rollback,
 };
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
@@ -65,9 +66,12 @@ pub(crate) struct Problem {
     detail: String,
     /// Stable name of the problem, for programs.
     code: ProblemCode,
-    /// Everything that is wrong with the function, where that is the problem.
+    /// What is wrong with the function, where that is the problem: the first hundred things.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldProblem>,
+    /// How many things are wrong with the function: `errors` may show fewer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_count: Option<usize>,
     /// The operation that runs, or that has failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     operation: Option<OperationId>,
@@ -77,6 +81,13 @@ pub(crate) struct Problem {
     /// API Gateway's id of the request, by which the API's log can be searched.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
+}
+
+impl Problem {
+    fn show(&mut self, errors: &FieldProblems) {
+        self.errors = errors.first().to_vec();
+        self.error_count = Some(errors.count());
+    }
 }
 
 tokio::task_local! {
@@ -139,6 +150,7 @@ impl IntoResponse for ApiError {
             detail,
             code,
             errors: Vec::new(),
+            error_count: None,
             operation: None,
             rollback: None,
             request_id: REQUEST_ID.try_with(Clone::clone).ok().flatten(),
@@ -147,7 +159,7 @@ impl IntoResponse for ApiError {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
-            Self::Refused(Refusal::InvalidFunction(errors)) => problem.errors = errors,
+            Self::Refused(Refusal::InvalidFunction(errors)) => problem.show(&errors),
             Self::Refused(Refusal::OperationInProgress { function, operation }) => {
                 problem.operation = Some(operation);
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
@@ -165,8 +177,8 @@ impl IntoResponse for ApiError {
             }
             Self::OtherName(name) => {
                 let detail = format!("is {name} in the path");
-                problem.errors =
-                    vec![FieldProblem::new("/functionName", FieldProblemCode::Conflict, detail)];
+                let code = FieldProblemCode::Conflict;
+                problem.show(&FieldProblem::new("/functionName", code, detail).into());
             }
             _ if code == ProblemCode::ServiceUnavailable => {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());

@@ -12,13 +12,16 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, Tag, Tagging, TaggingDirective};
+use aws_sdk_s3::types::{
+    ChecksumAlgorithm, ChecksumMode, ChecksumType, Tag, Tagging, TaggingDirective,
+};
 use formation_aws::{AwsError, ErrorKind};
-use formation_model::bundle::{self, CodeSummary, MAX_UNZIPPED_BYTES};
+use formation_model::archive::{self, MAX_UNZIPPED_BYTES};
+use formation_model::bundle::{self, CodeSummary};
 use formation_model::names::bundle_key;
 use formation_model::request::S3Object;
 use formation_model::{
-    Bundle, CodeSource, FieldProblem, FieldProblemCode, FunctionName, OperationId,
+    Bundle, CodeSource, FieldProblem, FieldProblemCode, FunctionRequest, OperationId, Warning,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -84,34 +87,37 @@ impl Bundles {
         Self { client, bucket: bucket.into(), account_id: account_id.into(), code_buckets }
     }
 
-    /// Stores the code of an operation, as pending. Code that is the same as `current`, to the
-    /// byte, is not stored again.
+    /// Stores the code of an operation, as pending, and tells what its function will miss in it.
+    /// Code that is the same as `current`, to the byte, is not stored again.
     ///
     /// # Errors
     /// [`Refusal::InvalidFunction`] if the code cannot be used, otherwise what S3 answered.
     pub async fn store(
         &self,
-        function: &FunctionName,
         operation: OperationId,
-        source: &CodeSource,
+        request: &FunctionRequest,
         current: Option<&Bundle>,
-    ) -> Result<Bundle, Refusal> {
-        let key = bundle_key(function, operation);
+    ) -> Result<(Bundle, Vec<Warning>), Refusal> {
+        let key = bundle_key(&request.function_name, operation);
         let same = |sha256: &str| current.filter(|current| current.sha256 == sha256).cloned();
-        match source {
-            CodeSource::Unchanged => unchanged(current).cloned(),
+        match &request.code {
+            CodeSource::Unchanged => Ok((unchanged(current)?.clone(), Vec::new())),
             CodeSource::Archive(archive) => {
-                let sha256 = bundle::sha256(archive);
-                match same(&sha256) {
-                    Some(same) => Ok(same),
-                    None => self.put(key, archive.clone(), sha256).await,
-                }
+                let sha256 = bundle::sha256(&archive.bytes);
+                let bundle = match same(&sha256) {
+                    Some(same) => same,
+                    None => {
+                        let stored = self.put(key, archive.bytes.clone(), sha256).await?;
+                        Bundle { inline: archive.inline, ..stored }
+                    }
+                };
+                Ok((bundle, archive.warnings.clone()))
             }
             CodeSource::S3(object) => {
-                let stored = self.fetch(key, object).await?;
-                let Some(same) = same(&stored.sha256) else { return Ok(stored) };
+                let (stored, warnings) = self.fetch(key, object, request).await?;
+                let Some(same) = same(&stored.sha256) else { return Ok((stored, warnings)) };
                 self.discard(&stored).await;
-                Ok(same)
+                Ok((same, warnings))
             }
         }
     }
@@ -123,22 +129,28 @@ impl Bundles {
     /// As for [`Bundles::store`].
     pub async fn preview(
         &self,
-        source: &CodeSource,
+        request: &FunctionRequest,
         current: Option<&Bundle>,
-    ) -> Result<CodeSummary, Refusal> {
-        let summary = |archive: &[u8]| CodeSummary {
-            sha256: bundle::sha256(archive),
-            size_bytes: archive.len() as u64,
+    ) -> Result<(CodeSummary, Vec<Warning>), Refusal> {
+        let summary = |archive: &[u8], inline| {
+            let sha256 = bundle::sha256(archive);
+            match current.filter(|current| current.sha256 == sha256) {
+                Some(same) => same.into(),
+                None => CodeSummary { sha256, size_bytes: archive.len() as u64, inline },
+            }
         };
-        match source {
-            CodeSource::Unchanged => Ok(unchanged(current)?.into()),
-            CodeSource::Archive(archive) => Ok(summary(archive)),
-            CodeSource::S3(object) => match self.check_source(object).await? {
-                Source::Read(archive) => Ok(summary(&archive)),
+        match &request.code {
+            CodeSource::Unchanged => Ok((unchanged(current)?.into(), Vec::new())),
+            CodeSource::Archive(archive) => {
+                Ok((summary(&archive.bytes, archive.inline), archive.warnings.clone()))
+            }
+            CodeSource::S3(object) => match self.check_source(object, request).await? {
+                Source::Read(archive, warnings) => Ok((summary(&archive, false), warnings)),
                 Source::Large(head) => {
                     let size_bytes = u64::try_from(head.content_length().unwrap_or_default());
                     let size_bytes = size_bytes.unwrap_or_default();
-                    Ok(CodeSummary { sha256: String::new(), size_bytes })
+                    let sha256 = String::new();
+                    Ok((CodeSummary { sha256, size_bytes, inline: false }, Vec::new()))
                 }
             },
         }
@@ -201,22 +213,31 @@ impl Bundles {
             .await
             .map_err(|error| AwsError::new("s3:PutObject", error))?;
         let version = stored.version_id.ok_or(AwsError::incomplete("s3:PutObject"))?;
-        Ok(Bundle { sha256, size_bytes, key, version })
+        Ok(Bundle { sha256, size_bytes, key, version, inline: false })
     }
 
     /// Takes over the user's object: its bytes as they are now, whatever becomes of it later.
-    async fn fetch(&self, key: String, object: &S3Object) -> Result<Bundle, Refusal> {
-        match self.check_source(object).await? {
-            Source::Read(archive) => {
+    async fn fetch(
+        &self,
+        key: String,
+        object: &S3Object,
+        request: &FunctionRequest,
+    ) -> Result<(Bundle, Vec<Warning>), Refusal> {
+        match self.check_source(object, request).await? {
+            Source::Read(archive, warnings) => {
                 let sha256 = bundle::sha256(&archive);
-                self.put(key, archive, sha256).await
+                Ok((self.put(key, archive, sha256).await?, warnings))
             }
-            Source::Large(head) => self.copy(key, object, &head).await,
+            Source::Large(head) => Ok((self.copy(key, object, &head).await?, Vec::new())),
         }
     }
 
     /// Checks the user's object as far as it can be read.
-    async fn check_source(&self, object: &S3Object) -> Result<Source, Refusal> {
+    async fn check_source(
+        &self,
+        object: &S3Object,
+        request: &FunctionRequest,
+    ) -> Result<Source, Refusal> {
         if !self.code_buckets.contains(&object.bucket) {
             let detail = match self.code_buckets.as_slice() {
                 [] => "this stack takes no code from S3: its parameter CodeBuckets is empty".into(),
@@ -232,11 +253,11 @@ impl Bundles {
         }
         if size <= READ_UP_TO_BYTES {
             let archive = self.read_source(object, &head).await?;
-            if let Err(error) = bundle::check(&archive) {
-                let code = FieldProblemCode::InvalidFormat;
-                return Err(invalid("/code/s3Key", code, error.to_string()));
-            }
-            return Ok(Source::Read(archive));
+            let at = "/code/s3Key";
+            let contents = archive::judge(&archive)
+                .map_err(|error| invalid(at, error.code(), error.to_string()))?;
+            let warnings = contents.warnings(&request.runtime, &request.handler, at);
+            return Ok(Source::Read(archive, warnings));
         }
         Ok(Source::Large(Box::new(head)))
     }
@@ -312,16 +333,28 @@ impl Bundles {
             .send()
             .await
             .map_err(|error| AwsError::new("s3:GetObject", error))?;
+        let is_composite = stored.checksum_type == Some(ChecksumType::Composite);
         let sha256 = stored.checksum_sha256.ok_or(AwsError::incomplete("s3:CopyObject"))?;
         let size_bytes = u64::try_from(stored.content_length.unwrap_or_default());
-        Ok(Bundle { sha256, size_bytes: size_bytes.unwrap_or_default(), key, version })
+        let size_bytes = size_bytes.unwrap_or_default();
+        let bundle = Bundle { sha256, size_bytes, key, version, inline: false };
+        // That of parts has their number behind it, as in `...=-3`, and no part of a plain one.
+        if is_composite || bundle.sha256.contains('-') {
+            self.discard(&bundle).await;
+            let detail = "was stored in parts, and S3 keeps its checksum by part, which never equals \
+                          the one that Lambda shows; upload it again as one object (`aws s3api \
+                          put-object`)";
+            let code = FieldProblemCode::CodeNotAvailable;
+            return Err(invalid("/code/s3Key", code, detail.to_owned()));
+        }
+        Ok(bundle)
     }
 }
 
 /// The user's object.
 enum Source {
-    /// Its bytes, which are a code bundle.
-    Read(Vec<u8>),
+    /// Its bytes, which are a code bundle, and what its function will miss in it.
+    Read(Vec<u8>, Vec<Warning>),
     /// It is too large to be read.
     Large(Box<HeadObjectOutput>),
 }
@@ -378,11 +411,19 @@ fn is_missing(error: &AwsError) -> bool {
 }
 
 fn invalid(pointer: &str, code: FieldProblemCode, detail: String) -> Refusal {
-    Refusal::InvalidFunction(vec![FieldProblem::new(pointer, code, detail)])
+    Refusal::InvalidFunction(FieldProblem::new(pointer, code, detail).into())
 }
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_s3::operation::copy_object::CopyObjectOutput;
+    use aws_sdk_s3::operation::delete_object::DeleteObjectOutput;
+    use aws_sdk_s3::operation::get_object::GetObjectOutput;
+    use aws_sdk_s3::operation::put_object::PutObjectOutput;
+    use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+    use formation_model::function::Architecture;
+    use formation_model::{Defaults, WarningCode, request};
+
     use super::*;
 
     #[test]
@@ -393,5 +434,108 @@ mod tests {
             version: Some("v.1".into()),
         };
         assert_eq!(copy_source(&object), "builds/a%20b/%C3%BC%3F%2B.zip?versionId=v%2E1");
+    }
+
+    fn request(code: CodeSource) -> FunctionRequest {
+        let defaults = Defaults { architecture: Architecture::Arm64, code_buckets: true };
+        let body = serde_json::json!({"functionName": "hello", "code": "x"});
+        request::read(&body, &defaults, None).unwrap().with_code(code)
+    }
+
+    fn object() -> CodeSource {
+        let (bucket, key) = ("builds".into(), "a.zip".into());
+        CodeSource::S3(S3Object { bucket, key, version: None })
+    }
+
+    fn bundles(rules: &[&Rule]) -> Bundles {
+        let client = mock_client!(aws_sdk_s3, RuleMode::Sequential, rules);
+        Bundles::new(client, "artifacts", "111122223333", vec!["builds".into()])
+    }
+
+    fn measured(bytes: i64) -> Rule {
+        mock!(Client::head_object)
+            .then_output(move || HeadObjectOutput::builder().content_length(bytes).build())
+    }
+
+    fn read(archive: Vec<u8>) -> [Rule; 2] {
+        let size = archive.len().try_into().unwrap();
+        let get = mock!(Client::get_object).then_output(move || {
+            GetObjectOutput::builder().body(ByteStream::from(archive.clone())).build()
+        });
+        [measured(size), get]
+    }
+
+    fn problem<T: std::fmt::Debug>(result: Result<T, Refusal>) -> FieldProblem {
+        match result {
+            Err(Refusal::InvalidFunction(problems)) => problems.first()[0].clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_copy_whose_checksum_is_that_of_parts_is_refused_and_removed() {
+        for (checksum, kind) in [
+            ("8f5DR6rSfEAM4iI4xMbjFA==-3", None),
+            ("8f5DR6rSfEAM4iI4xMbjFA==", Some(ChecksumType::Composite)),
+        ] {
+            let head = measured(READ_UP_TO_BYTES + 1);
+            let copy = mock!(Client::copy_object)
+                .then_output(|| CopyObjectOutput::builder().version_id("v1").build());
+            let stored = mock!(Client::head_object).then_output(move || {
+                HeadObjectOutput::builder()
+                    .checksum_sha256(checksum)
+                    .set_checksum_type(kind.clone())
+                    .content_length(READ_UP_TO_BYTES + 1)
+                    .build()
+            });
+            let delete = mock!(Client::delete_object)
+                .match_requests(|request| request.version_id() == Some("v1"))
+                .then_output(|| DeleteObjectOutput::builder().build());
+            let bundles = bundles(&[&head, &copy, &stored, &delete]);
+            let id = OperationId::generate();
+            let problem = problem(bundles.store(id, &request(object()), None).await);
+            assert_eq!(problem.pointer, "/code/s3Key");
+            assert_eq!(problem.code, FieldProblemCode::CodeNotAvailable);
+            assert!(problem.detail.contains("upload it again"), "{}", problem.detail);
+            assert_eq!(delete.num_calls(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn code_in_s3_is_judged_as_if_it_were_in_the_request() {
+        let good = bundle::from_source("index.mjs", "x").unwrap();
+        let mut damaged = good.clone();
+        // The file's only byte, behind a header of 30 bytes and its name.
+        damaged[39] ^= 1;
+        let [head, get] = read(damaged);
+        let problem = problem(bundles(&[&head, &get]).preview(&request(object()), None).await);
+        assert_eq!(problem.pointer, "/code/s3Key");
+        assert!(problem.detail.contains("is damaged"), "{}", problem.detail);
+
+        let [head, get] = read(bundle::from_source("main.mjs", "x").unwrap());
+        let (_, warnings) =
+            bundles(&[&head, &get]).preview(&request(object()), None).await.unwrap();
+        assert_eq!(warnings[0].code, WarningCode::HandlerNotFound);
+
+        let [head, get] = read(good);
+        let (code, warnings) =
+            bundles(&[&head, &get]).preview(&request(object()), None).await.unwrap();
+        assert!(warnings.is_empty() && !code.inline, "{warnings:?}");
+    }
+
+    #[tokio::test]
+    async fn inline_source_is_remembered_as_such() {
+        let put = mock!(Client::put_object)
+            .then_output(|| PutObjectOutput::builder().version_id("v1").build());
+        let defaults = Defaults { architecture: Architecture::Arm64, code_buckets: false };
+        let body = serde_json::json!({"functionName": "hello", "code": "exports.handler = 1"});
+        let request = request::read(&body, &defaults, None).unwrap();
+        let id = OperationId::generate();
+        let (bundle, warnings) = bundles(&[&put]).store(id, &request, None).await.unwrap();
+        assert!(bundle.inline);
+        assert_eq!(warnings[0].code, WarningCode::CommonjsInModule);
+
+        let (same, _) = bundles(&[]).preview(&request, Some(&bundle)).await.unwrap();
+        assert_eq!(same, CodeSummary::from(&bundle));
     }
 }

@@ -3,9 +3,11 @@
 use formation_model::bundle::CodeSummary;
 use formation_model::function::{Function, Resources};
 use formation_model::operation::{CANCELLED, OperationError};
+use formation_model::step::goes_forward;
 use formation_model::{
-    Defaults, Drift, FieldProblem, FunctionName, FunctionRequest, FunctionSpec, FunctionStatus,
+    Defaults, Drift, FieldProblems, FunctionName, FunctionRequest, FunctionSpec, FunctionStatus,
     Lane, Operation, OperationId, OperationKind, OperationStatus, Plan, Rollback, StackIdentity,
+    Warning,
 };
 use formation_resources::Comparer;
 use jiff::Timestamp;
@@ -160,17 +162,18 @@ impl Control {
         // function of that name, such as being written to by it, cannot be undone.
         self.comparer.refuse_foreign(&name).await?;
         if requester.dry_run {
-            let code = self.bundles.preview(&request.code, None).await?;
+            let (code, warnings) = self.bundles.preview(&request, None).await?;
             let target = request.with_code(code);
-            return Ok(planned(OperationKind::Create, &name, None, Some(&target)));
+            return Ok(planned(OperationKind::Create, &name, None, Some(&target), warnings));
         }
 
         let operation_id = OperationId::generate();
-        let bundle = self.bundles.store(&name, operation_id, &request.code, None).await?;
+        let (bundle, warnings) = self.bundles.store(operation_id, &request, None).await?;
         let spec = request.with_code(bundle.clone());
         let operation = OperationRecord {
             target: Some(spec.clone()),
             revision: 1,
+            warnings,
             ..running(OperationKind::Create, operation_id, name.clone(), requester)
         };
         let function = FunctionRecord {
@@ -210,7 +213,7 @@ impl Control {
         &self,
         name: &FunctionName,
         expected: Option<&Expected>,
-        request: impl FnOnce(&FunctionSpec) -> Result<FunctionRequest, Vec<FieldProblem>>,
+        request: impl FnOnce(&FunctionSpec) -> Result<FunctionRequest, FieldProblems>,
         requester: &Requester,
     ) -> Result<Changed, Refusal> {
         let function = match self.settled_function(name, expected, requester).await? {
@@ -223,13 +226,14 @@ impl Control {
         let request = request(&function.spec).map_err(Refusal::InvalidFunction)?;
         let current = &function.spec.code;
         if requester.dry_run {
-            let code = self.bundles.preview(&request.code, Some(current)).await?;
+            let (code, warnings) = self.bundles.preview(&request, Some(current)).await?;
             let target = request.with_code(code);
-            return Ok(planned(OperationKind::Update, name, Some(&function.spec), Some(&target)));
+            let current = Some(&function.spec);
+            return Ok(planned(OperationKind::Update, name, current, Some(&target), warnings));
         }
 
         let operation_id = OperationId::generate();
-        let bundle = self.bundles.store(name, operation_id, &request.code, Some(current)).await?;
+        let (bundle, warnings) = self.bundles.store(operation_id, &request, Some(current)).await?;
         let spec = request.with_code(bundle.clone());
         if spec == function.spec && function.status == FunctionStatus::Available {
             return self.already(function, requester).await;
@@ -239,6 +243,7 @@ impl Control {
             previous: Some(function.spec.clone()),
             role_id: function.role_id.clone(),
             revision: function.revision + 1,
+            warnings,
             ..running(OperationKind::Update, operation_id, name.clone(), requester)
         };
         let etag = Some(etag(operation.revision, operation_id));
@@ -289,7 +294,7 @@ impl Control {
         if requester.dry_run {
             let target = target.map(summarised);
             let current = Some(&function.spec);
-            return Ok(planned(OperationKind::Repair, name, current, target.as_ref()));
+            return Ok(planned(OperationKind::Repair, name, current, target.as_ref(), Vec::new()));
         }
         let operation = OperationRecord {
             target,
@@ -331,7 +336,8 @@ impl Control {
     ) -> Result<Changed, Refusal> {
         let name = &function.spec.function_name;
         if requester.dry_run {
-            return Ok(planned(OperationKind::Delete, name, Some(&function.spec), None));
+            let current = Some(&function.spec);
+            return Ok(planned(OperationKind::Delete, name, current, None, Vec::new()));
         }
         let operation = OperationRecord {
             previous: Some(function.spec.clone()),
@@ -698,6 +704,7 @@ fn running(
         rollback: Rollback::NotNeeded,
         error: None,
         leftovers: Vec::new(),
+        warnings: Vec::new(),
         started_at: Timestamp::now(),
         ended_at: None,
         requested_by: requester.caller.clone(),
@@ -730,18 +737,16 @@ fn planned(
     name: &FunctionName,
     current: Option<&FunctionSpec>,
     target: Option<&FunctionSpec<CodeSummary>>,
+    warnings: Vec<Warning>,
 ) -> Changed {
     let current = current.cloned().map(summarised);
     let mut plan = Plan::between(kind, name, current.as_ref(), target);
     if kind == OperationKind::Update && current.as_ref() == target {
         plan.kind = None;
+    } else {
+        plan.warnings = warnings;
     }
     Changed::Planned(Box::new(plan))
-}
-
-/// The states of the way forward; those of the way back cannot be left for it.
-fn goes_forward(state: &str) -> bool {
-    state == "Choose lane" || state.starts_with("Ensure ")
 }
 
 fn log(operation: &OperationRecord, error: &Refusal, what: &str) {

@@ -5,8 +5,12 @@ use formation_model::{Defaults, StackIdentity};
 use formation_resources::Comparer;
 use formation_resources::role::RoleSettings;
 use jiff::SignedDuration;
+use tracing::Subscriber;
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
+use tracing_subscriber::registry::LookupSpan;
 
 use crate::{Bundles, Control, Executions, Records};
 
@@ -45,16 +49,18 @@ pub fn control(config: &SdkConfig) -> Result<Control, BadVariable> {
     let architecture = required_var("DEFAULT_ARCHITECTURE")?;
     let code_buckets = required_var("CODE_BUCKETS")?;
     let code_buckets = code_buckets.split(',').filter(|name| !name.is_empty()).map(str::to_owned);
+    let code_buckets: Vec<_> = code_buckets.collect();
     Ok(Control {
         defaults: Defaults {
             architecture: architecture.parse().map_err(|()| BadVariable("DEFAULT_ARCHITECTURE"))?,
+            code_buckets: !code_buckets.is_empty(),
         },
         records: Records::new(aws_sdk_dynamodb::Client::new(config), required_var("TABLE_NAME")?),
         bundles: Bundles::new(
             aws_sdk_s3::Client::new(config),
             required_var("ARTIFACT_BUCKET")?,
             &stack.account_id,
-            code_buckets.collect(),
+            code_buckets,
         ),
         executions: Executions::new(
             aws_sdk_sfn::Client::new(config),
@@ -90,8 +96,59 @@ pub fn init_log() {
         // Lambda's level FATAL has no counterpart.
         std::env::var(name).ok().and_then(|value| value.to_lowercase().parse::<Targets>().ok())
     });
-    // Lambda adds the time.
-    let lines = tracing_subscriber::fmt::layer().json().with_target(false).without_time();
     let filter = wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
-    tracing_subscriber::registry().with(lines).with(filter).init();
+    tracing_subscriber::registry().with(json_lines(std::io::stdout)).with(filter).init();
+}
+
+/// A line an event, with an RFC 3339 `timestamp` and a `level`: Lambda's log level filter takes a
+/// line that lacks either for INFO, so that errors would be lost to whoever filters by level.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>.
+fn json_lines<S, W>(writer: W) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + 'static,
+{
+    tracing_subscriber::fmt::layer().json().with_target(false).with_writer(writer)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use jiff::Timestamp;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_line_has_the_time_and_level_that_lambdas_filter_reads() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::registry().with(json_lines(move || writer.clone()));
+        tracing::subscriber::with_default(subscriber, || {
+            // As record-failure logs what the template's metric filter counts.
+            tracing::error!(rollback = "INCOMPLETE", "something is left");
+        });
+        let line: Value = serde_json::from_slice(&lines.0.lock().unwrap()).unwrap();
+        let time: Timestamp = line["timestamp"].as_str().unwrap().parse().unwrap();
+        assert!(time.duration_until(Timestamp::now()).as_secs() < 60, "{line}");
+        assert_eq!(line["level"], "ERROR");
+        assert_eq!(line["fields"]["rollback"], "INCOMPLETE");
+        assert_eq!(line["fields"]["message"], "something is left");
+    }
 }

@@ -216,6 +216,7 @@ mod tests {
             rollback: Rollback::NotNeeded,
             error: None,
             leftovers: Vec::new(),
+            warnings: Vec::new(),
             started_at: Timestamp::now(),
             ended_at: None,
             requested_by: "ann".into(),

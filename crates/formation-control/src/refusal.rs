@@ -1,15 +1,15 @@
 //! Why a request is not accepted, whichever door it came through.
 
 use formation_aws::{AwsError, ErrorKind};
-use formation_model::{ErrorName, FieldProblem, FunctionName, OperationId, ProblemCode};
+use formation_model::{ErrorName, FieldProblems, FunctionName, OperationId, ProblemCode};
 use formation_resources::ResourceError;
 
 /// Why a request is not accepted. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// The function is not valid.
-    #[error("the function has {} problem(s); see errors", .0.len())]
-    InvalidFunction(Vec<FieldProblem>),
+    #[error("the function has {} problem(s); see errors", .0.count())]
+    InvalidFunction(FieldProblems),
     /// There is no such function.
     #[error("there is no function {0}")]
     FunctionNotFound(FunctionName),

@@ -10,19 +10,48 @@ use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent
 use formation_aws::AwsError;
 use formation_control::{Changed, Control, Refusal, RequestKey, Requester};
 use formation_model::event::{
-    EventProblem, OPERATION_STATUS_CHANGE, OperationRequest, RejectedStatus, Rejection,
-    RequestKind, SOURCE, Unchanged, UnchangedStatus,
+    EventProblem, OPERATION_STATUS_CHANGE, RejectedStatus, Rejection, RequestKind, SOURCE,
+    Unchanged, UnchangedStatus,
 };
-use formation_model::{FieldProblem, FieldProblemCode, FunctionName, ProblemCode, request};
-use futures_util::future::join_all;
-use serde::Deserialize;
+use formation_model::json::{FUNCTION, Shape, canonical_digest};
+use formation_model::{
+    Document, FieldProblem, FieldProblemCode, FunctionName, ProblemCode, json, request,
+};
+use futures_util::StreamExt;
+use futures_util::stream;
 use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
 
 use crate::announcer::{AnnounceError, Announcer};
 
 /// The first pause before a message is looked at again, doubled each time, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
+
+/// Messages of a batch that are handled at once, so that only their documents are in memory.
+const AT_ONCE: usize = 3;
+/// How long before the end of its time a batch is answered. The messages that were not handled by
+/// then come back alone; without an answer all would.
+const RESERVE: Duration = Duration::from_secs(2);
+
+/// EventBridge's own limits: ids are UUIDs.
+/// Source: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html>.
+const ID_LENGTH: usize = 64;
+const SOURCE_LENGTH: usize = 256;
+
+/// What is kept of an event as EventBridge hands it to its targets.
+const EVENT: Shape = Shape::Object(|field| {
+    Some(match field {
+        "id" | "source" | "account" => Shape::Whole,
+        "detail" => DETAIL,
+        _ => Shape::Ignored,
+    })
+});
+const DETAIL: Shape = Shape::Object(|field| match field {
+    "kind" => Some(Shape::Whole),
+    "function" => Some(FUNCTION),
+    _ => None,
+});
 
 /// Takes requests from the queue.
 #[derive(Clone, Debug)]
@@ -37,19 +66,37 @@ pub struct Intake {
     pub queue_url: String,
 }
 
-/// An event as EventBridge hands it to its targets.
-#[derive(Deserialize)]
+/// Who asks for what, as far as an event says so.
 struct Event {
     id: String,
     source: String,
     account: String,
-    detail: Value,
+    kind: Option<RequestKind>,
+    function_name: Option<FunctionName>,
+}
+
+impl Event {
+    /// None if it is no event of EventBridge.
+    fn of(event: &Value) -> Option<Self> {
+        let text = |field: &str, longest| {
+            let text = event[field].as_str().filter(|text| text.len() <= longest);
+            text.map(str::to_owned)
+        };
+        let detail = &event["detail"];
+        Some(Self {
+            id: text("id", ID_LENGTH)?,
+            source: text("source", SOURCE_LENGTH)?,
+            account: text("account", ID_LENGTH)?,
+            kind: serde_json::from_value(detail["kind"].clone()).ok(),
+            function_name: named(&detail["function"]).ok(),
+        })
+    }
 }
 
 /// Why a message stays in the queue.
 #[derive(Debug, thiserror::Error)]
 enum Later {
-    /// It is no event.
+    /// It is no event, or does not say what for.
     #[error("the message is no event: {0}")]
     NoEvent(String),
     /// It may be accepted later.
@@ -61,17 +108,28 @@ enum Later {
 }
 
 impl Intake {
-    /// Takes the requests of a batch, all at once, and answers which are to be tried again.
-    pub async fn take(&self, batch: SqsEvent) -> SqsBatchResponse {
-        let taken = batch.records.into_iter().map(async |message| {
-            let later = self.take_message(&message).await.err()?;
+    /// Takes the requests of a batch within `time`, and answers which are to be tried again.
+    pub async fn take(&self, batch: SqsEvent, time: Duration) -> SqsBatchResponse {
+        let until = Instant::now() + time.saturating_sub(RESERVE);
+        let taken = stream::iter(batch.records).map(async |message| {
             let id = message.message_id.clone().unwrap_or_default();
-            tracing::warn!(messageId = %id, "{later}");
-            self.put_off(&message).await;
+            // Reading a message takes time, too.
+            if Instant::now() >= until {
+                tracing::warn!(messageId = %id, "the batch has no time left for the message");
+                return Some(id);
+            }
+            match timeout_at(until, self.take_message(&message)).await {
+                Ok(Ok(())) => return None,
+                Ok(Err(later)) => {
+                    tracing::warn!(messageId = %id, "{later}");
+                    self.put_off(&message).await;
+                }
+                Err(_) => tracing::warn!(messageId = %id, "the message ran out of time"),
+            }
             Some(id)
         });
-        let failed = join_all(taken).await.into_iter().flatten();
-        let failures = failed.map(|id| {
+        let failed: Vec<_> = taken.buffer_unordered(AT_ONCE).collect().await;
+        let failures = failed.into_iter().flatten().map(|id| {
             let mut failure = BatchItemFailure::default();
             failure.item_identifier = id;
             failure
@@ -83,20 +141,36 @@ impl Intake {
 
     async fn take_message(&self, message: &SqsMessage) -> Result<(), Later> {
         let body = message.body.as_deref().unwrap_or_default();
-        let event: Event =
-            serde_json::from_str(body).map_err(|error| Later::NoEvent(error.to_string()))?;
+        let read = json::read(body.as_bytes(), EVENT);
+        let readable = match &read {
+            Ok(document) => &document.value,
+            Err(malformed) => &malformed.readable,
+        };
+        let Some(event) = Event::of(readable) else {
+            let told = "it has no id, source and account".to_owned();
+            return Err(Later::NoEvent(read.err().map_or(told, |malformed| malformed.to_string())));
+        };
         // The rule lets none through; what we announce must never ask us for anything.
         if event.source == SOURCE {
             return Ok(());
         }
-        let function_name =
-            event.detail["function"]["functionName"].as_str().and_then(|name| name.parse().ok());
         tracing::info!(
             requestId = %event.id,
-            functionName = function_name.as_ref().map(FunctionName::as_str),
+            functionName = event.function_name.as_ref().map(FunctionName::as_str),
             "request"
         );
-        match self.accept(&event).await {
+        let document = match read {
+            Ok(document) => document,
+            // Whoever asked can be told.
+            Err(malformed) if event.function_name.is_some() => {
+                let code = ProblemCode::MalformedJson;
+                return self
+                    .reject(event, EventProblem::new(code, malformed.to_string(), None))
+                    .await;
+            }
+            Err(malformed) => return Err(Later::NoEvent(malformed.to_string())),
+        };
+        match self.accept(&event, document.into_part("/detail")).await {
             Ok((_, Changed::Accepted(_) | Changed::Planned(_))) => Ok(()),
             Ok((kind, Changed::Already(already))) => {
                 let function = already.function;
@@ -111,42 +185,56 @@ impl Intake {
             }
             Err(refusal) if may_succeed_later(&refusal) => Err(refusal.into()),
             Err(refusal) => {
-                let kind = serde_json::from_value::<RequestKind>(event.detail["kind"].clone());
                 let errors = match &refusal {
-                    Refusal::InvalidFunction(errors) => errors.clone(),
-                    _ => Vec::new(),
+                    Refusal::InvalidFunction(errors) => Some(errors),
+                    _ => None,
                 };
-                let rejection = Rejection {
-                    function_name,
-                    kind: kind.ok().map(Into::into),
-                    status: RejectedStatus::Rejected,
-                    problem: EventProblem::new(refusal.code(), refusal.to_string(), errors),
-                    idempotency_key: event.id,
-                };
-                Ok(self.announcer.announce(OPERATION_STATUS_CHANGE, &rejection).await?)
+                let problem = EventProblem::new(refusal.code(), refusal.to_string(), errors);
+                self.reject(event, problem).await
             }
         }
     }
 
-    async fn accept(&self, event: &Event) -> Result<(RequestKind, Changed), Refusal> {
-        let (kind, body) = read(&event.detail).map_err(Refusal::InvalidFunction)?;
+    async fn reject(&self, event: Event, problem: EventProblem) -> Result<(), Later> {
+        let rejection = Rejection {
+            function_name: event.function_name,
+            kind: event.kind.map(Into::into),
+            status: RejectedStatus::Rejected,
+            problem,
+            idempotency_key: event.id,
+        };
+        Ok(self.announcer.announce(OPERATION_STATUS_CHANGE, &rejection).await?)
+    }
+
+    async fn accept(
+        &self,
+        event: &Event,
+        detail: Document,
+    ) -> Result<(RequestKind, Changed), Refusal> {
+        let kind = kind(&detail.value)?;
         let caller = format!("event:{}:{}", event.account, event.source);
-        let key = RequestKey::new(&caller, &event.id, &[&event.detail.to_string()]);
+        let key = RequestKey::new(&caller, &event.id, &[&canonical_digest(&detail.value)]);
         let requester = Requester { caller, key: Some(key), dry_run: false };
         let defaults = &self.control.defaults;
+        let function = detail.into_part("/function");
         let changed = match kind {
             RequestKind::Create => {
-                let request =
-                    request::read(&body, defaults, None).map_err(Refusal::InvalidFunction)?;
+                let request = function
+                    .read_with(|body| request::read(body, defaults, None))
+                    .map_err(Refusal::InvalidFunction)?;
                 self.control.create(request, &requester).await?
             }
             RequestKind::Update => {
-                let name = named(&body)?;
-                let request = |current: &_| request::patched(&body, defaults, current);
+                let name = named(&function.value).map_err(invalid)?;
+                let request = |current: &_| {
+                    function.read_with(|body| request::patched(body, defaults, current))
+                };
                 self.control.update(&name, None, request, &requester).await?
             }
             RequestKind::Delete => {
-                let name = named(&body)?;
+                let name = function
+                    .read_with(|body| named(body).map_err(|problem| vec![problem]))
+                    .map_err(Refusal::InvalidFunction)?;
                 self.control.delete(&name, None, &requester).await?
             }
         };
@@ -178,41 +266,35 @@ fn pause(received: u32) -> Duration {
     FIRST_PAUSE.saturating_mul(1 << received.saturating_sub(1).min(16)).min(LONGEST_PAUSE)
 }
 
-/// The request in an event's detail, or everything that is wrong with its frame.
-fn read(detail: &Value) -> Result<(RequestKind, Value), Vec<FieldProblem>> {
-    let kind = &detail["kind"];
-    if serde_json::from_value::<RequestKind>(kind.clone()).is_err() {
-        let code = if kind.is_null() {
-            FieldProblemCode::Required
-        } else {
-            FieldProblemCode::NotSupported
+/// What a request by event asks for.
+fn kind(detail: &Value) -> Result<RequestKind, Refusal> {
+    let Ok(kind) = serde_json::from_value(detail["kind"].clone()) else {
+        let code = match &detail["kind"] {
+            Value::Null => FieldProblemCode::Required,
+            _ => FieldProblemCode::NotSupported,
         };
-        let told = "must be CREATE, UPDATE or DELETE";
-        return Err(vec![FieldProblem::new("/kind", code, told)]);
-    }
+        return Err(invalid(FieldProblem::new("/kind", code, "must be CREATE, UPDATE or DELETE")));
+    };
     if !detail["function"].is_object() {
         let told = "must be an object with at least functionName";
-        return Err(vec![FieldProblem::new("/function", FieldProblemCode::Required, told)]);
+        return Err(invalid(FieldProblem::new("/function", FieldProblemCode::Required, told)));
     }
-    match serde_json::from_value::<OperationRequest>(detail.clone()) {
-        Ok(request) => Ok((request.kind, request.function)),
-        Err(_) => {
-            let told = "has fields besides kind and function";
-            Err(vec![FieldProblem::new("", FieldProblemCode::UnknownField, told)])
-        }
-    }
+    Ok(kind)
 }
 
 /// The function that an UPDATE or DELETE names.
-fn named(body: &Value) -> Result<FunctionName, Refusal> {
+fn named(body: &Value) -> Result<FunctionName, FieldProblem> {
     let name = body["functionName"].as_str();
-    let problem = match name.map(str::parse::<FunctionName>) {
+    let (code, told) = match name.map(str::parse::<FunctionName>) {
         Some(Ok(name)) => return Ok(name),
         Some(Err(error)) => (FieldProblemCode::InvalidFormat, error.to_string()),
         None => (FieldProblemCode::Required, "must be given".to_owned()),
     };
-    let problem = FieldProblem::new("/functionName", problem.0, problem.1);
-    Err(Refusal::InvalidFunction(vec![problem]))
+    Err(FieldProblem::new("/functionName", code, told))
+}
+
+fn invalid(problem: FieldProblem) -> Refusal {
+    Refusal::InvalidFunction(problem.into())
 }
 
 /// A function that is busy will not be for ever, and AWS's trouble passes; a fault of our own ends
@@ -235,17 +317,17 @@ mod tests {
     #[test]
     fn a_request_is_read_or_told_what_is_wrong_with_it() {
         let detail = json!({"kind": "DELETE", "function": {"functionName": "a"}});
-        assert_eq!(read(&detail).unwrap().0, RequestKind::Delete);
+        assert_eq!(kind(&detail).unwrap(), RequestKind::Delete);
         for (detail, pointer) in [
             (json!({"function": {}}), "/kind"),
             (json!({"kind": "REPAIR", "function": {}}), "/kind"),
             (json!({"kind": "CREATE"}), "/function"),
             (json!({"kind": "CREATE", "function": "a"}), "/function"),
-            (json!({"kind": "CREATE", "function": {}, "more": 1}), ""),
             (json!([]), "/kind"),
             (json!("text"), "/kind"),
         ] {
-            assert_eq!(read(&detail).unwrap_err()[0].pointer, pointer, "{detail}");
+            let Err(Refusal::InvalidFunction(problems)) = kind(&detail) else { panic!("{detail}") };
+            assert_eq!(problems.first()[0].pointer, pointer, "{detail}");
         }
         for body in [json!({}), json!({"functionName": 7}), json!({"functionName": "a b"})] {
             assert!(named(&body).is_err(), "{body}");

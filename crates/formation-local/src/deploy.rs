@@ -15,7 +15,7 @@ use crate::{REGION, STACK_NAME};
 /// The account of the root user of local AWS, whose access key is `test`.
 const ACCOUNT_ID: &str = "000000000000";
 const ROOT_KEY: &str = "test";
-/// Where CloudFormation finds code and definitions.
+/// Where CloudFormation finds code, definitions, and the template, which is too large for a request.
 const DEPLOYMENT_BUCKET: &str = "formation-deployment";
 
 /// The packaged template, as AWS would get it.
@@ -65,6 +65,8 @@ pub async fn deploy(
         "deploy",
         "--template-file",
         &adapted.display().to_string(),
+        "--s3-bucket",
+        DEPLOYMENT_BUCKET,
         "--stack-name",
         STACK_NAME,
         "--capabilities",
@@ -104,31 +106,36 @@ pub async fn deploy(
     })
 }
 
+/// Keys of conditions that local AWS never fills, so that an Allow with one of them always denies.
+const UNKNOWN_KEYS: [&str; 3] = ["events:detail-type", "events:source", "iam:PermissionsBoundary"];
+
 /// Takes out of the packaged template what local AWS cannot evaluate. The template keeps it for
 /// AWS, and a test says so.
 ///
-/// - Conditions on `iam:PermissionsBoundary`: local AWS never fills this key, so that an Allow with
-///   it always denies.
+/// - Conditions on keys that local AWS never fills, in statements that allow.
 /// - The bucket policy that asks for TLS: local AWS has none.
 pub fn adapt(mut template: Value) -> Value {
     if let Some(resources) = template["Resources"].as_object_mut() {
         resources.remove("ArtifactBucketPolicy");
-        resources.values_mut().for_each(remove_boundary_conditions);
+        resources.values_mut().for_each(remove_unknown_conditions);
     }
     template
 }
 
-fn remove_boundary_conditions(value: &mut Value) {
+fn remove_unknown_conditions(value: &mut Value) {
     match value {
         Value::Object(object) => {
-            if let Some(condition) = object.get_mut("Condition").and_then(Value::as_object_mut) {
+            let allows = object.get("Effect").is_some_and(|effect| effect == "Allow");
+            let condition = object.get_mut("Condition").and_then(Value::as_object_mut);
+            if let Some(condition) = condition.filter(|_| allows) {
                 for keys in condition.values_mut().filter_map(Value::as_object_mut) {
-                    keys.remove("iam:PermissionsBoundary");
+                    keys.retain(|key, _| !UNKNOWN_KEYS.contains(&key.as_str()));
                 }
+                condition.retain(|_, keys| keys.as_object().is_none_or(|keys| !keys.is_empty()));
             }
-            object.values_mut().for_each(remove_boundary_conditions);
+            object.values_mut().for_each(remove_unknown_conditions);
         }
-        Value::Array(array) => array.iter_mut().for_each(remove_boundary_conditions),
+        Value::Array(array) => array.iter_mut().for_each(remove_unknown_conditions),
         _ => {}
     }
 }
@@ -190,14 +197,22 @@ mod tests {
     fn only_what_local_aws_cannot_evaluate_is_taken_out() {
         let template = json!({"Resources": {
             "ArtifactBucketPolicy": {"Type": "AWS::S3::BucketPolicy"},
-            "Role": {"Policies": [{"Condition": {"StringEquals": {
-                "iam:PermissionsBoundary": {"Ref": "B"}, "aws:RequestTag/formation:stack": "k"
-            }}}]}
+            "Role": {"Policies": [
+                {"Effect": "Allow", "Condition": {"StringEquals": {
+                    "iam:PermissionsBoundary": {"Ref": "B"}, "aws:RequestTag/formation:stack": "k"
+                }}},
+                {"Effect": "Allow", "Condition": {"Null": {"events:source": "false"}}},
+                {"Effect": "Deny", "Condition": {"StringEquals": {"events:source": "formation"}}}
+            ]}
         }});
         let expected = json!({"Resources": {
-            "Role": {"Policies": [{"Condition": {"StringEquals": {
-                "aws:RequestTag/formation:stack": "k"
-            }}}]}
+            "Role": {"Policies": [
+                {"Effect": "Allow", "Condition": {"StringEquals": {
+                    "aws:RequestTag/formation:stack": "k"
+                }}},
+                {"Effect": "Allow", "Condition": {}},
+                {"Effect": "Deny", "Condition": {"StringEquals": {"events:source": "formation"}}}
+            ]}
         }});
         assert_eq!(adapt(template), expected);
     }

@@ -42,7 +42,7 @@ pub fn state_machine_page(definition: &Value) -> String {
 }
 
 /// The state that every step may end in: its arrows would hide all others.
-const SUPERSEDED: &str = "Superseded";
+pub const SUPERSEDED: &str = "Superseded";
 
 /// Notes the states in the order in which a reader meets them: the way forward first.
 fn visit<'a>(states: &'a Value, name: &'a str, seen: &mut Vec<&'a str>) {

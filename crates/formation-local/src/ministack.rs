@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::sleep;
 
 use crate::error::LocalError;
@@ -77,8 +77,8 @@ impl MiniStack {
             .process_group(0)
             .spawn()
             .map_err(LocalError::file(&program))?;
-        let pid_path = pid_path(folder);
-        std::fs::write(&pid_path, child.id().to_string()).map_err(LocalError::file(&pid_path))?;
+        let started = Started { pid: child.id(), program };
+        started.write(folder)?;
 
         let started = Self { port: options.port, folder: folder.clone() };
         let health = format!("{}/_ministack/health", started.url());
@@ -115,10 +115,8 @@ impl MiniStack {
 /// That its process id cannot be read, or that it does not end.
 pub async fn stop_in(folder: &Path) -> Result<bool, LocalError> {
     let pid_path = pid_path(folder);
-    let Ok(text) = std::fs::read_to_string(&pid_path) else { return Ok(false) };
-    let pid = text.trim().parse().ok().and_then(Pid::from_raw);
-    // The id may have gone to another process since.
-    let Some(pid) = pid.filter(|pid| is_ministack(*pid)) else {
+    let Some(started) = Started::read(folder) else { return Ok(false) };
+    let Some(pid) = started.running() else {
         std::fs::remove_file(&pid_path).map_err(LocalError::file(&pid_path))?;
         return Ok(false);
     };
@@ -127,7 +125,7 @@ pub async fn stop_in(folder: &Path) -> Result<bool, LocalError> {
         let _ = kill_process(pid, signal);
         let began = Instant::now();
         while began.elapsed() < STOP_LIMIT {
-            if test_kill_process(pid).is_err() || !is_ministack(pid) {
+            if started.running().is_none() {
                 std::fs::remove_file(&pid_path).map_err(LocalError::file(&pid_path))?;
                 return Ok(true);
             }
@@ -154,8 +152,92 @@ fn pid_path(folder: &Path) -> PathBuf {
     folder.join("ministack.pid")
 }
 
-/// A process that has ended but was not waited for has no command line any more.
-fn is_ministack(pid: Pid) -> bool {
-    let command = std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero()));
-    command.is_ok_and(|line| String::from_utf8_lossy(&line).contains("ministack"))
+/// What is kept in the file with the process id: two lines.
+struct Started {
+    pid: u32,
+    program: PathBuf,
+}
+
+impl Started {
+    fn write(&self, folder: &Path) -> Result<(), LocalError> {
+        let path = pid_path(folder);
+        let text = format!("{}\n{}\n", self.pid, self.program.display());
+        std::fs::write(&path, text).map_err(LocalError::file(&path))
+    }
+
+    fn read(folder: &Path) -> Option<Self> {
+        let text = std::fs::read_to_string(pid_path(folder)).ok()?;
+        let mut lines = text.lines();
+        let (pid, program) = (lines.next()?, lines.next()?);
+        Some(Self { pid: pid.parse().ok()?, program: program.into() })
+    }
+
+    /// Its process, if it runs: the id may have gone to another one since.
+    fn running(&self) -> Option<Pid> {
+        let pid = Pid::from_raw(self.pid.try_into().ok()?)?;
+        let command = command_line_in_proc(pid).or_else(|| command_line_by_ps(pid))?;
+        command.contains(&*self.program.to_string_lossy()).then_some(pid)
+    }
+}
+
+/// How a process was started; nothing where it has ended, although nobody waited for it yet, or
+/// where the system has no `/proc`.
+fn command_line_in_proc(pid: Pid) -> Option<String> {
+    let line = std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).ok()?;
+    Some(String::from_utf8_lossy(&line).replace('\0', " "))
+}
+
+/// The same from POSIX's `ps`, which small containers lack.
+fn command_line_by_ps(pid: Pid) -> Option<String> {
+    let pid = pid.as_raw_nonzero().to_string();
+    let output = Command::new("ps").args(["-ww", "-o", "args=", "-p", &pid]).output().ok()?;
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A program that runs until it is ended, and a process of it.
+    fn sleeper(folder: &TempDir) -> (PathBuf, std::process::Child) {
+        let program = folder.path().join("sleeper");
+        std::fs::write(&program, "while :; do sleep 1; done\n").unwrap();
+        let process = Command::new("sh").arg(&program).spawn().unwrap();
+        (program, process)
+    }
+
+    #[tokio::test]
+    async fn only_a_process_of_the_program_that_was_started_is_ended() {
+        let folder = TempDir::new().unwrap();
+        let (program, mut process) = sleeper(&folder);
+        let other = folder.path().join("ministack");
+        Started { pid: process.id(), program: other }.write(folder.path()).unwrap();
+        assert!(!stop_in(folder.path()).await.unwrap(), "another program's process was ended");
+        assert!(process.try_wait().unwrap().is_none(), "another program's process has ended");
+        assert!(!stop_in(folder.path()).await.unwrap());
+
+        Started { pid: process.id(), program }.write(folder.path()).unwrap();
+        assert!(stop_in(folder.path()).await.unwrap());
+        assert!(process.wait().unwrap().code().is_none(), "it was not ended by a signal");
+        assert!(!stop_in(folder.path()).await.unwrap());
+    }
+
+    #[test]
+    fn a_command_line_is_known_without_proc_too() {
+        let folder = TempDir::new().unwrap();
+        let (program, mut process) = sleeper(&folder);
+        let pid = Pid::from_child(&process);
+        let told = command_line_by_ps(pid).unwrap();
+        assert!(told.contains(&*program.to_string_lossy()), "{told}");
+        process.kill().unwrap();
+        // It has ended, and nobody waited for it yet.
+        let began = Instant::now();
+        while command_line_by_ps(pid).unwrap().contains(&*program.to_string_lossy()) {
+            assert!(began.elapsed() < STOP_LIMIT, "a process that has ended is taken for running");
+        }
+        process.wait().unwrap();
+        assert_eq!(command_line_by_ps(pid).unwrap(), "");
+    }
 }

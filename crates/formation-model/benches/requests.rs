@@ -7,7 +7,7 @@ use formation_model::function::Architecture;
 use formation_model::{Bundle, Defaults, FunctionSpec, bundle, request, schema};
 use serde_json::json;
 
-const DEFAULTS: Defaults = Defaults { architecture: Architecture::Arm64 };
+const DEFAULTS: Defaults = Defaults { architecture: Architecture::Arm64, code_buckets: false };
 
 fn current() -> Option<FunctionSpec> {
     let request = request::read(&schema::example(), &DEFAULTS, None).ok()?;
@@ -16,6 +16,7 @@ fn current() -> Option<FunctionSpec> {
         size_bytes: 7,
         key: "bundles/hello/1.zip".to_owned(),
         version: "v1".to_owned(),
+        inline: true,
     };
     Some(request.with_code(code))
 }

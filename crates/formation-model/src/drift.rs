@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::bundle::CodeSummary;
 use crate::function::{FunctionName, FunctionSpec, Part};
 use crate::operation::{OperationId, OperationKind};
+use crate::warning::Warning;
 
 /// What is compared of a part: each is changed by calls of its own.
 #[derive(
@@ -300,6 +301,9 @@ pub struct Plan {
     pub kind: Option<OperationKind>,
     /// What would be done to each part.
     pub parts: Vec<PlannedPart>,
+    /// What would be accepted and will probably not do what was meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
 }
 
 impl Plan {
@@ -323,7 +327,8 @@ impl Plan {
             PlannedPart { part, action, differences }
         };
         let parts = Part::ALL.into_iter().map(part).collect();
-        Self { function_name: function_name.clone(), kind: Some(kind), parts }
+        let function_name = function_name.clone();
+        Self { function_name, kind: Some(kind), parts, warnings: Vec::new() }
     }
 
     /// What a repair would bring back, where a comparison with AWS has found `differences`. A part
@@ -343,7 +348,9 @@ impl Plan {
             PlannedPart { part, action, differences }
         };
         let parts = Part::ALL.into_iter().map(part).collect();
-        Self { function_name: function_name.clone(), kind: Some(OperationKind::Repair), parts }
+        let function_name = function_name.clone();
+        let kind = Some(OperationKind::Repair);
+        Self { function_name, kind, parts, warnings: Vec::new() }
     }
 }
 
@@ -429,7 +436,7 @@ mod tests {
     fn spec() -> FunctionSpec<CodeSummary> {
         FunctionSpec {
             function_name: "hello".parse().unwrap(),
-            code: CodeSummary { sha256: "a".into(), size_bytes: 1 },
+            code: CodeSummary { sha256: "a".into(), size_bytes: 1, inline: false },
             runtime: "nodejs24.x".into(),
             handler: "index.handler".into(),
             architecture: Architecture::Arm64,

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::function::FunctionName;
 use crate::operation::OperationKind;
-use crate::problem::{FieldProblem, ProblemCode};
+use crate::problem::{FieldProblem, FieldProblems, ProblemCode};
 
 /// The source of everything that Formation announces. The bus's policy denies it to all others.
 pub const SOURCE: &str = "formation";
@@ -109,14 +109,27 @@ pub struct EventProblem {
     pub title: String,
     /// What is wrong with this request.
     pub detail: String,
-    /// Everything that is wrong with the function, where that is the problem.
+    /// What is wrong with the function, where that is the problem: the first hundred things.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldProblem>,
+    /// How many things are wrong with the function: `errors` may show fewer.
+    #[serde(default, rename = "errorCount", skip_serializing_if = "Option::is_none")]
+    pub error_count: Option<usize>,
 }
 
 impl EventProblem {
-    /// A problem of this code.
-    pub fn new(code: ProblemCode, detail: impl Into<String>, errors: Vec<FieldProblem>) -> Self {
-        Self { code, title: code.title().to_owned(), detail: detail.into(), errors }
+    /// A problem of this code; with what is wrong with the function, where that is it.
+    pub fn new(
+        code: ProblemCode,
+        detail: impl Into<String>,
+        errors: Option<&FieldProblems>,
+    ) -> Self {
+        Self {
+            code,
+            title: code.title().to_owned(),
+            detail: detail.into(),
+            errors: errors.map(|errors| errors.first().to_vec()).unwrap_or_default(),
+            error_count: errors.map(FieldProblems::count),
+        }
     }
 }

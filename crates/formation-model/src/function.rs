@@ -259,6 +259,22 @@ pub struct Function {
     pub created_by: String,
 }
 
+/// Fields of a function that a request can choose.
+pub const FIELDS: [&str; 12] = [
+    "functionName",
+    "code",
+    "runtime",
+    "handler",
+    "architecture",
+    "memoryMegabytes",
+    "timeoutSeconds",
+    "logRetentionDays",
+    "environment",
+    "description",
+    "tags",
+    "deletionProtection",
+];
+
 /// Fields of [`Function`] that Formation sets: accepted in a request and ignored, so that what GET
 /// returned can be PUT.
 pub const OUTPUT_ONLY: [&str; 8] = [

@@ -4,10 +4,12 @@
 //! crosses a process boundary is spelled here and nowhere else: the JSON of functions, operations
 //! and problems, the input of an execution, the names of errors and of AWS resources.
 
+pub mod archive;
 pub mod bundle;
 pub mod drift;
 pub mod event;
 pub mod function;
+pub mod json;
 pub mod names;
 pub mod operation;
 pub mod problem;
@@ -15,12 +17,16 @@ pub mod request;
 pub mod runtime;
 pub mod schema;
 pub mod step;
+pub mod tag;
+pub mod warning;
 
 pub use bundle::Bundle;
 pub use drift::{Difference, Drift, DriftStatus, Facet, Plan};
 pub use function::{Function, FunctionName, FunctionSpec, FunctionStatus, Part};
+pub use json::{Document, MalformedJson};
 pub use names::StackIdentity;
 pub use operation::{Operation, OperationId, OperationKind, OperationStatus, Rollback};
-pub use problem::{FieldProblem, FieldProblemCode, ProblemCode};
+pub use problem::{FieldProblem, FieldProblemCode, FieldProblems, ProblemCode};
 pub use request::{CodeSource, Defaults, FunctionRequest};
 pub use step::{ErrorName, ExecutionInput, Failure, Goal, Lane, Recovery, StepInput};
+pub use warning::{Warning, WarningCode};

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use crate::function::{FunctionName, Part};
+use crate::warning::Warning;
 
 /// The id of an operation: a ULID, so that ids sort by the time of acceptance.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -176,6 +177,9 @@ pub struct Operation {
     /// What an incomplete rollback, or an unfinished delete, left in AWS.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<Part>,
+    /// What was accepted and will probably not do what was meant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// When it was accepted.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub started_at: Timestamp,

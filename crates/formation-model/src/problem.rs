@@ -215,18 +215,165 @@ pub struct FieldProblem {
     pub detail: String,
 }
 
+/// Characters that are shown of a name that somebody else chose, and of a problem's texts.
+const NAME_LENGTH: usize = 128;
+const POINTER_LENGTH: usize = 512;
+const DETAIL_LENGTH: usize = 1024;
+
 impl FieldProblem {
-    /// A problem at `pointer`.
+    /// A problem at `pointer`. Texts that are too long are cut.
     pub fn new(
         pointer: impl Into<String>,
         code: FieldProblemCode,
         detail: impl Into<String>,
     ) -> Self {
-        Self { pointer: pointer.into(), code, detail: detail.into() }
+        let pointer = cut(pointer.into(), POINTER_LENGTH);
+        Self { pointer, code, detail: cut(detail.into(), DETAIL_LENGTH) }
+    }
+
+    /// The object at the JSON pointer `place` has a field that is not known.
+    pub(crate) fn unknown_field(place: &str, field: &str) -> Self {
+        let told = "is not a field; check its spelling";
+        Self::new(pointer(place, field), FieldProblemCode::UnknownField, told)
     }
 }
 
-/// Appends `token` to the JSON pointer `base`, escaped as RFC 6901 section 3 asks.
+/// Appends `token` to the JSON pointer `base`, escaped as RFC 6901 section 3 asks. Of a long token
+/// the beginning is shown.
 pub fn pointer(base: &str, token: &str) -> String {
-    format!("{base}/{}", token.replace('~', "~0").replace('/', "~1"))
+    let end = token.char_indices().nth(NAME_LENGTH).map_or(token.len(), |(at, _)| at);
+    let (token, more) = (&token[..end], if end < token.len() { "…" } else { "" });
+    format!("{base}/{}{more}", token.replace('~', "~0").replace('/', "~1"))
+}
+
+/// The first characters of a text, and an ellipsis if there are more.
+fn cut(mut text: String, most: usize) -> String {
+    if let Some((at, _)) = text.char_indices().nth(most) {
+        text.truncate(at);
+        text.push('…');
+    }
+    text
+}
+
+/// What is wrong with a function: the first problems, and how many there are. However long a request
+/// is, its answer is not: at most [`MOST_SHOWN`](Self::MOST_SHOWN) problems are kept, and of these as
+/// many as fit into [`MOST_BYTES`](Self::MOST_BYTES) of JSON.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct FieldProblems {
+    first: Vec<FieldProblem>,
+    count: usize,
+    bytes: usize,
+}
+
+impl FieldProblems {
+    /// How many problems are kept at the most.
+    pub const MOST_SHOWN: usize = 100;
+    /// How many bytes the problems have at the most that are kept, as JSON. PutEvents takes 256 KB.
+    pub const MOST_BYTES: usize = 128 * 1024;
+
+    /// Notes one more problem.
+    pub fn push(&mut self, problem: FieldProblem) {
+        // What comes after one that was not kept is not kept either.
+        if self.first.len() == self.count && self.count < Self::MOST_SHOWN {
+            let bytes = serde_json::to_vec(&problem).map_or(0, |json| json.len() + 1);
+            if self.bytes + bytes <= Self::MOST_BYTES {
+                self.bytes += bytes;
+                self.first.push(problem);
+            }
+        }
+        self.count += 1;
+    }
+
+    /// Notes what others have found.
+    pub fn append(&mut self, others: Self) {
+        let count = self.count + others.count;
+        self.extend(others.first);
+        self.count = count;
+    }
+
+    /// The first problems.
+    pub fn first(&self) -> &[FieldProblem] {
+        &self.first
+    }
+
+    pub(crate) fn first_mut(&mut self) -> &mut [FieldProblem] {
+        &mut self.first
+    }
+
+    /// How many problems there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is no problem.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+impl Extend<FieldProblem> for FieldProblems {
+    fn extend<T: IntoIterator<Item = FieldProblem>>(&mut self, problems: T) {
+        problems.into_iter().for_each(|problem| self.push(problem));
+    }
+}
+
+impl FromIterator<FieldProblem> for FieldProblems {
+    fn from_iter<T: IntoIterator<Item = FieldProblem>>(problems: T) -> Self {
+        let mut all = Self::default();
+        all.extend(problems);
+        all
+    }
+}
+
+impl From<Vec<FieldProblem>> for FieldProblems {
+    fn from(problems: Vec<FieldProblem>) -> Self {
+        problems.into_iter().collect()
+    }
+}
+
+impl From<FieldProblem> for FieldProblems {
+    fn from(problem: FieldProblem) -> Self {
+        vec![problem].into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(name: &str) -> FieldProblem {
+        FieldProblem::unknown_field("", name)
+    }
+
+    #[test]
+    fn pointers_are_escaped_and_long_names_cut() {
+        assert_eq!(pointer("/tags", "a/b~c"), "/tags/a~1b~0c");
+        assert_eq!(pointer("", &"ä".repeat(128)), format!("/{}", "ä".repeat(128)));
+        assert_eq!(pointer("", &"ä".repeat(129)), format!("/{}…", "ä".repeat(128)));
+        let long =
+            FieldProblem::new("x".repeat(9999), FieldProblemCode::Required, "ä".repeat(9999));
+        assert!(long.pointer.len() < 600 && long.detail.chars().count() < 1100);
+    }
+
+    #[test]
+    fn the_first_problems_are_kept_and_all_are_counted() {
+        let mut problems: FieldProblems = (0..99).map(|n| problem(&n.to_string())).collect();
+        assert_eq!((problems.first().len(), problems.count()), (99, 99));
+        problems.append((0..5000).map(|n| problem(&n.to_string())).collect());
+        assert_eq!((problems.first().len(), problems.count()), (100, 5099));
+        problems.append(problem("x").into());
+        assert_eq!((problems.first().len(), problems.count()), (100, 5100));
+    }
+
+    #[test]
+    fn problems_have_a_size_whatever_names_they_have() {
+        // Six bytes for each character.
+        let detail = "\u{1}".repeat(2000);
+        let name = "\u{1}".repeat(2000);
+        let long = || FieldProblem::new(pointer("", &name), FieldProblemCode::Required, &*detail);
+        let problems: FieldProblems = (0..200).map(|_| long()).collect();
+        let bytes = serde_json::to_vec(problems.first()).unwrap().len();
+        assert!(bytes <= FieldProblems::MOST_BYTES + 1, "{bytes}");
+        assert!(problems.first().len() > 10 && problems.count() == 200);
+    }
 }

@@ -1,13 +1,18 @@
 //! Reading a function from a request: every problem at once, each with its JSON pointer.
 
+mod code;
+mod environment;
+mod tags;
+
+pub use code::{Archive, CodeSource, S3Object};
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use crate::bundle::{self, BundleError, CodeSummary, MAX_ZIP_BYTES};
-use crate::function::{Architecture, Environment, FunctionName, FunctionSpec, OUTPUT_ONLY};
+use crate::bundle::CodeSummary;
+use crate::function::{Architecture, FunctionName, FunctionSpec, OUTPUT_ONLY};
+use crate::json::whole;
 use crate::problem::{FieldProblem, FieldProblemCode as Code, pointer};
 use crate::runtime::{self, DEFAULT_HANDLER, DEFAULT_RUNTIME, Runtime, RuntimeStatus};
 
@@ -17,7 +22,7 @@ pub(crate) const MEMORY: Limits = Limits { least: 128, most: 10_240, default: 12
 pub(crate) const TIMEOUT: Limits = Limits { least: 1, most: 900, default: 3, unit: "seconds" };
 /// What PutRetentionPolicy takes.
 /// Source: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>.
-pub(crate) const RETENTION_DAYS: [u32; 22] = [
+pub const RETENTION_DAYS: [u32; 22] = [
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
     3288, 3653,
 ];
@@ -25,33 +30,10 @@ pub(crate) const DEFAULT_RETENTION_DAYS: u32 = 30;
 
 pub(crate) const DESCRIPTION_LENGTH: usize = 256;
 pub(crate) const HANDLER_LENGTH: usize = 128;
-/// Lambda counts the environment in its JSON form.
-const ENVIRONMENT_BYTES: usize = 4096;
 /// IAM and Lambda allow 50 tags; two are Formation's.
 pub(crate) const USER_TAGS: usize = 48;
 pub(crate) const TAG_KEY_LENGTH: usize = 128;
 pub(crate) const TAG_VALUE_LENGTH: usize = 256;
-
-/// Environment variables that Lambda sets itself.
-/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>.
-const RESERVED_VARIABLES: [&str; 16] = [
-    "AWS_ACCESS_KEY",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_DEFAULT_REGION",
-    "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_INITIALIZATION_TYPE",
-    "AWS_LAMBDA_LOG_GROUP_NAME",
-    "AWS_LAMBDA_LOG_STREAM_NAME",
-    "AWS_LAMBDA_RUNTIME_API",
-    "AWS_REGION",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "LAMBDA_RUNTIME_DIR",
-    "LAMBDA_TASK_ROOT",
-];
 
 pub(crate) struct Limits {
     pub least: u32,
@@ -65,39 +47,8 @@ pub(crate) struct Limits {
 pub struct Defaults {
     /// The architecture of functions that name none.
     pub architecture: Architecture,
-}
-
-/// Where a function's code is to come from.
-#[derive(Clone, Eq, PartialEq)]
-pub enum CodeSource {
-    /// What the function has already.
-    Unchanged,
-    /// A zip archive from the request, or made from the source in it.
-    Archive(Vec<u8>),
-    /// An object in S3, to be copied when the request is accepted.
-    S3(S3Object),
-}
-
-impl std::fmt::Debug for CodeSource {
-    /// Shows where the code comes from and never the code.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Unchanged => f.write_str("Unchanged"),
-            Self::Archive(bytes) => write!(f, "Archive({} bytes)", bytes.len()),
-            Self::S3(object) => object.fmt(f),
-        }
-    }
-}
-
-/// A zip archive in the user's own bucket.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct S3Object {
-    /// Its bucket.
-    pub bucket: String,
-    /// Its key.
-    pub key: String,
-    /// Its version; the newest if none is given.
-    pub version: Option<String>,
+    /// Whether the stack takes code from S3.
+    pub code_buckets: bool,
 }
 
 /// A valid request for a function: the specification, with the code still where it comes from.
@@ -182,16 +133,17 @@ fn read_fields(
     let function_name = function_name(fields, current);
     let runtime = usable_runtime(fields, current);
     let handler = handler(fields);
-    let code = code(fields, runtime.as_deref(), handler.as_deref(), current);
+    let start = code::Start { runtime: runtime.as_deref(), handler: handler.as_deref() };
+    let code = code::read(fields, start, defaults, current);
     let architecture = architecture(fields, defaults);
     let memory_megabytes = fields.number("memoryMegabytes", &MEMORY);
     let timeout_seconds = fields.number("timeoutSeconds", &TIMEOUT);
     let log_retention_days = log_retention_days(fields);
-    let environment = environment(fields);
+    let environment = environment::read(fields);
     let description = description(fields);
-    let tags = tags(fields);
+    let tags = tags::read(fields, current);
     let deletion_protection = deletion_protection(fields);
-    Some(FunctionSpec {
+    let request = FunctionSpec {
         function_name: function_name?,
         code: code?,
         runtime: runtime?,
@@ -204,7 +156,9 @@ fn read_fields(
         description: description?,
         tags: tags?,
         deletion_protection: deletion_protection?,
-    })
+    };
+    environment::refuse_if_too_large_with_the_rest(fields, &request);
+    Some(request)
 }
 
 fn function_name(fields: &mut Fields<'_>, current: Option<&FunctionSpec>) -> Option<FunctionName> {
@@ -238,7 +192,7 @@ fn usable_runtime(fields: &mut Fields<'_>, current: Option<&FunctionSpec>) -> Op
             successor.as_deref().unwrap_or("a newer one"),
         ),
         Some(_) => format!("AWS offers {name} as a preview only; use {}", runtime::supported()),
-        None => format!("is not a runtime that Formation knows; use {}", runtime::supported()),
+        None => format!("is no runtime of Lambda's; use {}", runtime::supported()),
     };
     fields.refuse("/runtime", Code::NotSupported, reason)
 }
@@ -246,159 +200,13 @@ fn usable_runtime(fields: &mut Fields<'_>, current: Option<&FunctionSpec>) -> Op
 fn handler(fields: &mut Fields<'_>) -> Option<String> {
     let handler = fields.text("handler", DEFAULT_HANDLER)?;
     let length = handler.chars().count();
-    if !(1..=HANDLER_LENGTH).contains(&length) || handler.contains(char::is_whitespace) {
-        let detail = format!("must have 1 to {HANDLER_LENGTH} characters and no white space");
+    // Lambda hands it over in an environment variable, which no NUL can be in.
+    let fits = |c: char| !c.is_whitespace() && c != '\0';
+    if !(1..=HANDLER_LENGTH).contains(&length) || !handler.chars().all(fits) {
+        let detail = format!("must have 1 to {HANDLER_LENGTH} characters, no white space or NUL");
         return fields.refuse("/handler", Code::InvalidFormat, detail);
     }
     Some(handler)
-}
-
-fn code(
-    fields: &mut Fields<'_>,
-    runtime: Option<&str>,
-    handler: Option<&str>,
-    current: Option<&FunctionSpec>,
-) -> Option<CodeSource> {
-    match fields.take("code") {
-        None => fields.refuse(
-            "/code",
-            Code::Required,
-            "must be given: inline source (a string), {\"zipFile\"} or {\"s3Bucket\", \"s3Key\"}",
-        ),
-        Some(Value::String(source)) => inline_code(fields, source, runtime, handler),
-        Some(Value::Object(object)) => code_object(fields, object, current),
-        Some(_) => fields.refuse(
-            "/code",
-            Code::WrongType,
-            "must be inline source (a string), {\"zipFile\"} or {\"s3Bucket\", \"s3Key\"}",
-        ),
-    }
-}
-
-fn inline_code(
-    fields: &mut Fields<'_>,
-    source: &str,
-    runtime: Option<&str>,
-    handler: Option<&str>,
-) -> Option<CodeSource> {
-    if source.is_empty() {
-        return fields.refuse("/code", Code::OutOfRange, "must not be empty");
-    }
-    // What is wrong with the runtime has been said already.
-    let runtime = runtime?;
-    let Some(file_name) = runtime::find(runtime).and_then(|found| found.inline_file.as_deref())
-    else {
-        let detail = format!(
-            "source can be given inline for Node.js and Python only, not for {runtime}; send a zip archive"
-        );
-        return fields.refuse("/code", Code::NotSupported, detail);
-    };
-    if let Some(handler) = handler
-        && !handler.starts_with("index.")
-    {
-        let detail = format!(
-            "inline source becomes {file_name}, so its handler must be \"index.\" and the name of an exported function"
-        );
-        return fields.refuse("/handler", Code::Conflict, detail);
-    }
-    match bundle::from_source(file_name, source) {
-        Ok(archive) if archive.len() <= MAX_ZIP_BYTES => Some(CodeSource::Archive(archive)),
-        _ => fields.refuse("/code", Code::OutOfRange, too_large()),
-    }
-}
-
-fn code_object(
-    fields: &mut Fields<'_>,
-    object: &Map<String, Value>,
-    current: Option<&FunctionSpec>,
-) -> Option<CodeSource> {
-    let mut inner = Fields { body: object, known: BTreeSet::new(), problems: Vec::new() };
-    let code = if object.contains_key("zipFile") {
-        zip_file(&mut inner)
-    } else if object.keys().any(|key| key.starts_with("s3")) {
-        s3_object(&mut inner)
-    } else if object.contains_key("sha256") {
-        unchanged(&mut inner, current)
-    } else {
-        inner.refuse("", Code::Required, "must hold \"zipFile\" or \"s3Bucket\" and \"s3Key\"")
-    };
-    inner.refuse_unknown();
-    let nested = inner.problems.into_iter();
-    fields.problems.extend(
-        nested.map(|problem| FieldProblem {
-            pointer: format!("/code{}", problem.pointer),
-            ..problem
-        }),
-    );
-    code
-}
-
-/// The code as GET shows it.
-fn unchanged(fields: &mut Fields<'_>, current: Option<&FunctionSpec>) -> Option<CodeSource> {
-    fields.known.insert("sizeBytes");
-    let digest = fields.required_text("sha256")?;
-    match current {
-        Some(current) if current.code.sha256 == digest => Some(CodeSource::Unchanged),
-        Some(_) => {
-            let detail = "is not the digest of the function's code; send the code itself";
-            fields.refuse("/sha256", Code::Conflict, detail)
-        }
-        None => {
-            let detail = "a digest names only code that a function has; send the code itself";
-            fields.refuse("", Code::Required, detail)
-        }
-    }
-}
-
-fn zip_file(fields: &mut Fields<'_>) -> Option<CodeSource> {
-    let text = fields.required_text("zipFile")?;
-    let Ok(archive) = STANDARD.decode(text) else {
-        return fields.refuse("/zipFile", Code::InvalidFormat, "must be base64 (RFC 4648)");
-    };
-    if archive.len() > MAX_ZIP_BYTES {
-        return fields.refuse("/zipFile", Code::OutOfRange, too_large());
-    }
-    match bundle::check(&archive) {
-        Ok(()) => Some(CodeSource::Archive(archive)),
-        Err(error @ BundleError::TooLargeUnzipped(_)) => {
-            fields.refuse("/zipFile", Code::OutOfRange, error.to_string())
-        }
-        Err(error) => fields.refuse("/zipFile", Code::InvalidFormat, error.to_string()),
-    }
-}
-
-fn s3_object(fields: &mut Fields<'_>) -> Option<CodeSource> {
-    let bucket = fields.required_text("s3Bucket");
-    let key = fields.required_text("s3Key");
-    let version = match fields.take("s3ObjectVersion") {
-        None => Some(None),
-        Some(Value::String(version)) if (1..=1024).contains(&version.len()) => {
-            Some(Some(version.clone()))
-        }
-        Some(_) => fields.refuse(
-            "/s3ObjectVersion",
-            Code::WrongType,
-            "must be a string of 1 to 1024 characters",
-        ),
-    };
-    let (bucket, key) = (bucket?, key?);
-    if !(3..=63).contains(&bucket.len()) {
-        return fields.refuse("/s3Bucket", Code::InvalidFormat, "must have 3 to 63 characters");
-    }
-    if !(1..=1024).contains(&key.len()) {
-        return fields.refuse("/s3Key", Code::InvalidFormat, "must have 1 to 1024 characters");
-    }
-    Some(CodeSource::S3(S3Object {
-        bucket: bucket.to_owned(),
-        key: key.to_owned(),
-        version: version?,
-    }))
-}
-
-fn too_large() -> String {
-    format!(
-        "the zip archive must not be larger than {MAX_ZIP_BYTES} bytes (4 MB); put larger ones into S3"
-    )
 }
 
 fn architecture(fields: &mut Fields<'_>, defaults: &Defaults) -> Option<Architecture> {
@@ -421,33 +229,6 @@ fn log_retention_days(fields: &mut Fields<'_>) -> Option<u32> {
     fields.refuse("/logRetentionDays", Code::NotSupported, detail)
 }
 
-fn environment(fields: &mut Fields<'_>) -> Option<Environment> {
-    let before = fields.problems.len();
-    let variables = fields.texts("environment")?;
-    for name in variables.keys() {
-        let at = pointer("/environment", name);
-        let mut characters = name.chars();
-        let first = characters.next().is_some_and(|c| c.is_ascii_alphabetic());
-        let rest = characters.all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if RESERVED_VARIABLES.contains(&name.as_str()) || name.starts_with('_') {
-            fields.note(at, Code::Reserved, "is set by Lambda itself; choose another name");
-        } else if !(first && rest && name.len() >= 2) {
-            fields.note(
-                at,
-                Code::InvalidFormat,
-                "a variable's name has at least two letters, digits or `_` and begins with a letter",
-            );
-        }
-    }
-    let environment = Environment(variables);
-    let bytes = serde_json::to_vec(&environment).map_or(0, |json| json.len());
-    if bytes > ENVIRONMENT_BYTES {
-        let detail = format!("has {bytes} bytes as JSON; Lambda allows {ENVIRONMENT_BYTES}");
-        fields.note("/environment", Code::OutOfRange, detail);
-    }
-    (fields.problems.len() == before).then_some(environment)
-}
-
 fn description(fields: &mut Fields<'_>) -> Option<String> {
     let description = fields.text("description", "")?;
     if description.chars().count() > DESCRIPTION_LENGTH {
@@ -455,51 +236,6 @@ fn description(fields: &mut Fields<'_>) -> Option<String> {
         return fields.refuse("/description", Code::OutOfRange, detail);
     }
     Some(description)
-}
-
-fn tags(fields: &mut Fields<'_>) -> Option<BTreeMap<String, String>> {
-    let before = fields.problems.len();
-    let tags = fields.texts("tags")?;
-    if tags.len() > USER_TAGS {
-        let detail =
-            format!("must not be more than {USER_TAGS}: AWS allows 50, two are Formation's");
-        fields.note("/tags", Code::OutOfRange, detail);
-    }
-    let mut seen = BTreeSet::new();
-    for (key, value) in &tags {
-        let at = pointer("/tags", key);
-        let lower = key.to_lowercase();
-        if lower.starts_with("aws:") || lower.starts_with("formation:") {
-            fields.note(&at, Code::Reserved, "must not begin with `aws:` or `formation:`");
-        }
-        if !seen.insert(lower) {
-            fields.note(
-                &at,
-                Code::Conflict,
-                "differs from another key in case only, which IAM refuses",
-            );
-        }
-        if key.trim().is_empty() || key.chars().count() > TAG_KEY_LENGTH || !key.chars().all(in_tag)
-        {
-            let detail = format!(
-                "a tag's key has 1 to {TAG_KEY_LENGTH} letters, digits, spaces or any of _.:/=+-@"
-            );
-            fields.note(&at, Code::InvalidFormat, detail);
-        }
-        if value.chars().count() > TAG_VALUE_LENGTH || !value.chars().all(in_tag) {
-            let detail = format!(
-                "a tag's value has at most {TAG_VALUE_LENGTH} letters, digits, spaces or any of _.:/=+-@"
-            );
-            fields.note(&at, Code::InvalidFormat, detail);
-        }
-    }
-    (fields.problems.len() == before).then_some(tags)
-}
-
-/// `[\p{L}\p{Z}\p{N}_.:/=+\-@]`: what IAM, Lambda and CloudWatch Logs all take.
-/// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html>.
-fn in_tag(c: char) -> bool {
-    c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c)
 }
 
 fn deletion_protection(fields: &mut Fields<'_>) -> Option<bool> {
@@ -561,10 +297,7 @@ impl<'a> Fields<'a> {
     fn whole_number(&mut self, name: &'static str, default: u32) -> Option<i64> {
         match self.take(name) {
             None => Some(i64::from(default)),
-            // What does not fit into 64 bits is out of every range that we have.
-            Some(Value::Number(number)) if !number.is_f64() => {
-                Some(number.as_i64().unwrap_or(i64::MAX))
-            }
+            Some(Value::Number(number)) if whole(number).is_some() => whole(number),
             Some(_) => self.refuse(
                 format!("/{name}"),
                 Code::WrongType,
@@ -615,28 +348,29 @@ impl<'a> Fields<'a> {
     fn refuse_unknown(&mut self) {
         let known = &self.known;
         let unknown: Vec<_> =
-            self.body.keys().filter(|key| !known.contains(key.as_str())).cloned().collect();
-        for key in unknown {
-            self.note(pointer("", &key), Code::UnknownField, "is not a field; check its spelling");
-        }
+            self.body.keys().filter(|key| !known.contains(key.as_str())).collect();
+        self.problems.extend(unknown.iter().map(|key| FieldProblem::unknown_field("", key)));
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::bundle::Bundle;
+    use crate::bundle::{self, Bundle};
+    use crate::function::FIELDS;
+    use crate::schema;
 
-    const DEFAULTS: Defaults = Defaults { architecture: Architecture::Arm64 };
+    pub(crate) const DEFAULTS: Defaults =
+        Defaults { architecture: Architecture::Arm64, code_buckets: true };
 
-    fn problems(body: Value) -> Vec<(String, Code)> {
+    pub(crate) fn problems(body: Value) -> Vec<(String, Code)> {
         let problems = read(&body, &DEFAULTS, None).unwrap_err();
         problems.into_iter().map(|problem| (problem.pointer, problem.code)).collect()
     }
 
-    fn hello_with(field: &str, value: Value) -> Value {
+    pub(crate) fn hello_with(field: &str, value: Value) -> Value {
         let mut body = json!({"functionName": "hello", "code": "x"});
         body[field] = value;
         body
@@ -655,7 +389,7 @@ mod tests {
         assert!(!function.deletion_protection);
         let CodeSource::Archive(archive) = function.code else { panic!("no archive") };
         assert_eq!(
-            archive,
+            archive.bytes,
             bundle::from_source("index.mjs", "export const handler = () => 1;").unwrap()
         );
     }
@@ -697,13 +431,59 @@ mod tests {
         assert_eq!(found, expected.map(|(at, code)| (at.to_owned(), code)));
     }
 
+    /// Names that an object schema has, of its own or in one of the objects that it offers.
+    fn offered(schema: &Value) -> Vec<BTreeSet<String>> {
+        let variants = schema["anyOf"].as_array().into_iter().flatten().chain([schema]);
+        let objects = variants.filter_map(|variant| variant["properties"].as_object());
+        objects.map(|properties| properties.keys().cloned().collect()).collect()
+    }
+
+    #[test]
+    fn the_schema_has_every_field_that_is_read_and_no_other() {
+        let body = Map::new();
+        let mut fields =
+            Fields { body: &body, known: BTreeSet::from(OUTPUT_ONLY), problems: vec![] };
+        read_fields(&mut fields, &DEFAULTS, None);
+        let read: BTreeSet<_> = fields.known.into_iter().map(str::to_owned).collect();
+        for schema in [schema::function_request(), schema::function_patch()] {
+            assert_eq!(offered(&schema), std::slice::from_ref(&read));
+        }
+        // What a reader keeps of a request, too.
+        let kept = FIELDS.into_iter().chain(OUTPUT_ONLY).map(str::to_owned);
+        assert_eq!(kept.collect::<BTreeSet<_>>(), read);
+        let written = serde_json::to_value(current()).unwrap();
+        let written = written.as_object().unwrap().keys().map(String::as_str);
+        assert_eq!(written.collect::<BTreeSet<_>>(), BTreeSet::from(FIELDS));
+    }
+
+    #[test]
+    fn the_schema_has_every_field_of_every_kind_of_code_and_no_other() {
+        let kinds = offered(&schema::function_request()["properties"]["code"]);
+        assert!(kinds.len() > 2, "{kinds:?}");
+        let all: BTreeSet<_> = kinds.iter().flatten().cloned().collect();
+        for kind in kinds {
+            let read = |field: &String| {
+                let fields = kind.iter().chain([field]);
+                let code: Map<_, _> = fields.map(|name| (name.clone(), json!("x"))).collect();
+                let unknown = (format!("/code/{field}"), Code::UnknownField);
+                !problems(hello_with("code", code.into())).contains(&unknown)
+            };
+            // What another kind has is of another kind, so it is not asked for beside this one.
+            let mixed = |field: &&String| field.starts_with("s3") || *field == "zipFile";
+            assert!(kind.iter().all(read), "{kind:?}");
+            for field in all.difference(&kind).filter(|field| !mixed(field)) {
+                assert!(!read(field), "{kind:?} reads {field}");
+            }
+        }
+    }
+
     #[test]
     fn limits_are_inclusive() {
         for (field, good, bad) in [
             ("memoryMegabytes", vec![json!(128), json!(10_240)], vec![json!(127), json!(10_241)]),
             ("timeoutSeconds", vec![json!(1), json!(900)], vec![json!(0), json!(901), json!(-1)]),
             ("logRetentionDays", vec![json!(1), json!(3653)], vec![json!(0), json!(4)]),
-            ("memoryMegabytes", vec![], vec![json!(1e300), json!(128.5), json!(null)]),
+            ("memoryMegabytes", vec![json!(256.0)], vec![json!(1e300), json!(128.5), json!(null)]),
             ("memoryMegabytes", vec![], vec![json!(18_446_744_073_709_551_615_u64)]),
             ("description", vec![json!("ä".repeat(256))], vec![json!("ä".repeat(257))]),
             ("handler", vec![json!("index.x")], vec![json!(""), json!("x".repeat(129))]),
@@ -722,118 +502,36 @@ mod tests {
     }
 
     #[test]
+    fn a_runtime_that_lambda_once_had_is_told_from_one_that_never_was() {
+        let detail = |runtime: &str| {
+            let found = read(&hello_with("runtime", json!(runtime)), &DEFAULTS, None).unwrap_err();
+            found[0].detail.clone()
+        };
+        for old in ["nodejs14.x", "python2.7", "dotnetcore3.1", "ruby2.5", "nodejs"] {
+            assert!(detail(old).contains("ended its support"), "{}", detail(old));
+        }
+        assert!(
+            detail("nodejs99.x").contains("no runtime of Lambda's"),
+            "{}",
+            detail("nodejs99.x")
+        );
+    }
+
+    #[test]
+    fn a_handler_holds_no_nul() {
+        assert_eq!(
+            problems(hello_with("handler", json!("index.a\0"))),
+            [("/handler".to_owned(), Code::InvalidFormat)]
+        );
+    }
+
+    #[test]
     fn a_deprecated_runtime_is_refused_with_the_reason() {
         let body = hello_with("runtime", json!("nodejs20.x"));
         let found = read(&body, &DEFAULTS, None).unwrap_err();
         assert_eq!(found[0].pointer, "/runtime");
         assert!(found[0].detail.contains("2026-04-30"), "{}", found[0].detail);
         assert!(found[0].detail.contains("nodejs24.x"), "{}", found[0].detail);
-    }
-
-    #[test]
-    fn inline_source_needs_a_runtime_with_source_files_and_a_handler_in_its_file() {
-        let mut body = hello_with("runtime", json!("java21"));
-        assert_eq!(problems(body.clone()), [("/code".to_owned(), Code::NotSupported)]);
-
-        body["runtime"] = json!("python3.14");
-        let CodeSource::Archive(archive) = read(&body, &DEFAULTS, None).unwrap().code else {
-            panic!("no archive")
-        };
-        assert_eq!(archive, bundle::from_source("index.py", "x").unwrap());
-
-        body["handler"] = json!("main.handler");
-        assert_eq!(problems(body), [("/handler".to_owned(), Code::Conflict)]);
-    }
-
-    #[test]
-    fn zip_files_are_checked_before_anything_is_made() {
-        let archive = bundle::from_source("main.js", "x").unwrap();
-        let body = hello_with("code", json!({"zipFile": STANDARD.encode(&archive)}));
-        assert_eq!(read(&body, &DEFAULTS, None).unwrap().code, CodeSource::Archive(archive));
-
-        let at_zip_file = |code| [("/code/zipFile".to_owned(), code)];
-        for (value, code) in [
-            (json!("%%%"), Code::InvalidFormat),
-            (json!("bm90IGEgemlw"), Code::InvalidFormat),
-            (json!(STANDARD.encode(vec![0; MAX_ZIP_BYTES + 1])), Code::OutOfRange),
-            (json!(7), Code::WrongType),
-        ] {
-            assert_eq!(problems(hello_with("code", json!({"zipFile": value}))), at_zip_file(code));
-        }
-    }
-
-    #[test]
-    fn s3_references_need_bucket_and_key_and_nothing_else() {
-        let code = json!({"s3Bucket": "builds", "s3Key": "a.zip", "s3ObjectVersion": "v1"});
-        let function = read(&hello_with("code", code), &DEFAULTS, None).unwrap();
-        let object =
-            S3Object { bucket: "builds".into(), key: "a.zip".into(), version: Some("v1".into()) };
-        assert_eq!(function.code, CodeSource::S3(object));
-
-        let code = json!({"s3Bucket": "b", "s3Etag": "x"});
-        assert_eq!(
-            problems(hello_with("code", code)),
-            [
-                ("/code/s3Key".to_owned(), Code::Required),
-                ("/code/s3Etag".to_owned(), Code::UnknownField)
-            ]
-        );
-        assert_eq!(
-            problems(hello_with("code", json!({"sha256": "x"}))),
-            [("/code".to_owned(), Code::Required)]
-        );
-    }
-
-    #[test]
-    fn reserved_and_malformed_variables_are_refused_without_their_values() {
-        let body = hello_with(
-            "environment",
-            json!({"AWS_REGION": "s3cr3t", "_X": "s3cr3t", "A": "s3cr3t", "1A": "s3cr3t"}),
-        );
-        let found = read(&body, &DEFAULTS, None).unwrap_err();
-        let at: Vec<_> = found.iter().map(|problem| problem.pointer.as_str()).collect();
-        assert_eq!(
-            at,
-            ["/environment/1A", "/environment/A", "/environment/AWS_REGION", "/environment/_X"]
-        );
-        assert!(found.iter().all(|problem| !problem.detail.contains("s3cr3t")));
-    }
-
-    #[test]
-    fn the_environment_is_measured_as_lambda_measures_it() {
-        // {"KEY":"…"} adds ten bytes.
-        let fits = json!({"KEY": "x".repeat(ENVIRONMENT_BYTES - 10)});
-        assert!(read(&hello_with("environment", fits), &DEFAULTS, None).is_ok());
-        let over = json!({"KEY": "x".repeat(ENVIRONMENT_BYTES - 9)});
-        assert_eq!(
-            problems(hello_with("environment", over)),
-            [("/environment".to_owned(), Code::OutOfRange)]
-        );
-    }
-
-    #[test]
-    fn tags_must_be_what_iam_takes() {
-        for (tags, code) in [
-            (json!({"Team": "a", "team": "b"}), Code::Conflict),
-            (json!({"AWS:x": "a"}), Code::Reserved),
-            (json!({"a#b": "a"}), Code::InvalidFormat),
-            (json!({"a": "x".repeat(257)}), Code::InvalidFormat),
-            (json!({"a/b~c": 1}), Code::WrongType),
-        ] {
-            let found = problems(hello_with("tags", tags.clone()));
-            assert_eq!(found.len(), 1, "{tags}");
-            assert_eq!(found[0].1, code, "{tags}");
-        }
-        let many: BTreeMap<_, _> = (0..49).map(|n| (format!("k{n}"), "v")).collect();
-        assert_eq!(
-            problems(hello_with("tags", json!(many))),
-            [("/tags".to_owned(), Code::OutOfRange)]
-        );
-        assert_eq!(
-            problems(hello_with("tags", json!({"a/b~c": 1})))[0].0,
-            "/tags/a~1b~0c",
-            "pointers are escaped"
-        );
     }
 
     #[test]
@@ -849,7 +547,7 @@ mod tests {
         assert_eq!(problems(json!([])), [(String::new(), Code::WrongType)]);
     }
 
-    fn current() -> FunctionSpec {
+    pub(crate) fn current() -> FunctionSpec {
         let body = json!({
             "functionName": "hello", "code": "x", "memoryMegabytes": 256,
             "environment": {"KEEP": "1", "DROP": "2"}, "tags": {"team": "a"},
@@ -860,6 +558,7 @@ mod tests {
             size_bytes: 7,
             key: "bundles/hello/1.zip".into(),
             version: "v1".into(),
+            inline: false,
         };
         request.with_code(code)
     }

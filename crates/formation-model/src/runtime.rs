@@ -60,6 +60,8 @@ pub fn supported() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -76,5 +78,18 @@ mod tests {
             let successor = runtime.successor.as_deref().and_then(find).unwrap();
             assert_eq!(successor.status, RuntimeStatus::Supported, "{}", runtime.name);
         }
+    }
+
+    #[test]
+    fn inline_source_of_a_runtime_keeps_its_file_when_the_runtime_is_deprecated() {
+        let file_of = |name| find(name).and_then(|runtime| runtime.inline_file.as_deref());
+        assert_eq!(file_of("nodejs20.x"), Some("index.mjs"));
+        assert_eq!(file_of("python3.10"), Some("index.py"));
+    }
+
+    #[test]
+    fn every_name_is_listed_once() {
+        let names: BTreeSet<_> = all().iter().map(|runtime| &runtime.name).collect();
+        assert_eq!(names.len(), all().len());
     }
 }

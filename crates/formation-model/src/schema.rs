@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
@@ -95,6 +96,19 @@ pub fn function_patch() -> Value {
     schema
 }
 
+/// What names a function to delete: what else a function has may stand there, and does not count.
+fn function_to_delete() -> Value {
+    let mut properties = properties();
+    for (name, schema) in &mut properties {
+        if name != "functionName" {
+            *schema = json!({});
+        }
+    }
+    let mut schema = object(properties);
+    schema["required"] = json!(["functionName"]);
+    schema
+}
+
 fn object(properties: Map<String, Value>) -> Value {
     json!({"type": "object", "properties": properties, "additionalProperties": false})
 }
@@ -105,7 +119,7 @@ fn properties() -> Map<String, Value> {
     let file = json!({"type": "string", "minLength": 1, "description": "Inline source of Node.js or Python: it becomes index.mjs or index.py."});
     let zip_file = json!({
         "type": "object", "required": ["zipFile"], "additionalProperties": false,
-        "properties": {"zipFile": {"type": "string", "contentEncoding": "base64", "description": "A zip archive of at most 4 MB."}}
+        "properties": {"zipFile": {"type": "string", "contentEncoding": "base64", "description": "A zip archive of at most 3 MB."}}
     });
     let s3 = json!({
         "type": "object", "required": ["s3Bucket", "s3Key"], "additionalProperties": false,
@@ -119,7 +133,7 @@ fn properties() -> Map<String, Value> {
     let unchanged = json!({
         "type": "object", "required": ["sha256"], "additionalProperties": false,
         "description": "The code that the function has: what GET shows.",
-        "properties": {"sha256": {"type": "string"}, "sizeBytes": {}}
+        "properties": {"sha256": {"type": "string"}, "sizeBytes": {}, "inline": {}}
     });
     let tags = json!({
         "type": "object", "maxProperties": USER_TAGS,
@@ -172,7 +186,7 @@ pub fn events() -> Vec<(&'static str, Value)> {
         },
         {
             "if": {"properties": {"kind": {"const": RequestKind::Delete}}},
-            "then": {"properties": {"function": {"type": "object", "required": ["functionName"]}}}
+            "then": {"properties": {"function": function_to_delete()}}
         }
     ]);
     request["properties"]["function"] = json!({"type": "object"});
@@ -196,6 +210,7 @@ enum OperationStatusChange {
 /// The schema of a type as it is written.
 pub fn of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().for_serialize();
+    let settings = settings.with_transform(RecursiveTransform(plain_enum));
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
@@ -205,6 +220,7 @@ pub fn components(define: impl FnOnce(&mut SchemaGenerator)) -> Map<String, Valu
         settings.definitions_path = "/components/schemas".into();
         settings.meta_schema = None;
     });
+    let settings = settings.with_transform(RecursiveTransform(plain_enum));
     let mut generator = settings.into_generator();
     // They are referred to by name from the paths.
     generator.subschema_for::<CodeSummary>();
@@ -214,29 +230,58 @@ pub fn components(define: impl FnOnce(&mut SchemaGenerator)) -> Map<String, Valu
     generator.take_definitions(true)
 }
 
+/// Enums as most generators of clients know them: schemars gives each variant that has a description
+/// a schema of its own, a `oneOf` of `const`. The descriptions move to the enum's.
+fn plain_enum(schema: &mut Schema) {
+    let Some(variants) = schema.get("oneOf").and_then(Value::as_array) else { return };
+    let mut names = Vec::new();
+    let mut told = schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
+    for variant in variants {
+        match (&variant["const"], &variant["enum"]) {
+            (Value::String(name), _) => {
+                names.push(json!(name));
+                if let Some(description) = variant["description"].as_str() {
+                    told.push_str(&format!("\n- `{name}`: {description}"));
+                }
+            }
+            (_, Value::Array(others)) => names.extend(others.iter().cloned()),
+            _ => return,
+        }
+    }
+    schema.remove("oneOf");
+    schema.insert("type".to_owned(), json!("string"));
+    schema.insert("enum".to_owned(), names.into());
+    schema.insert("description".to_owned(), told.trim_start().into());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_schemas_name_every_field_that_is_read() {
-        let Value::Object(function) = function_request()["properties"].take() else {
-            panic!("no properties")
-        };
-        let body = json!({"functionName": "a", "unknown": 1});
-        let defaults = crate::Defaults { architecture: crate::function::Architecture::Arm64 };
-        let problems = crate::request::read(&body, &defaults, None).unwrap_err();
-        assert!(problems.iter().any(|problem| problem.pointer == "/unknown"));
-        for field in function.keys() {
-            let body = json!({field: {"not": ["a", "value"]}});
-            let problems = crate::request::read(&body, &defaults, None).unwrap_err();
-            let code = crate::FieldProblemCode::UnknownField;
-            assert!(
-                problems
-                    .iter()
-                    .all(|problem| problem.code != code || problem.pointer != format!("/{field}")),
-                "{field}"
-            );
+    /// Calls `look` with every value in the document.
+    fn walk(value: &Value, look: &mut impl FnMut(&Value)) {
+        look(value);
+        match value {
+            Value::Object(fields) => fields.values().for_each(|value| walk(value, look)),
+            Value::Array(items) => items.iter().for_each(|item| walk(item, look)),
+            _ => {}
         }
+    }
+
+    #[test]
+    fn enums_are_plain_and_keep_their_descriptions() {
+        let schema = of::<crate::Operation>();
+        let status = &schema["$defs"]["OperationStatus"];
+        assert_eq!(status["type"], "string");
+        assert_eq!(status["enum"], json!(["RUNNING", "SUCCEEDED", "FAILED"]), "{status:#}");
+        assert!(status["description"].as_str().unwrap().contains("\n- `RUNNING`: "), "{status:#}");
+        let mut seen = 0;
+        for (_, schema) in events() {
+            walk(&schema, &mut |value| {
+                assert!(value["oneOf"][0]["const"].is_null(), "{value:#}");
+                seen += usize::from(value["enum"].is_array());
+            });
+        }
+        assert!(seen > 5, "{seen}");
     }
 }

@@ -4,7 +4,8 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use crate::function::{FunctionName, Part};
 use crate::operation::{OperationError, OperationId, OperationKind, OperationStatus, Rollback};
@@ -119,10 +120,30 @@ pub struct Failure {
     /// The state that failed.
     pub step: String,
     /// The name of the error.
-    pub error: String,
-    /// For a Lambda's error: JSON text with `errorMessage`. Step Functions' own errors may have none.
     #[serde(default)]
+    pub error: String,
+    /// For a Lambda's error: JSON text with `errorMessage`. Of others it is any text or none; an
+    /// object is kept as its text.
+    #[serde(default, deserialize_with = "text_of_any_value")]
     pub cause: String,
+}
+
+/// A failure must be recorded whatever its cause looks like.
+fn text_of_any_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => text,
+        Value::Null => String::new(),
+        other => other.to_string(),
+    })
+}
+
+/// The first state of `statemachine.asl.json`.
+pub const FIRST_STATE: &str = "Choose lane";
+
+/// Whether this state of `statemachine.asl.json` is on the way forward, where a step that fails for
+/// good leads to recovery. Those of the way back, or of an outcome, cannot be left for it.
+pub fn goes_forward(state: &str) -> bool {
+    state == FIRST_STATE || state.starts_with("Ensure ")
 }
 
 /// The names of errors that somebody acts on: the retriers and catchers of
@@ -284,18 +305,21 @@ impl Failure {
             error_message: String,
         }
 
-        let known = ErrorName::ALL.into_iter().find(|name| name.as_str() == self.error);
-        let code = match known {
-            Some(name) => name.code(),
-            None if TIMEOUTS.contains(&self.error.as_str()) => "TIMED_OUT",
-            None => "UNEXPECTED",
-        };
-        // Only our own errors are known to hold no secret.
-        let message = match (known, serde_json::from_str::<LambdaCause>(&self.cause)) {
-            (Some(_), Ok(cause)) => StepMessage::from(cause.error_message.as_str()),
-            _ => StepMessage::from(
-                format!("the step ended with {} and gave no reason", self.error).as_str(),
-            ),
+        let name = self.error.as_str();
+        let known = ErrorName::ALL.into_iter().find(|known| known.as_str() == name);
+        // Only our own errors are known to hold no secret: of others their name is told.
+        let (code, message) = match (known, serde_json::from_str::<LambdaCause>(&self.cause)) {
+            (Some(known), Ok(cause)) => {
+                (known.code(), StepMessage::from(cause.error_message.as_str()))
+            }
+            (Some(known), Err(_)) => {
+                let text = format!("the step ended with {name} and gave no reason");
+                (known.code(), StepMessage::from(text.as_str()))
+            }
+            (None, _) => {
+                let (code, told) = foreign_error(name);
+                (code, StepMessage::from(format!("{told} ({name})").as_str()))
+            }
         };
         OperationError {
             code: code.to_owned(),
@@ -307,9 +331,41 @@ impl Failure {
     }
 }
 
+/// How Lambda names that it runs no more invocations of the account, or of the step's Lambda, at
+/// once. Source: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html>.
+pub const INVOCATION_THROTTLED: &str = "Lambda.TooManyRequestsException";
+
+/// How Step Functions names that Lambda itself failed to invoke a step.
+/// Source: <https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html>.
+pub const INVOCATION_FAILED: [&str; 4] = [
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+];
+
 /// How Step Functions names a task or a Lambda that ran out of time.
 /// Source: <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html>.
-const TIMEOUTS: [&str; 2] = ["States.Timeout", "Sandbox.Timedout"];
+const TIMEOUTS: [&str; 3] = ["States.Timeout", "States.HeartbeatTimeout", "Sandbox.Timedout"];
+
+/// How Step Functions and Lambda name that the state machine may not do what it must.
+const DENIALS: [&str; 2] = ["States.Permissions", "Lambda.AccessDeniedException"];
+
+/// The code in `error.code`, and what happened, of an error that no step named.
+fn foreign_error(name: &str) -> (&'static str, &'static str) {
+    if name == INVOCATION_THROTTLED {
+        let told = "Lambda runs as many invocations as it may, and did not get to the step in time";
+        (ErrorName::Throttled.code(), told)
+    } else if INVOCATION_FAILED.contains(&name) {
+        (ErrorName::Transient.code(), "Lambda failed, and did not run the step")
+    } else if TIMEOUTS.contains(&name) {
+        ("TIMED_OUT", "the step ran out of time")
+    } else if DENIALS.contains(&name) {
+        (ErrorName::AccessDenied.code(), "the state machine may not invoke the step")
+    } else {
+        ("UNEXPECTED", "the step ended unexpectedly; the log of its Lambda may tell why")
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -363,6 +419,67 @@ mod tests {
         let failure = json!({"step": "Ensure role", "error": "States.Timeout"});
         let failure: Failure = serde_json::from_value(failure).unwrap();
         assert_eq!(failure.to_operation_error().code, "TIMED_OUT");
+    }
+
+    #[test]
+    fn whatever_ended_a_step_has_the_code_that_somebody_acts_on() {
+        for (error, code) in [
+            ("Lambda.TooManyRequestsException", "THROTTLED"),
+            ("Lambda.ServiceException", "TRANSIENT"),
+            ("Lambda.AWSLambdaException", "TRANSIENT"),
+            ("Lambda.SdkClientException", "TRANSIENT"),
+            ("Lambda.ClientExecutionTimeoutException", "TRANSIENT"),
+            ("States.Timeout", "TIMED_OUT"),
+            ("States.HeartbeatTimeout", "TIMED_OUT"),
+            ("Sandbox.Timedout", "TIMED_OUT"),
+            ("States.Permissions", "ACCESS_DENIED"),
+            ("Lambda.AccessDeniedException", "ACCESS_DENIED"),
+            ("Lambda.Unknown", "UNEXPECTED"),
+            ("Lambda.ResourceNotFoundException", "UNEXPECTED"),
+            ("Runtime.OutOfMemory", "UNEXPECTED"),
+            ("States.TaskFailed", "UNEXPECTED"),
+            ("States.QueryEvaluationError", "UNEXPECTED"),
+        ] {
+            let failure = failure(error, "TOKEN=s3cr3t");
+            assert_eq!(failure.code, code, "{error}");
+            assert!(failure.message.contains(error), "{error}: {}", failure.message);
+            assert!(!failure.message.contains("s3cr3t"), "{error}: {}", failure.message);
+        }
+    }
+
+    #[test]
+    fn every_failure_can_be_read_whatever_its_cause_looks_like() {
+        let told = json!({"errorType": "Formation.Rejected", "errorMessage": "told"});
+        for (cause, message) in [
+            (json!(told.to_string()), "told"),
+            (told, "told"),
+            (json!("plain text"), "gave no reason"),
+            (json!(""), "gave no reason"),
+            (json!(null), "gave no reason"),
+            (json!(["a", "list"]), "gave no reason"),
+            (json!({"errorMessage": {"an": "object"}}), "gave no reason"),
+        ] {
+            let failure =
+                json!({"step": "Ensure role", "error": "Formation.Rejected", "cause": cause});
+            let failure: Failure = serde_json::from_value(failure).unwrap();
+            let error = failure.to_operation_error();
+            assert_eq!(error.code, "REJECTED", "{cause}");
+            assert!(error.message.contains(message), "{cause}: {}", error.message);
+        }
+        let nameless: Failure = serde_json::from_value(json!({"step": "Ensure role"})).unwrap();
+        assert_eq!(nameless.to_operation_error().code, "UNEXPECTED");
+    }
+
+    #[test]
+    fn every_part_is_among_all_of_them_once() {
+        for part in Part::ALL {
+            let place = match part {
+                Part::Role => 0,
+                Part::LogGroup => 1,
+                Part::Function => 2,
+            };
+            assert_eq!(Part::ALL[place], part);
+        }
     }
 
     #[test]

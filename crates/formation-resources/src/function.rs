@@ -19,7 +19,7 @@ use tokio::time::sleep;
 use crate::error::{ResourceError, may_be_gone};
 use crate::ownership::{Age, not_spread};
 use crate::redaction::Secrets;
-use crate::tags::{self, TagChanges};
+use crate::tags::{self, Keys, TagChanges};
 use crate::{Removal, Target};
 
 /// What the functions of a stack have in common.
@@ -262,8 +262,8 @@ async fn converge(
         update_code(lambda, settings, spec).await?;
         settled(lambda, settings, target).await?;
     }
-    let arn = stack.function_arn(&spec.function_name);
-    change_tags(lambda, &arn, tags::changes(&current, stack, spec, formerly)).await
+    let changes = tags::changes(&current, Keys::Exact, stack, spec, formerly);
+    change_tags(lambda, &stack.function_arn(&spec.function_name), changes).await
 }
 
 /// Gives the function a role that may do nothing, for a moment: see [`ensure`].
@@ -318,6 +318,11 @@ async fn update_code(
 }
 
 async fn change_tags(lambda: &Client, arn: &str, changes: TagChanges) -> Result<(), ResourceError> {
+    if !changes.remove.is_empty() {
+        let untagged =
+            lambda.untag_resource().resource(arn).set_tag_keys(Some(changes.remove)).send().await;
+        unless_busy(untagged.map_err(|error| AwsError::new("lambda:UntagResource", error)))?;
+    }
     if !changes.set.is_empty() {
         let tagged = lambda
             .tag_resource()
@@ -326,11 +331,6 @@ async fn change_tags(lambda: &Client, arn: &str, changes: TagChanges) -> Result<
             .send()
             .await;
         unless_busy(tagged.map_err(|error| AwsError::new("lambda:TagResource", error)))?;
-    }
-    if !changes.remove.is_empty() {
-        let untagged =
-            lambda.untag_resource().resource(arn).set_tag_keys(Some(changes.remove)).send().await;
-        unless_busy(untagged.map_err(|error| AwsError::new("lambda:UntagResource", error)))?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::error::{ResourceError, may_be_gone};
 use crate::ownership::{Age, not_spread, once_spread};
-use crate::tags::{self, TagChanges};
+use crate::tags::{self, Keys, TagChanges};
 use crate::{Removal, Target};
 
 /// Brings the log group of a function to its target and answers its ARN.
@@ -59,7 +59,8 @@ pub async fn ensure(
         if group.retention_in_days() != i32::try_from(spec.log_retention_days).ok() {
             put_retention(logs, &name, spec.log_retention_days).await?;
         }
-        change_tags(logs, &arn, tags::changes(&current, stack, spec, formerly)).await
+        let changes = tags::changes(&current, Keys::Exact, stack, spec, formerly);
+        change_tags(logs, &arn, changes).await
     };
     match converge().await {
         Ok(()) => Ok(arn),
@@ -253,14 +254,6 @@ async fn put_retention(logs: &Client, name: &str, days: u32) -> Result<(), AwsEr
 }
 
 async fn change_tags(logs: &Client, arn: &str, changes: TagChanges) -> Result<(), AwsError> {
-    if !changes.set.is_empty() {
-        logs.tag_resource()
-            .resource_arn(arn)
-            .set_tags(Some(changes.set.into_iter().collect()))
-            .send()
-            .await
-            .map_err(|error| AwsError::new("logs:TagResource", error))?;
-    }
     if !changes.remove.is_empty() {
         logs.untag_resource()
             .resource_arn(arn)
@@ -268,6 +261,14 @@ async fn change_tags(logs: &Client, arn: &str, changes: TagChanges) -> Result<()
             .send()
             .await
             .map_err(|error| AwsError::new("logs:UntagResource", error))?;
+    }
+    if !changes.set.is_empty() {
+        logs.tag_resource()
+            .resource_arn(arn)
+            .set_tags(Some(changes.set.into_iter().collect()))
+            .send()
+            .await
+            .map_err(|error| AwsError::new("logs:TagResource", error))?;
     }
     Ok(())
 }

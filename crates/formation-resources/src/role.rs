@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::error::{ResourceError, may_be_gone};
 use crate::ownership::{Age, not_spread, once_spread};
-use crate::tags::{self, TagChanges};
+use crate::tags::{self, Keys, TagChanges};
 use crate::{Removal, Target};
 
 /// What the roles of a stack have in common.
@@ -221,18 +221,11 @@ async fn converge(
         put_logging_policy(iam, stack, function, name).await?;
     }
     remove_other_policies(iam, name).await?;
-    change_tags(iam, name, tags::changes(&tags_of(role), stack, spec, formerly)).await
+    let changes = tags::changes(&tags_of(role), Keys::AnyCase, stack, spec, formerly);
+    change_tags(iam, name, changes).await
 }
 
 async fn change_tags(iam: &Client, name: &str, changes: TagChanges) -> Result<(), AwsError> {
-    if !changes.set.is_empty() {
-        iam.tag_role()
-            .role_name(name)
-            .set_tags(Some(to_iam(&changes.set)?))
-            .send()
-            .await
-            .map_err(|error| AwsError::new("iam:TagRole", error))?;
-    }
     if !changes.remove.is_empty() {
         iam.untag_role()
             .role_name(name)
@@ -240,6 +233,14 @@ async fn change_tags(iam: &Client, name: &str, changes: TagChanges) -> Result<()
             .send()
             .await
             .map_err(|error| AwsError::new("iam:UntagRole", error))?;
+    }
+    if !changes.set.is_empty() {
+        iam.tag_role()
+            .role_name(name)
+            .set_tags(Some(to_iam(&changes.set)?))
+            .send()
+            .await
+            .map_err(|error| AwsError::new("iam:TagRole", error))?;
     }
     Ok(())
 }

@@ -26,6 +26,7 @@ pub(crate) fn spec() -> FunctionSpec {
             size_bytes: 7,
             key: "bundles/hello/1.zip".into(),
             version: "v1".into(),
+            inline: false,
         },
         runtime: "nodejs24.x".into(),
         handler: "index.handler".into(),

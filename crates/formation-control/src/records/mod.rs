@@ -35,7 +35,7 @@ use formation_model::operation::OperationError;
 use formation_model::step::Announcement;
 use formation_model::{
     Bundle, Difference, Drift, ExecutionInput, FunctionName, FunctionSpec, FunctionStatus,
-    Operation, OperationId, OperationKind, OperationStatus, Part, Rollback,
+    Operation, OperationId, OperationKind, OperationStatus, Part, Rollback, Warning,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -161,6 +161,9 @@ pub struct OperationRecord {
     /// What it left in AWS.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<Part>,
+    /// What was accepted and will probably not do what was meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// When it was accepted.
     pub started_at: Timestamp,
     /// When it ended.
@@ -214,6 +217,7 @@ impl OperationRecord {
             rollback: self.rollback,
             error: self.error.clone(),
             leftovers: self.leftovers.clone(),
+            warnings: self.warnings.clone(),
             started_at: self.started_at,
             ended_at: self.ended_at,
             requested_by: self.requested_by.clone(),
@@ -681,6 +685,7 @@ pub(crate) mod tests {
                     size_bytes: 7,
                     key: "bundles/hello/1.zip".into(),
                     version: "v1".into(),
+                    inline: false,
                 },
                 runtime: "nodejs24.x".into(),
                 handler: "index.handler".into(),
@@ -722,6 +727,7 @@ pub(crate) mod tests {
             rollback: Rollback::NotNeeded,
             error: None,
             leftovers: Vec::new(),
+            warnings: Vec::new(),
             started_at: Timestamp::now(),
             ended_at: None,
             requested_by: "arn:aws:iam::111122223333:user/ann".into(),
@@ -751,6 +757,15 @@ pub(crate) mod tests {
                     .build(),
             )
         })
+    }
+
+    #[test]
+    fn records_of_earlier_releases_tell_neither_of_inline_source_nor_of_warnings() {
+        let mut record = serde_json::to_value(operation()).unwrap();
+        assert!(record.get("warnings").is_none());
+        record["target"]["code"].as_object_mut().unwrap().remove("inline");
+        let record: OperationRecord = serde_json::from_value(record).unwrap();
+        assert!(!record.target.unwrap().code.inline);
     }
 
     fn written() -> Rule {

@@ -1,5 +1,7 @@
 //! The Lambda that takes requests by event from their queue.
 
+use std::time::SystemTime;
+
 use aws_lambda_events::event::sqs::SqsEvent;
 use formation_aws::sdk_config;
 use formation_control::environment::{control, init_log, required_var};
@@ -20,7 +22,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     };
 
     run(service_fn(async move |event: LambdaEvent<SqsEvent>| {
-        Ok::<_, lambda_runtime::Error>(intake.take(event.payload).await)
+        let time = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+        Ok::<_, lambda_runtime::Error>(intake.take(event.payload, time).await)
     }))
     .await
 }

@@ -1,0 +1,492 @@
+//! Reading a function's code: where it comes from, and whether Lambda can unzip it.
+
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+
+use super::{Defaults, Fields};
+use crate::archive;
+use crate::bundle::{self, MAX_ZIP_BYTES};
+use crate::function::FunctionSpec;
+use crate::problem::{FieldProblem, FieldProblemCode as Code};
+use crate::runtime;
+use crate::warning::{self, Warning};
+
+/// Where a function's code is to come from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum CodeSource {
+    /// What the function has already.
+    Unchanged,
+    /// A zip archive from the request, or made from the source in it.
+    Archive(Archive),
+    /// An object in S3, to be copied when the request is accepted.
+    S3(S3Object),
+}
+
+/// A zip archive that Lambda can unzip.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Archive {
+    /// The archive.
+    pub bytes: Vec<u8>,
+    /// Whether it was made from inline source.
+    pub inline: bool,
+    /// What its function will miss in it.
+    pub warnings: Vec<Warning>,
+}
+
+impl std::fmt::Debug for Archive {
+    /// Shows everything but the code.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { bytes, inline, warnings } = self;
+        f.debug_struct("Archive")
+            .field("bytes", &bytes.len())
+            .field("inline", inline)
+            .field("warnings", warnings)
+            .finish()
+    }
+}
+
+/// A zip archive in the user's own bucket.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct S3Object {
+    /// Its bucket.
+    pub bucket: String,
+    /// Its key.
+    pub key: String,
+    /// Its version; the newest if none is given.
+    pub version: Option<String>,
+}
+
+/// What starts the code; none of what was found to be wrong already.
+#[derive(Clone, Copy)]
+pub(super) struct Start<'a> {
+    pub runtime: Option<&'a str>,
+    pub handler: Option<&'a str>,
+}
+
+pub(super) fn read(
+    fields: &mut Fields<'_>,
+    start: Start<'_>,
+    defaults: &Defaults,
+    current: Option<&FunctionSpec>,
+) -> Option<CodeSource> {
+    match fields.take("code") {
+        None => {
+            let detail = format!("must be given: {}", forms(defaults));
+            fields.refuse("/code", Code::Required, detail)
+        }
+        Some(Value::String(source)) => inline(fields, source, start, defaults),
+        Some(Value::Object(object)) => {
+            let source = object_form(fields, object, start, defaults, current)?;
+            if let (CodeSource::Unchanged, Some(current)) = (&source, current) {
+                keep_inline_runnable(fields, start, current);
+            }
+            Some(source)
+        }
+        Some(_) => {
+            let detail = format!("must be {}", forms(defaults));
+            fields.refuse("/code", Code::WrongType, detail)
+        }
+    }
+}
+
+/// What code can be given as, for an error's text.
+fn forms(defaults: &Defaults) -> &'static str {
+    if defaults.code_buckets {
+        "inline source (a string), {\"zipFile\"} or {\"s3Bucket\", \"s3Key\"}"
+    } else {
+        "inline source (a string) or {\"zipFile\"}"
+    }
+}
+
+fn inline(
+    fields: &mut Fields<'_>,
+    source: &str,
+    start: Start<'_>,
+    defaults: &Defaults,
+) -> Option<CodeSource> {
+    if source.is_empty() {
+        return fields.refuse("/code", Code::OutOfRange, "must not be empty");
+    }
+    let runtime = start.runtime?;
+    let Some(file_name) = inline_file(runtime) else {
+        let detail = format!(
+            "source can be given inline for Node.js and Python only, not for {runtime}; send a zip archive"
+        );
+        return fields.refuse("/code", Code::NotSupported, detail);
+    };
+    if start.handler.is_some_and(|handler| !is_inline_handler(handler)) {
+        let detail = format!("inline source becomes {file_name}, {INLINE_HANDLER}");
+        return fields.refuse("/handler", Code::Conflict, detail);
+    }
+    match bundle::from_source(file_name, source) {
+        Ok(bytes) if bytes.len() <= MAX_ZIP_BYTES => {
+            let warnings = warning::of_source(file_name, source).into_iter().collect();
+            Some(CodeSource::Archive(Archive { bytes, inline: true, warnings }))
+        }
+        _ => fields.refuse("/code", Code::OutOfRange, too_large(defaults)),
+    }
+}
+
+const INLINE_HANDLER: &str =
+    "so its handler must be \"index.\" and the name of one of its functions";
+
+fn inline_file(runtime: &str) -> Option<&'static str> {
+    runtime::find(runtime).and_then(|found| found.inline_file.as_deref())
+}
+
+/// Whether a handler names a function of the one file that inline source becomes.
+fn is_inline_handler(handler: &str) -> bool {
+    let Some(function) = handler.strip_prefix("index.") else { return false };
+    let inside = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    !function.is_empty()
+        && !function.starts_with(|c: char| c.is_numeric())
+        && function.chars().all(inside)
+}
+
+/// Source that was given inline stays in its file: a change of runtime or handler that does not
+/// change the code must leave it something to run. What was recorded so before is not in question.
+fn keep_inline_runnable(fields: &mut Fields<'_>, start: Start<'_>, current: &FunctionSpec) {
+    let Some(file_name) = inline_file(&current.runtime).filter(|_| current.code.inline) else {
+        return;
+    };
+    if let Some(runtime) = start.runtime
+        && inline_file(runtime) != Some(file_name)
+    {
+        let detail = format!(
+            "{runtime} cannot run the function's inline source, which is {file_name}; send the code \
+             for it, too"
+        );
+        fields.note("/runtime", Code::Conflict, detail);
+    }
+    if let Some(handler) = start.handler
+        && handler != current.handler
+        && !is_inline_handler(handler)
+    {
+        let detail = format!("the function's inline source is {file_name}, {INLINE_HANDLER}");
+        fields.note("/handler", Code::Conflict, detail);
+    }
+}
+
+fn object_form(
+    fields: &mut Fields<'_>,
+    object: &Map<String, Value>,
+    start: Start<'_>,
+    defaults: &Defaults,
+    current: Option<&FunctionSpec>,
+) -> Option<CodeSource> {
+    let has_zip_file = object.contains_key("zipFile");
+    let s3_field = object.keys().find(|key| key.starts_with("s3"));
+    if let (true, Some(s3_field)) = (has_zip_file, s3_field) {
+        let s3_field = archive::shown(s3_field);
+        let detail = format!("holds both `zipFile` and `{s3_field}`; give either, not both");
+        return fields.refuse("/code", Code::Conflict, detail);
+    }
+    let mut inner = Fields { body: object, known: BTreeSet::new(), problems: Vec::new() };
+    let code = if has_zip_file {
+        zip_file(&mut inner, start, defaults)
+    } else if s3_field.is_some() {
+        s3_object(&mut inner)
+    } else if object.contains_key("sha256") {
+        unchanged(&mut inner, current)
+    } else {
+        inner.refuse("", Code::Required, format!("must be {}", forms(defaults)))
+    };
+    inner.refuse_unknown();
+    let nested = inner.problems.into_iter();
+    fields.problems.extend(
+        nested.map(|problem| FieldProblem {
+            pointer: format!("/code{}", problem.pointer),
+            ..problem
+        }),
+    );
+    code
+}
+
+/// The code as GET shows it.
+fn unchanged(fields: &mut Fields<'_>, current: Option<&FunctionSpec>) -> Option<CodeSource> {
+    fields.known.extend(["sizeBytes", "inline"]);
+    let digest = fields.required_text("sha256")?;
+    match current {
+        Some(current) if current.code.sha256 == digest => Some(CodeSource::Unchanged),
+        Some(_) => {
+            let detail = "is not the digest of the function's code; send the code itself";
+            fields.refuse("/sha256", Code::Conflict, detail)
+        }
+        None => {
+            let detail = "a digest names only code that a function has; send the code itself";
+            fields.refuse("", Code::Required, detail)
+        }
+    }
+}
+
+fn zip_file(fields: &mut Fields<'_>, start: Start<'_>, defaults: &Defaults) -> Option<CodeSource> {
+    let at = "/zipFile";
+    let text = fields.required_text("zipFile")?;
+    let bytes = match STANDARD.decode(text) {
+        Ok(bytes) => bytes,
+        Err(error) => return fields.refuse(at, Code::InvalidFormat, not_base64(text, &error)),
+    };
+    if bytes.len() > MAX_ZIP_BYTES {
+        return fields.refuse(at, Code::OutOfRange, too_large(defaults));
+    }
+    let contents = match archive::judge(&bytes) {
+        Ok(contents) => contents,
+        Err(error) => return fields.refuse(at, error.code(), error.to_string()),
+    };
+    let warnings = match start {
+        Start { runtime: Some(runtime), handler: Some(handler) } => {
+            contents.warnings(runtime, handler, "/code/zipFile")
+        }
+        // The request is refused anyway.
+        _ => Vec::new(),
+    };
+    Some(CodeSource::Archive(Archive { bytes, inline: false, warnings }))
+}
+
+/// What is wrong with a text that is not base64, by what people send most.
+fn not_base64(text: &str, error: &base64::DecodeError) -> String {
+    let told = if text.starts_with("data:") {
+        "leave out the prefix of the data URL, up to its comma"
+    } else if text.contains(|c: char| c.is_ascii_whitespace()) {
+        "it is broken into lines or holds spaces; send it as one line (`base64 -w0`)"
+    } else if text.contains(['-', '_']) {
+        "it is written in the alphabet for URLs; use `+` and `/`"
+    } else if text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b)) {
+        "its padding is missing or it was cut: its length must be a multiple of four, filled with `=`"
+    } else {
+        return format!("must be base64 (RFC 4648, section 4): {error}");
+    };
+    format!("must be base64 (RFC 4648, section 4): {told}")
+}
+
+fn s3_object(fields: &mut Fields<'_>) -> Option<CodeSource> {
+    let bucket = fields.required_text("s3Bucket");
+    let key = fields.required_text("s3Key");
+    let version = match fields.take("s3ObjectVersion") {
+        None => Some(None),
+        Some(Value::String(version)) if (1..=1024).contains(&version.len()) => {
+            Some(Some(version.clone()))
+        }
+        Some(_) => fields.refuse(
+            "/s3ObjectVersion",
+            Code::WrongType,
+            "must be a string of 1 to 1024 characters",
+        ),
+    };
+    let (bucket, key) = (bucket?, key?);
+    if !(3..=63).contains(&bucket.len()) {
+        return fields.refuse("/s3Bucket", Code::InvalidFormat, "must have 3 to 63 characters");
+    }
+    if !(1..=1024).contains(&key.len()) {
+        return fields.refuse("/s3Key", Code::InvalidFormat, "must have 1 to 1024 characters");
+    }
+    Some(CodeSource::S3(S3Object {
+        bucket: bucket.to_owned(),
+        key: key.to_owned(),
+        version: version?,
+    }))
+}
+
+fn too_large(defaults: &Defaults) -> String {
+    let limit = format!(
+        "the zip archive must not be larger than {MAX_ZIP_BYTES} bytes (3 MB) in a request"
+    );
+    if defaults.code_buckets {
+        format!("{limit}; put a larger one into S3 and name it with s3Bucket and s3Key")
+    } else {
+        limit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::request::tests::{DEFAULTS, current, hello_with, problems};
+    use crate::request::{FunctionRequest, patched, read};
+    use crate::warning::WarningCode;
+
+    fn archive_of(request: FunctionRequest) -> Archive {
+        let CodeSource::Archive(archive) = request.code else { panic!("no archive") };
+        archive
+    }
+
+    fn with_zip(bytes: &[u8]) -> Value {
+        hello_with("code", json!({"zipFile": STANDARD.encode(bytes)}))
+    }
+
+    #[test]
+    fn inline_source_needs_a_runtime_with_source_files_and_a_handler_in_its_file() {
+        let mut body = hello_with("runtime", json!("java21"));
+        assert_eq!(problems(body.clone()), [("/code".to_owned(), Code::NotSupported)]);
+
+        body["runtime"] = json!("python3.14");
+        let archive = archive_of(read(&body, &DEFAULTS, None).unwrap());
+        assert_eq!(archive.bytes, bundle::from_source("index.py", "x").unwrap());
+        assert!(archive.inline);
+
+        for handler in
+            ["main.handler", "index.", "index.js.handler", "index", "index.a/b", "index.1"]
+        {
+            body["handler"] = json!(handler);
+            assert_eq!(
+                problems(body.clone()),
+                [("/handler".to_owned(), Code::Conflict)],
+                "{handler}"
+            );
+        }
+        for handler in ["index.main", "index._x$1"] {
+            body["handler"] = json!(handler);
+            assert!(read(&body, &DEFAULTS, None).is_ok(), "{handler}");
+        }
+    }
+
+    #[test]
+    fn inline_source_cannot_be_made_unrunnable_by_a_change_around_it() {
+        let mut current = current();
+        current.code.inline = true;
+        let found = |patch: &Value, current: &FunctionSpec| {
+            let found = patched(patch, &DEFAULTS, current).err().unwrap_or_default();
+            found.into_iter().map(|it| (it.pointer, it.code)).collect::<Vec<_>>()
+        };
+        let conflict = |at: &str| [(at.to_owned(), Code::Conflict)];
+        let handler = json!({"handler": "main.handler"});
+        assert_eq!(found(&handler, &current), conflict("/handler"));
+        assert_eq!(found(&json!({"handler": "index.x.y"}), &current), conflict("/handler"));
+        let runtime = json!({"runtime": "python3.14"});
+        assert_eq!(found(&runtime, &current), conflict("/runtime"));
+        // Of one family, or with the code.
+        assert_eq!(found(&json!({"runtime": "nodejs22.x", "handler": "index.b"}), &current), []);
+        assert_eq!(found(&json!({"runtime": "python3.14", "code": "x"}), &current), []);
+
+        // PUT of what GET shows.
+        let summary = bundle::CodeSummary::from(&current.code);
+        let mut body = serde_json::to_value(current.clone().with_code(summary)).unwrap();
+        assert_eq!(body["code"]["inline"], true);
+        assert!(read(&body, &DEFAULTS, Some(&current)).is_ok());
+        body["handler"] = json!("main.handler");
+        assert!(read(&body, &DEFAULTS, Some(&current)).is_err());
+
+        // What is in a zip archive is its sender's to know.
+        current.code.inline = false;
+        assert_eq!(found(&handler, &current), []);
+        assert_eq!(found(&runtime, &current), []);
+    }
+
+    #[test]
+    fn a_function_whose_handler_was_recorded_otherwise_can_still_be_changed() {
+        let mut current = current();
+        current.code.inline = true;
+        current.handler = "main.handler".into();
+        assert!(patched(&json!({"timeoutSeconds": 9}), &DEFAULTS, &current).is_ok());
+    }
+
+    #[test]
+    fn zip_files_are_checked_before_anything_is_made() {
+        let bytes = bundle::from_source("index.js", "x").unwrap();
+        let archive = archive_of(read(&with_zip(&bytes), &DEFAULTS, None).unwrap());
+        assert_eq!(archive, Archive { bytes, inline: false, warnings: Vec::new() });
+
+        let at_zip_file = |code| [("/code/zipFile".to_owned(), code)];
+        for (value, code) in [
+            (json!("%%%"), Code::InvalidFormat),
+            (json!("bm90IGEgemlw"), Code::InvalidFormat),
+            (json!(STANDARD.encode(vec![0; MAX_ZIP_BYTES + 1])), Code::OutOfRange),
+            (json!(7), Code::WrongType),
+        ] {
+            assert_eq!(problems(hello_with("code", json!({"zipFile": value}))), at_zip_file(code));
+        }
+    }
+
+    #[test]
+    fn what_is_missing_in_an_archive_is_warned_of() {
+        let bytes = bundle::from_source("main.js", "x").unwrap();
+        let [warning] = &*archive_of(read(&with_zip(&bytes), &DEFAULTS, None).unwrap()).warnings
+        else {
+            panic!("not one warning")
+        };
+        assert_eq!(warning.code, WarningCode::HandlerNotFound);
+        assert_eq!(warning.pointer, "/handler");
+
+        // Of code that stays as it is, nothing is known.
+        let patch = json!({"handler": "elsewhere.handler"});
+        let patched = patched(&patch, &DEFAULTS, &current()).unwrap();
+        assert_eq!(patched.code, CodeSource::Unchanged);
+    }
+
+    #[test]
+    fn base64_that_cannot_be_read_is_told_what_is_wrong_with_it() {
+        let good = STANDARD.encode(bundle::from_source("index.mjs", "//").unwrap());
+        let good = good.trim_end_matches('=');
+        for (text, told) in [
+            (format!("data:application/zip;base64,{good}"), "data URL"),
+            (format!("{}\n{}", &good[..76], &good[76..]), "base64 -w0"),
+            (format!("{}-", &good[..75]), "alphabet for URLs"),
+            (good[..75].to_owned(), "padding"),
+            (format!("{}!", &good[..75]), "offset 75"),
+        ] {
+            let body = hello_with("code", json!({"zipFile": text}));
+            let problem = &read(&body, &DEFAULTS, None).unwrap_err()[0];
+            assert_eq!(problem.code, Code::InvalidFormat);
+            assert!(problem.detail.contains(told), "{told}: {}", problem.detail);
+        }
+    }
+
+    #[test]
+    fn code_in_two_forms_is_told_to_be_either() {
+        let code = json!({"zipFile": "UEs=", "s3Bucket": "builds", "s3Key": "a.zip"});
+        let found = read(&hello_with("code", code), &DEFAULTS, None).unwrap_err();
+        let [problem] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!((problem.pointer.as_str(), problem.code), ("/code", Code::Conflict));
+        assert!(problem.detail.contains("either, not both"), "{}", problem.detail);
+    }
+
+    #[test]
+    fn s3_is_mentioned_only_where_the_stack_takes_code_from_it() {
+        for code_buckets in [true, false] {
+            let defaults = Defaults { code_buckets, ..DEFAULTS };
+            for code in [
+                json!({"zipFile": STANDARD.encode(vec![0; MAX_ZIP_BYTES + 1])}),
+                json!("x".repeat(MAX_ZIP_BYTES)),
+                json!({}),
+                json!(1),
+            ] {
+                let problem = &read(&hello_with("code", code), &defaults, None).unwrap_err()[0];
+                assert_eq!(problem.detail.contains("s3"), code_buckets, "{}", problem.detail);
+            }
+        }
+    }
+
+    #[test]
+    fn s3_references_need_bucket_and_key_and_nothing_else() {
+        let code = json!({"s3Bucket": "builds", "s3Key": "a.zip", "s3ObjectVersion": "v1"});
+        let function = read(&hello_with("code", code), &DEFAULTS, None).unwrap();
+        let object =
+            S3Object { bucket: "builds".into(), key: "a.zip".into(), version: Some("v1".into()) };
+        assert_eq!(function.code, CodeSource::S3(object));
+
+        let code = json!({"s3Bucket": "b", "s3Etag": "x"});
+        assert_eq!(
+            problems(hello_with("code", code)),
+            [
+                ("/code/s3Key".to_owned(), Code::Required),
+                ("/code/s3Etag".to_owned(), Code::UnknownField)
+            ]
+        );
+        assert_eq!(
+            problems(hello_with("code", json!({"sha256": "x"}))),
+            [("/code".to_owned(), Code::Required)]
+        );
+    }
+
+    #[test]
+    fn debug_output_shows_no_code() {
+        let bytes = b"s3cr3t".to_vec();
+        let shown = format!("{:?}", Archive { bytes, inline: true, warnings: Vec::new() });
+        assert!(shown.contains("bytes: 6"), "{shown}");
+    }
+}

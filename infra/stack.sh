@@ -1,0 +1,29 @@
+# shellcheck shell=bash
+# What deploy.sh and destroy.sh share. Needs STACK and REGION.
+
+# The bucket that packages go to, in the account $1.
+deployment_bucket() {
+  # A stack's name may have capitals, a bucket's may not.
+  echo "${DEPLOYMENT_BUCKET:-$(tr '[:upper:]' '[:lower:]' <<< "$STACK")-deployment-$1-$REGION}"
+}
+
+# Whether the bucket $2 is there and is the account's, $1. Prints why not.
+owns_bucket() {
+  { aws s3api head-bucket --region "$REGION" --bucket "$2" --expected-bucket-owner "$1" > /dev/null; } 2>&1
+}
+
+# The stack's resources that are in AWS, a line each: type, logical id, physical id. Unlike outputs,
+# a stack has these whatever became of it.
+resources() {
+  aws cloudformation list-stack-resources --region "$REGION" --stack-name "$STACK" --output text \
+    --query "StackResourceSummaries[?ResourceStatus!='DELETE_COMPLETE' && PhysicalResourceId].[ResourceType, LogicalResourceId, PhysicalResourceId]"
+}
+
+# What outlives the stack of the resources $1: a line each, for people.
+kept() {
+  awk '
+    $2 == "Table" { print "  the table " $3 ", with the history of operations" }
+    $2 == "ArtifactBucket" { print "  the bucket " $3 ", with the code of functions that were" }
+    $2 == "FunctionBoundary" { print "  the policy " $3 ", which bounded their roles" }
+  ' <<< "$1"
+}

@@ -1,0 +1,290 @@
+//! No input is dearer than its size: the two Lambdas that read what others wrote get the largest and
+//! most unpleasant bodies, batches and events that Lambda lets through, and use at most half of the
+//! memory that the template gives them; and intake answers in time.
+//!
+//! Each program runs as it is deployed, against a stand-in for Lambda's Runtime API and for AWS. Its
+//! peak is what Linux says (`VmHWM` of `/proc/PID/status`).
+
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
+mod lambda;
+
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::lambda::{Answer, Lambda, NEVER_ANSWERED};
+
+/// The most that Lambda hands to a function, in bytes.
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
+const LARGEST_EVENT: usize = 6 * 1024 * 1024;
+/// What is left of it for the frame around bodies.
+const FRAME: usize = 16 * 1024;
+/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>.
+const LARGEST_MESSAGE: usize = 1024 * 1024;
+/// Answers and announcements stay below it: Lambda takes 6 MB, and EventBridge 256 KB.
+const SMALL: usize = 200 * 1000;
+
+/// As long as the slower of the two Lambdas may take.
+const TIME: Duration = Duration::from_secs(30);
+
+/// How long a text is as a JSON string in another document.
+fn escaped(text: &str) -> usize {
+    serde_json::to_string(text).unwrap().len()
+}
+
+/// `before`, as many pieces as fit into `bytes` of an event, and `after`.
+fn filled(bytes: usize, before: &str, piece: impl Fn(usize) -> String, after: &str) -> String {
+    let mut text = before.to_owned();
+    let mut room = bytes - escaped(before) - escaped(after);
+    for number in 0.. {
+        let piece = piece(number);
+        let taken = escaped(&piece) - 2;
+        if taken > room {
+            break;
+        }
+        room -= taken;
+        text.push_str(&piece);
+    }
+    text + after
+}
+
+/// Functions of that size in an event which are refused before anything is asked of AWS, and how.
+fn hostile_functions(bytes: usize) -> Vec<(&'static str, u16, String)> {
+    let fill = |before: &str, piece: &dyn Fn(usize) -> String, after: &str| {
+        filled(bytes, before, piece, after)
+    };
+    let same = |piece: &'static str| move |_| piece.repeat(20);
+    let levels = bytes / 2 - 50;
+    let (begin, end) = ("[".repeat(levels), "]".repeat(levels));
+    vec![
+        (
+            "small arrays in a field",
+            422,
+            fill(r#"{"functionName":"m","code":["#, &same("[0],"), "0]}"),
+        ),
+        (
+            "small arrays in an unknown field",
+            422,
+            fill(r#"{"functionName":"m","code":"x","x":["#, &same("[],"), "0]}"),
+        ),
+        (
+            "small objects in a field",
+            422,
+            fill(r#"{"functionName":"m","code":["#, &same(r#"{"":{}},"#), "0]}"),
+        ),
+        ("arrays instead of a function", 422, fill("[", &same("[[]],"), "0]")),
+        (
+            "unknown fields",
+            422,
+            fill(r#"{"functionName":"m","code":"x""#, &|n| format!(r#","{n:x}":0"#), "}"),
+        ),
+        (
+            "keys in one unknown field",
+            422,
+            fill(r#"{"functionName":"m","x":{"":0"#, &|n| format!(r#","{n:x}":0"#), "}}"),
+        ),
+        (
+            "one key, over and over",
+            400,
+            fill(r#"{"functionName":"m","code":{"a":0"#, &same(r#","a":0"#), "}}"),
+        ),
+        (
+            "bad environment variables",
+            422,
+            fill(
+                r#"{"functionName":"m","code":"x","environment":{"0":"""#,
+                &|n| format!(r#","1{n:x}":"""#),
+                "}}",
+            ),
+        ),
+        (
+            "as many bad variables as are read",
+            422,
+            fill(
+                r#"{"functionName":"m","code":"x","environment":{"0":"""#,
+                &|n| format!(r#","{n}{}":"""#, "x".repeat(bytes / 9000)),
+                "}}",
+            ),
+        ),
+        ("one long key", 422, fill(r#"{"functionName":"m",""#, &same("ä"), r#"":0}"#)),
+        (
+            "one long key of a variable",
+            422,
+            fill(
+                r#"{"functionName":"m","code":"x","environment":{""#,
+                &same("\\u0001"),
+                r#"":0}}"#,
+            ),
+        ),
+        (
+            "long code of escapes",
+            422,
+            fill(r#"{"functionName":"m m","code":""#, &same("\\n"), r#""}"#),
+        ),
+        ("deep nesting", 400, format!(r#"{{"functionName":"m","code":{begin}{end}}}"#)),
+        (
+            "one long number",
+            422,
+            fill(r#"{"functionName":"m","code":"x","memoryMegabytes":1"#, &same("7"), "}"),
+        ),
+        (
+            "no zip archive",
+            422,
+            fill(r#"{"functionName":"m","code":{"zipFile":""#, &same("AAAA"), r#""}}"#),
+        ),
+    ]
+}
+
+fn request(body: &str, base64: bool) -> String {
+    let iam = json!({
+        "accessKey": "AKIAIOSFODNN7EXAMPLE", "accountId": "111122223333", "callerId": "AIDAEXAMPLE",
+        "cognitoIdentity": null, "principalOrgId": null,
+        "userArn": "arn:aws:iam::111122223333:user/ann", "userId": "AIDAEXAMPLE",
+    });
+    let headers = json!({
+        "content-type": "application/json", "host": "a1.execute-api.eu-west-1.amazonaws.com",
+        "idempotency-key": "k", "x-forwarded-proto": "https",
+    });
+    let event = json!({
+        "version": "2.0", "routeKey": "POST /v1/functions", "rawPath": "/v1/functions",
+        "rawQueryString": "", "headers": headers, "isBase64Encoded": base64, "body": body,
+        "requestContext": {
+            "accountId": "111122223333", "apiId": "a1", "authorizer": {"iam": iam},
+            "domainName": "a1.execute-api.eu-west-1.amazonaws.com", "domainPrefix": "a1",
+            "http": {
+                "method": "POST", "path": "/v1/functions", "protocol": "HTTP/1.1",
+                "sourceIp": "192.0.2.1", "userAgent": "curl",
+            },
+            "requestId": "JKJaXmPLvHcESHA=", "routeKey": "POST /v1/functions", "stage": "$default",
+            "time": "25/Nov/2026:17:00:00 +0000", "timeEpoch": 1_795_626_000_000_u64,
+        },
+    });
+    let event = event.to_string();
+    assert!(event.len() <= LARGEST_EVENT, "{} bytes", event.len());
+    event
+}
+
+/// Sends an event twice, so that nothing is left of the first that counts, and answers the second.
+async fn sent(binary: &str, resource: &str, what: &str, event: &str) -> Answer {
+    let mut lambda = Lambda::start(binary, resource).await;
+    lambda.invoke(event, TIME).await;
+    let answer = lambda.invoke(event, TIME).await;
+    let (peak, memory) = (lambda.peak(), lambda.memory);
+    let megabytes = peak / (1024 * 1024);
+    println!("{binary}: {megabytes} MB of {} for {what}", memory / (1024 * 1024));
+    assert!(peak <= memory / 2, "{binary} needs {megabytes} MB for {what}");
+    answer
+}
+
+#[tokio::test]
+async fn the_api_needs_at_most_half_of_its_memory_for_any_body() {
+    let mut cases: Vec<_> = hostile_functions(LARGEST_EVENT - FRAME)
+        .into_iter()
+        .map(|(what, status, body)| (what, Some(status), request(&body, false)))
+        .collect();
+    let (_, status, body) = hostile_functions((LARGEST_EVENT - FRAME) / 4 * 3 - 4096).remove(0);
+    cases.push(("base64", Some(status), request(&STANDARD.encode(&body), true)));
+    // What is accepted needs AWS, which refuses everything here.
+    let code = format!(r#"{{"functionName":"m","code":"{}"}}"#, "x".repeat(3_000_000));
+    cases.push(("long code that is good", None, request(&code, false)));
+    for (what, status, event) in cases {
+        let answer = sent("formation-api", "ApiFunction", what, &event).await;
+        let response: Value = serde_json::from_slice(&answer.body).unwrap();
+        let body = response["body"].as_str().unwrap();
+        if let Some(status) = status {
+            assert_eq!(response["statusCode"], status, "{what}: {body:.500}");
+        }
+        assert!(answer.body.len() < SMALL, "{what}: {} bytes", answer.body.len());
+    }
+}
+
+/// A message as Lambda takes it from the queue.
+fn message(id: &str, detail: &str) -> Value {
+    let event = format!(
+        r#"{{"version":"0","id":"event-{id}","detail-type":"Formation Operation Request","source":"acme.builds","account":"111122223333","detail":{detail}}}"#
+    );
+    assert!(event.len() <= LARGEST_MESSAGE, "{} bytes", event.len());
+    json!({
+        "messageId": id, "receiptHandle": "r", "body": event, "md5OfBody": "", "messageAttributes": {},
+        "attributes": {"ApproximateReceiveCount": "1"}, "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:eu-west-1:111122223333:requests", "awsRegion": "eu-west-1",
+    })
+}
+
+fn create(function: &str) -> String {
+    format!(r#"{{"kind":"CREATE","function":{function}}}"#)
+}
+
+/// The problem that goes with a status of [`hostile_functions`].
+fn code(status: u16) -> &'static str {
+    if status == 400 { "MALFORMED_JSON" } else { "INVALID_FUNCTION" }
+}
+
+/// Whether the events that were announced are as many rejections of that code, and small.
+fn check_rejections(what: &str, answer: &Answer, expected: usize, code: &str) {
+    let announced: Vec<_> = answer.calls("AWSEvents.PutEvents").collect();
+    assert_eq!(announced.len(), expected, "{what}");
+    for call in announced {
+        let detail = call["Entries"][0]["Detail"].as_str().unwrap();
+        assert!(detail.len() < SMALL, "{what}: {} bytes", detail.len());
+        let detail: Value = serde_json::from_str(detail).unwrap();
+        assert_eq!(detail["status"], "REJECTED", "{what}: {detail:#}");
+        assert_eq!(detail["problem"]["code"], code, "{what}: {detail:#}");
+    }
+}
+
+#[tokio::test]
+async fn intake_needs_at_most_half_of_its_memory_for_any_event() {
+    for (what, status, function) in hostile_functions(LARGEST_MESSAGE - FRAME) {
+        let event = json!({"Records": [message("m", &create(&function))]}).to_string();
+        let answer = sent("intake", "IntakeFunction", what, &event).await;
+        check_rejections(what, &answer, 1, code(status));
+    }
+}
+
+#[tokio::test]
+async fn intake_needs_at_most_half_of_its_memory_for_any_batch_and_the_innocent_do_not_suffer() {
+    // As few as are large, and as many as a batch has.
+    for others in [5, 9] {
+        let bytes = (LARGEST_EVENT - 2 * FRAME) / others - FRAME;
+        for (what, status, function) in hostile_functions(bytes.min(LARGEST_MESSAGE - FRAME)) {
+            let mut messages: Vec<_> = (0..others)
+                .map(|number| message(&number.to_string(), &create(&function)))
+                .collect();
+            let innocent = json!({"kind": "DELETE", "function": {"functionName": "a"}});
+            messages.insert(others / 2, message("innocent", &innocent.to_string()));
+            let event = json!({"Records": messages}).to_string();
+            assert!(event.len() <= LARGEST_EVENT, "{} bytes", event.len());
+            let answer = sent("intake", "IntakeFunction", what, &event).await;
+            check_rejections(what, &answer, others, code(status));
+            // The stand-in for DynamoDB refuses it, so it comes again, and no other.
+            let response: Value = serde_json::from_slice(&answer.body).unwrap();
+            let failures = response["batchItemFailures"].as_array().unwrap();
+            assert_eq!(failures.len(), 1, "{what}: {response:#}");
+            assert_eq!(failures[0]["itemIdentifier"], "innocent");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_batch_is_answered_before_its_time_is_over() {
+    let request = |name| json!({"kind": "DELETE", "function": {"functionName": name}}).to_string();
+    let mut messages: Vec<_> =
+        (0..9).map(|number| message(&number.to_string(), &request(NEVER_ANSWERED))).collect();
+    messages.insert(0, message("rejected", &request("no name")));
+    let event = json!({"Records": messages}).to_string();
+    let mut lambda = Lambda::start("intake", "IntakeFunction").await;
+    let (began, time) = (Instant::now(), Duration::from_secs(3));
+    let answer = lambda.invoke(&event, time).await;
+    assert!(began.elapsed() < time, "{:?}", began.elapsed());
+    let response: Value = serde_json::from_slice(&answer.body).unwrap();
+    let failures = response["batchItemFailures"].as_array().unwrap();
+    let mut failed: Vec<_> =
+        failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap()).collect();
+    failed.sort_unstable();
+    assert_eq!(failed, ["0", "1", "2", "3", "4", "5", "6", "7", "8"]);
+}

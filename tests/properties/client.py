@@ -1,0 +1,105 @@
+"""Uses the API through a client that was generated from its description, as others would.
+
+`tests/properties/main.rs` has openapi-python-client generate the package `formation_client` and runs
+this: every answer is read into the models of that package, or the client fails.
+"""
+
+import os
+import sys
+
+import httpx
+from formation_client import Client
+from formation_client.api.default import (
+    create_function,
+    delete_function,
+    describe_function,
+    describe_operation,
+    list_functions,
+    list_operations,
+    update_function,
+)
+from formation_client.models import (
+    Architecture,
+    DriftStatus,
+    FieldProblemCode,
+    FunctionPatch,
+    FunctionRequest,
+    FunctionRequestArchitecture,
+    FunctionRequestEnvironment,
+    FunctionRequestLogRetentionDays,
+    FunctionRequestRuntime,
+    FunctionStatus,
+    ListFunctionsStatus,
+    OperationKind,
+    OperationStatus,
+    ProblemCode,
+    Rollback,
+)
+
+from signature import signed_headers
+
+
+class Signature(httpx.Auth):
+    requires_request_body = True
+
+    def auth_flow(self, request):
+        url = str(request.url)
+        request.headers.update(signed_headers(request.method, url, request.content))
+        yield request
+
+
+name = sys.argv[1]
+api = Client(
+    base_url=os.environ["API_URL"], httpx_args={"auth": Signature()}, timeout=60, raise_on_unexpected_status=True
+)
+
+
+def outcome(operation):
+    """The operation once it has ended."""
+    while operation.status == OperationStatus.RUNNING:
+        operation = describe_operation.sync(name, operation.operation_id, client=api, steps=True)
+    return operation
+
+
+wanted = FunctionRequest(
+    function_name=name,
+    code="export const handler = async () => ({});",
+    runtime=FunctionRequestRuntime.NODEJS24_X,
+    architecture=FunctionRequestArchitecture.X86_64,
+    log_retention_days=FunctionRequestLogRetentionDays.VALUE_7,
+    environment=FunctionRequestEnvironment.from_dict({"GREETING": "hello"}),
+)
+plan = create_function.sync(client=api, body=wanted, dry_run=True)
+assert plan.kind == OperationKind.CREATE, plan
+accepted = create_function.sync(client=api, body=wanted, idempotency_key=f"create-{name}")
+assert accepted.kind == OperationKind.CREATE, accepted
+created = outcome(accepted)
+assert created.status == OperationStatus.SUCCEEDED, created
+assert created.rollback == Rollback.NOT_NEEDED, created
+
+function = describe_function.sync(name, client=api)
+assert function.status == FunctionStatus.AVAILABLE, function
+assert function.architecture == Architecture.X86_64, function
+assert function.drift.status == DriftStatus.IN_SYNC, function
+assert function.environment["GREETING"] == "hello", function
+page = list_functions.sync(client=api, prefix=name, status=ListFunctionsStatus.AVAILABLE)
+assert [function.function_name for function in page.functions] == [name], page
+
+patched = update_function.sync(name, client=api, body=FunctionPatch(memory_megabytes=256), wait=25)
+patched = patched if hasattr(patched, "revision") else outcome(patched)
+assert describe_function.sync(name, client=api).memory_megabytes == 256, patched
+
+problem = create_function.sync(client=api, body=FunctionRequest(function_name=name, code=""))
+assert problem.code == ProblemCode.INVALID_FUNCTION, problem
+assert problem.error_count == 1 and problem.errors[0].code == FieldProblemCode.OUT_OF_RANGE, problem
+
+deleted = outcome(delete_function.sync(name, client=api))
+assert deleted.status == OperationStatus.SUCCEEDED, deleted
+problem = describe_function.sync(name, client=api)
+assert problem.code == ProblemCode.FUNCTION_NOT_FOUND, problem
+kinds = [operation.kind for operation in list_operations.sync(name, client=api).operations]
+assert kinds == [OperationKind.DELETE, OperationKind.UPDATE, OperationKind.CREATE], kinds
+
+# Whoever repeats a request and waits may learn that the function is gone since.
+again = create_function.sync_detailed(client=api, body=wanted, idempotency_key=f"create-{name}", wait=1)
+assert again.status_code == 204 and again.parsed is None, again
