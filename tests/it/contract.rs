@@ -261,12 +261,7 @@ pub async fn a_dry_run_tells_what_would_be_done_and_writes_nothing(world: &World
     assert_eq!(planned.json()["kind"], "CREATE");
     assert_eq!(
         actions(&planned.json()),
-        [
-            ("ROLE", "CREATE"),
-            ("LOG_GROUP", "CREATE"),
-            ("CONFIGURATION", "CREATE"),
-            ("CODE", "CREATE")
-        ]
+        [("ROLE", "CREATE"), ("LOG_GROUP", "CREATE"), ("FUNCTION", "CREATE")]
     );
     assert_eq!(world.api(Method::GET, &path(&name), None).await.status, 404);
     // Every check of the real request.
@@ -281,20 +276,25 @@ pub async fn a_dry_run_tells_what_would_be_done_and_writes_nothing(world: &World
     let planned = world.api(Method::PATCH, &dry(&path(&name)), Some(&patch)).await.json();
     assert_eq!(
         actions(&planned),
-        [
-            ("ROLE", "NONE"),
-            ("LOG_GROUP", "CHANGE"),
-            ("CONFIGURATION", "CHANGE"),
-            ("CODE", "CHANGE")
-        ],
+        [("ROLE", "NONE"), ("LOG_GROUP", "CHANGE"), ("FUNCTION", "CHANGE")],
         "{planned:#}"
     );
     let retention = &planned["parts"][1]["differences"][0];
     assert_eq!(
         retention,
-        &json!({"part": "LOG_GROUP", "property": "logRetentionDays", "expected": 7, "actual": 30})
+        &json!({
+            "part": "LOG_GROUP", "facet": "LOG_GROUP", "property": "logRetentionDays",
+            "expected": 7, "actual": 30
+        })
     );
+    let of_function = planned["parts"][2]["differences"].as_array().unwrap().iter();
+    let facets: BTreeSet<_> = of_function.map(|it| it["facet"].as_str().unwrap()).collect();
+    assert_eq!(facets, BTreeSet::from(["CODE", "CONFIGURATION"]));
     assert!(!planned.to_string().contains("s3cr3t"), "{planned}");
+    let protect = json!({"deletionProtection": true});
+    let planned = world.api(Method::PATCH, &dry(&path(&name)), Some(&protect)).await.json();
+    let protection = &planned["parts"][2]["differences"][0];
+    assert_eq!(protection["property"], "deletionProtection", "{planned:#}");
     let nothing = json!({"memoryMegabytes": 128});
     let planned = world.api(Method::PATCH, &dry(&path(&name)), Some(&nothing)).await.json();
     assert!(planned["kind"].is_null(), "{planned:#}");
@@ -504,6 +504,7 @@ pub async fn a_request_makes_few_calls(world: &World) {
         before,
         [
             "dynamodb:BatchGetItem",
+            "lambda:GetFunction",
             "s3:PutObject",
             "dynamodb:TransactWriteItems",
             "states:StartExecution"

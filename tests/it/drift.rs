@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use formation_tests::World;
+use formation_tests::{Rule, World};
 use http::Method;
 use serde_json::{Value, json};
+
+use crate::ownership::{UNTOLD, take_from_us};
 
 fn path(name: &str) -> String {
     format!("/v1/functions/{name}")
@@ -20,7 +22,7 @@ async fn drift(world: &World, name: &str) -> Value {
 fn drifted(report: &Value) -> BTreeSet<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let differences = report["differences"].as_array().unwrap().iter();
-    differences.map(|it| (text(&it["part"]), text(&it["property"]))).collect()
+    differences.map(|it| (text(&it["facet"]), text(&it["property"]))).collect()
 }
 
 fn pairs(pairs: &[(&str, &str)]) -> BTreeSet<(String, String)> {
@@ -132,12 +134,7 @@ pub async fn what_is_gone_is_found_and_repair_brings_it_back(world: &World) {
     let exists = "exists";
     assert_eq!(
         drifted(&report),
-        pairs(&[
-            ("ROLE", exists),
-            ("LOG_GROUP", exists),
-            ("CONFIGURATION", exists),
-            ("CODE", exists)
-        ])
+        pairs(&[("ROLE", exists), ("LOG_GROUP", exists), ("CONFIGURATION", exists)])
     );
     let repair = format!("{}/repair?wait=25", path(&name));
     let repaired = world.api(Method::POST, &repair, None).await;
@@ -181,4 +178,85 @@ pub async fn nobody_is_fought_for_ever(world: &World) {
     assert_eq!((reactions("REPAIR"), reactions("STOPPED")), (2, 1), "told once, and left alone");
     let live = world.live(&name).await.facts();
     assert_eq!(live["function"]["memory"], 1024);
+}
+
+pub async fn of_what_is_not_ours_drift_tells_only_that(world: &World) {
+    let name = world.name("taken-over");
+    let fields = json!({"environment": {"DB_PASSWORD": "hunter2"}, "tags": {"team": "a"}});
+    world.create(&name, fields).await;
+    meddle(world, &name).await;
+    for (part, facet) in
+        [("FUNCTION", "CONFIGURATION"), ("LOG_GROUP", "LOG_GROUP"), ("ROLE", "ROLE")]
+    {
+        take_from_us(world, &name, part).await;
+        let report = drift(world, &name).await;
+        assert_eq!(report["status"], "DRIFTED", "{report:#}");
+        let told = report["differences"].as_array().unwrap().iter();
+        let told: Vec<_> = told.filter(|it| it["part"] == part).collect();
+        let owner = json!({
+            "part": part, "facet": facet, "property": "owner", "expected": null, "actual": null
+        });
+        assert_eq!(told, [&owner], "{report:#}");
+    }
+    let report = drift(world, &name).await.to_string();
+    for theirs in ["finance", "hunter2", "DB_PASSWORD", "1024", "Administrator"] {
+        assert!(!report.contains(theirs), "{report}");
+    }
+}
+
+pub async fn tags_that_lambda_cannot_tell_now_are_no_drift(world: &World) {
+    let name = world.name("untold");
+    world.create(&name, json!({})).await;
+    world.proxy.inject(Rule::new("lambda:GetFunction", &name, 1, UNTOLD));
+    let answer = world.api(Method::GET, &format!("{}/drift", path(&name)), None).await;
+    assert_eq!(answer.status, 503, "{}", answer.json());
+    assert_eq!(answer.json()["code"], "SERVICE_UNAVAILABLE");
+    assert_eq!(drift(world, &name).await["status"], "IN_SYNC");
+}
+
+pub async fn a_role_that_was_made_anew_is_drift_and_repair_renews_the_grant_to_it(world: &World) {
+    let name = world.name("new-role");
+    world.create(&name, json!({"environment": {"KEY": "s3cr3t"}})).await;
+    let before = world.live(&name).await.facts();
+    let role = world.role_name(&name);
+    let delete = async || {
+        let delete = world.iam.delete_role_policy().role_name(&role).policy_name("write-own-logs");
+        delete.send().await.unwrap();
+        world.iam.delete_role().role_name(&role).send().await.unwrap();
+    };
+    let updates = || {
+        let calls = world.proxy.calls(&name).into_iter();
+        calls.filter(|call| call.operation == "UpdateFunctionConfiguration").collect::<Vec<_>>()
+    };
+    delete().await;
+    let repair = format!("{}/repair?wait=25", path(&name));
+    let repaired = world.api(Method::POST, &repair, None).await;
+    assert_eq!(repaired.status, 200, "{}", repaired.json());
+    let [away, back] = &updates()[..] else { panic!("not two updates: {:?}", updates()) };
+    assert!(away.text.contains("IdleRole") && !away.text.contains("KEY"), "{away:?}");
+    assert!(back.text.contains(&role) && back.text.contains("KEY"), "{back:?}");
+    assert_eq!(world.live(&name).await.facts(), before);
+    assert_eq!(drift(world, &name).await["status"], "IN_SYNC");
+
+    // Somebody else makes it anew, with all that it had.
+    let live = world.live(&name).await.role.unwrap();
+    let policy = world.iam.get_role_policy().role_name(&role).policy_name("write-own-logs");
+    let policy = policy.send().await.unwrap();
+    delete().await;
+    let trust = policy_text(live.assume_role_policy_document().unwrap());
+    let create = world.iam.create_role().role_name(&role).assume_role_policy_document(trust);
+    let boundary = live.permissions_boundary().unwrap().permissions_boundary_arn().unwrap();
+    let create = create.permissions_boundary(boundary).set_tags(live.tags.clone());
+    create.send().await.unwrap();
+    let put = world.iam.put_role_policy().role_name(&role).policy_name("write-own-logs");
+    put.policy_document(policy_text(policy.policy_document())).send().await.unwrap();
+    let report = drift(world, &name).await;
+    assert_eq!(drifted(&report), pairs(&[("ROLE", "roleId")]), "{report:#}");
+    assert_eq!(world.api(Method::POST, &repair, None).await.status, 200);
+    assert_eq!(updates().len(), 4);
+    assert_eq!(drift(world, &name).await["status"], "IN_SYNC");
+}
+
+fn policy_text(encoded: &str) -> String {
+    formation_tests::world::policy(encoded).to_string()
 }

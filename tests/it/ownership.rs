@@ -1,12 +1,20 @@
-//! What is not ours is never touched.
+//! What is not ours is never touched, nor told about; and what is ours and does not show it yet is not
+//! taken for foreign.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use aws_sdk_iam::types::Tag;
 use aws_sdk_lambda::types::{FunctionCode, Runtime};
 use formation_model::bundle;
-use formation_tests::World;
+use formation_tests::{Fault, Rule, World};
 use http::Method;
 use serde_json::{Value, json};
+
+/// Lambda shows a function and cannot tell its tags.
+pub(crate) const UNTOLD: Fault = Fault::Show(&[
+    ("/Tags", "null"),
+    ("/TagsError", r#"{"ErrorCode": "AccessDeniedException", "Message": "told"}"#),
+]);
 
 /// The create failed because of what was there, the name is free, and only `left` is there.
 async fn assert_refused(world: &World, name: &str, operation: &Value, left: &[&str]) {
@@ -19,8 +27,8 @@ async fn assert_refused(world: &World, name: &str, operation: &Value, left: &[&s
     assert_eq!(world.bundle_states(name).await, ["expired"]);
 }
 
-pub async fn a_foreign_function_makes_the_create_fail_and_stays_untouched(world: &World) {
-    let name = world.name("foreign-function");
+/// Somebody else's function of that name.
+async fn make_foreign_function(world: &World, name: &str) {
     let role = format!("theirs-{name}");
     let trust = json!({"Version": "2012-10-17", "Statement": []}).to_string();
     let create = world.iam.create_role().role_name(&role).assume_role_policy_document(trust);
@@ -30,7 +38,7 @@ pub async fn a_foreign_function_makes_the_create_fail_and_stays_untouched(world:
     world
         .lambda
         .create_function()
-        .function_name(&name)
+        .function_name(name)
         .runtime(Runtime::Nodejs22x)
         .handler("index.handler")
         .role(format!("arn:aws:iam::000000000000:role/{role}"))
@@ -39,18 +47,267 @@ pub async fn a_foreign_function_makes_the_create_fail_and_stays_untouched(world:
         .send()
         .await
         .unwrap();
-    let before = world.live(&name).await.function.unwrap();
+}
 
-    let operation = world.create(&name, json!({})).await;
+/// The function of [`make_foreign_function`] as it was made.
+async fn assert_untouched(world: &World, name: &str) {
+    let found = world.live(name).await.function.unwrap();
+    assert_eq!(found.tags, Some(HashMap::from([("team".to_owned(), "theirs".to_owned())])));
+    let found = found.configuration.unwrap();
+    assert_eq!(found.runtime, Some(Runtime::Nodejs22x));
+    assert_eq!(found.role, Some(format!("arn:aws:iam::000000000000:role/theirs-{name}")));
+    let calls = world.proxy.calls(name);
+    let changes: Vec<_> = calls.iter().filter(|call| call.service == "lambda").collect();
+    assert!(changes.iter().all(|call| call.operation == "GetFunction"), "{changes:?}");
+}
+
+pub async fn the_name_of_a_foreign_function_is_refused_before_anything_is_made(world: &World) {
+    let name = world.name("foreign-function");
+    make_foreign_function(world, &name).await;
+    let path = format!("/v1/functions/{name}");
+    let body = json!({"functionName": name, "code": "export const handler = 1;"});
+    let put = [("if-none-match", "*")];
+    for (method, path, headers) in [
+        (Method::POST, "/v1/functions", &[][..]),
+        (Method::POST, "/v1/functions?dryRun=true", &[][..]),
+        (Method::PUT, path.as_str(), &put[..]),
+    ] {
+        let answer = world.client.api_raw(method, path, headers, body.to_string()).await.unwrap();
+        assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (409, &json!("NOT_OWNED")));
+        let told = answer.json().to_string();
+        assert!(told.contains("was left untouched") && !told.contains("theirs"), "{told}");
+    }
+    let id = world.put_request(json!({"kind": "CREATE", "function": body})).await;
+    let rejection = world
+        .announced("it is rejected", |event| event["detail"]["idempotencyKey"] == id.as_str())
+        .await;
+    assert_eq!(rejection["detail"]["status"], "REJECTED", "{rejection:#}");
+    assert_eq!(rejection["detail"]["problem"]["code"], "NOT_OWNED");
+
+    assert_eq!(world.api(Method::GET, &path, None).await.status, 404);
+    assert_eq!(world.live(&name).await.parts(), ["function"]);
+    assert!(world.bundle_states(&name).await.is_empty());
+    let calls = world.proxy.calls(&name);
+    let changes: Vec<_> = calls.iter().filter(|call| call.changes_a_part()).collect();
+    assert!(changes.is_empty(), "{changes:?}");
+    assert_untouched(world, &name).await;
+}
+
+pub async fn a_create_is_not_accepted_while_nobody_can_tell_whose_the_name_is(world: &World) {
+    let name = world.name("whose");
+    make_foreign_function(world, &name).await;
+    for fault in [
+        Fault::Refuse(403, "AccessDeniedException", "explicit deny"),
+        Fault::Refuse(400, "InvalidParameterValueException", "told"),
+        UNTOLD,
+    ] {
+        world.proxy.inject(Rule::new("lambda:GetFunction", &name, 1, fault));
+        let answer = world.ask_for(&name, json!({})).await;
+        let problem = answer.json();
+        assert_eq!(
+            (answer.status.as_u16(), &problem["code"]),
+            (503, &json!("SERVICE_UNAVAILABLE"))
+        );
+        assert_ne!(answer.header("retry-after"), "");
+    }
+    assert_eq!(world.ask_for(&name, json!({})).await.status, 409);
+}
+
+pub async fn a_foreign_function_that_appears_later_is_found_before_its_role_is_made(world: &World) {
+    let name = world.name("foreign-soon");
+    // The step is held at its look; the one before the claim is over.
+    let held = Rule::new("lambda:GetFunction", &name, 1000, Fault::Throttle);
+    world.proxy.inject(Rule { skip: 1, ..held });
+    let accepted = world.ask_for(&name, json!({})).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.json());
+    make_foreign_function(world, &name).await;
+    world.proxy.release(&name);
+    let operation = world.ended(&accepted).await;
     assert_refused(world, &name, &operation, &["function"]).await;
-    assert_eq!(operation["error"]["step"], "Ensure function");
+    assert_eq!(operation["error"]["step"], "Ensure role");
+    let calls = world.proxy.calls(&name);
+    assert!(!calls.iter().any(|call| call.operation == "CreateRole"), "{calls:?}");
+    assert_untouched(world, &name).await;
+}
 
-    let after = world.live(&name).await.function.unwrap();
-    assert_eq!(after.tags, Some(HashMap::from([("team".to_owned(), "theirs".to_owned())])));
-    let (before, after) = (before.configuration.unwrap(), after.configuration.unwrap());
-    assert_eq!(after.code_sha256, before.code_sha256);
-    assert_eq!(after.last_modified, before.last_modified);
-    assert_eq!(after.role, before.role);
+/// Somebody else's function appears when our log group is there, and `writes` into it.
+async fn meet_foreign_function(world: &World, name: &str, writes: bool) -> Value {
+    let group = format!("/aws/lambda/{name}");
+    world.proxy.inject(Rule::new("logs:PutRetentionPolicy", name, 1000, Fault::Throttle));
+    let accepted = world.ask_for(name, json!({"tags": {"team": "a"}})).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.json());
+    let made = async || world.live(name).await.log_group;
+    world.until("the log group is there", made).await;
+    make_foreign_function(world, name).await;
+    if writes {
+        let create = world.logs.create_log_stream().log_group_name(&group);
+        create.log_stream_name("theirs").send().await.unwrap();
+    }
+    world.proxy.release(name);
+    let operation = world.ended(&accepted).await;
+    assert_eq!(operation["error"]["step"], "Ensure function", "{operation:#}");
+    operation
+}
+
+pub async fn what_a_foreign_function_has_logged_is_left_to_it(world: &World) {
+    let name = world.name("foreign-logs");
+    let operation = meet_foreign_function(world, &name, true).await;
+    assert_refused(world, &name, &operation, &["function", "log group"]).await;
+    let (_, tags) = world.live(&name).await.log_group.unwrap();
+    assert_eq!(tags, BTreeMap::new(), "the log group is theirs, without our tags");
+    let streams = world.logs.describe_log_streams().log_group_name(format!("/aws/lambda/{name}"));
+    let streams = streams.send().await.unwrap();
+    assert_eq!(streams.log_streams()[0].log_stream_name(), Some("theirs"));
+    assert_untouched(world, &name).await;
+
+    // Where nothing was logged, nothing is left.
+    let name = world.name("foreign-mute");
+    let operation = meet_foreign_function(world, &name, false).await;
+    assert_refused(world, &name, &operation, &["function"]).await;
+}
+
+/// `part` loses our tags, and is tagged by somebody else.
+pub(crate) async fn take_from_us(world: &World, name: &str, part: &str) {
+    let (identity, function) = (world.identity(), name.parse().unwrap());
+    let ours = vec!["formation:stack".to_owned(), "formation:function".to_owned()];
+    match part {
+        "FUNCTION" => {
+            let arn = identity.function_arn(&function);
+            let untag = world.lambda.untag_resource().resource(&arn).set_tag_keys(Some(ours));
+            untag.send().await.unwrap();
+            world
+                .lambda
+                .tag_resource()
+                .resource(arn)
+                .tags("owner", "finance")
+                .send()
+                .await
+                .unwrap();
+        }
+        "LOG_GROUP" => {
+            let arn = identity.log_group_arn(&function);
+            let untag = world.logs.untag_resource().resource_arn(&arn).set_tag_keys(Some(ours));
+            untag.send().await.unwrap();
+            let tag = world.logs.tag_resource().resource_arn(arn).tags("owner", "finance");
+            tag.send().await.unwrap();
+        }
+        _ => {
+            let role = identity.role_name(&function);
+            let untag = world.iam.untag_role().role_name(&role).set_tag_keys(Some(ours));
+            untag.send().await.unwrap();
+            let tag = world.iam.tag_role().role_name(role).tags(role_tag("owner", "finance"));
+            tag.send().await.unwrap();
+        }
+    }
+}
+
+/// `part` gets our tags back.
+async fn give_back(world: &World, name: &str, part: &str) {
+    let (identity, function) = (world.identity(), name.parse().unwrap());
+    let tags = world.tags(name);
+    match part {
+        "FUNCTION" => {
+            let tag = world.lambda.tag_resource().resource(identity.function_arn(&function));
+            tag.set_tags(Some(tags.into_iter().collect())).send().await.unwrap();
+        }
+        "LOG_GROUP" => {
+            let tag = world.logs.tag_resource().resource_arn(identity.log_group_arn(&function));
+            tag.set_tags(Some(tags.into_iter().collect())).send().await.unwrap();
+        }
+        _ => {
+            let tags = tags.iter().map(|(key, value)| role_tag(key, value)).collect();
+            let tag = world.iam.tag_role().role_name(identity.role_name(&function));
+            tag.set_tags(Some(tags)).send().await.unwrap();
+        }
+    }
+}
+
+fn role_tag(key: &str, value: &str) -> Tag {
+    Tag::builder().key(key).value(value).build().unwrap()
+}
+
+pub async fn a_delete_says_what_it_leaves_because_it_was_taken_from_us(world: &World) {
+    for (part, leftovers, parts) in [
+        (
+            "FUNCTION",
+            json!(["FUNCTION", "ROLE", "LOG_GROUP"]),
+            &["function", "role", "log group"][..],
+        ),
+        ("ROLE", json!(["ROLE", "LOG_GROUP"]), &["role", "log group"]),
+        ("LOG_GROUP", json!(["LOG_GROUP"]), &["log group"]),
+    ] {
+        let name = world.name("taken");
+        world.create(&name, json!({})).await;
+        take_from_us(world, &name, part).await;
+        let deleted = world.delete(&name).await;
+        assert_eq!(deleted["status"], "FAILED", "{deleted:#}");
+        assert_eq!(deleted["rollback"], "INCOMPLETE");
+        assert_eq!(deleted["error"]["code"], "NOT_OWNED");
+        assert_eq!(deleted["leftovers"], leftovers);
+        assert_eq!(world.live(&name).await.parts(), parts);
+        let path = format!("/v1/functions/{name}");
+        assert_eq!(world.api(Method::GET, &path, None).await.json()["status"], "FAILED");
+
+        give_back(world, &name, part).await;
+        let deleted = world.delete(&name).await;
+        assert_eq!(deleted["status"], "SUCCEEDED", "{deleted:#}");
+        assert!(world.live(&name).await.parts().is_empty());
+        assert_eq!(world.api(Method::GET, &path, None).await.status, 404);
+    }
+}
+
+/// A create through `rules`, which it has met when it has ended.
+async fn create_through(world: &World, what: &str, rules: &[(&str, usize, usize, Fault)]) {
+    let name = world.name(what);
+    for (call, skip, times, fault) in rules {
+        world.proxy.inject(Rule { skip: *skip, ..Rule::new(call, &name, *times, fault.clone()) });
+    }
+    let operation = world.create(&name, json!({"logRetentionDays": 7})).await;
+    assert_eq!(operation["status"], "SUCCEEDED", "{rules:?}: {operation:#}");
+    assert!(world.proxy.is_spent(&name), "{rules:?} were not met");
+    let live = world.live(&name).await;
+    assert_eq!(live.parts(), ["function", "role", "log group"]);
+    assert_eq!(live.log_group.unwrap().0, Some(7));
+}
+
+pub async fn a_write_that_is_denied_right_after_the_create_is_made_good(world: &World) {
+    for (call, status, code) in [
+        ("logs:PutRetentionPolicy", 400, "AccessDeniedException"),
+        ("iam:PutRolePolicy", 403, "AccessDenied"),
+    ] {
+        let denied = || Fault::Refuse(status, code, "no identity-based policy allows it");
+        create_through(world, "denied-once", &[(call, 0, 1, denied())]).await;
+        // For longer than a step waits by itself.
+        create_through(world, "denied-long", &[(call, 0, 5, denied())]).await;
+    }
+}
+
+pub async fn tags_that_are_shown_late_are_waited_for(world: &World) {
+    // A function is looked for before the claim, before its role is made, and before it is.
+    let looks = 3;
+    for (create, look, skip, fault) in [
+        ("iam:CreateRole", "iam:GetRole", 0, Fault::HideTags),
+        ("logs:CreateLogGroup", "logs:ListTagsForResource", 0, Fault::HideTags),
+        ("lambda:CreateFunction", "lambda:GetFunction", looks, Fault::HideTags),
+        ("lambda:CreateFunction", "lambda:GetFunction", looks, UNTOLD),
+    ] {
+        let rules = [(create, 0, 1, Fault::LoseAnswer), (look, skip, 1, fault)];
+        create_through(world, "late-tags", &rules).await;
+    }
+    create_through(world, "untold-tags", &[("lambda:GetFunction", looks, 2, UNTOLD)]).await;
+}
+
+pub async fn an_undo_does_not_take_for_foreign_what_does_not_show_its_tags_yet(world: &World) {
+    let name = world.name("late-undo");
+    let refusal = Fault::Refuse(400, "InvalidParameterValueException", "told");
+    world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 1, refusal));
+    for look in ["iam:GetRole", "logs:ListTagsForResource"] {
+        world.proxy.inject(Rule::new(look, &name, 1, Fault::HideTags));
+    }
+    let operation = world.create(&name, json!({})).await;
+    assert_eq!(operation["rollback"], "COMPLETE", "{operation:#}");
+    assert!(world.proxy.is_spent(&name));
+    assert!(world.live(&name).await.parts().is_empty());
 }
 
 pub async fn a_foreign_log_group_makes_the_create_fail_and_stays_untouched(world: &World) {
@@ -76,7 +333,7 @@ pub async fn a_foreign_role_makes_the_create_fail_and_stays_untouched(world: &Wo
     let role = world.role_name(&name);
     let trust = json!({"Version": "2012-10-17", "Statement": []}).to_string();
     let create = world.iam.create_role().role_name(&role).assume_role_policy_document(&trust);
-    create.send().await.unwrap();
+    create.tags(role_tag("team", "theirs")).send().await.unwrap();
 
     let operation = world.create(&name, json!({})).await;
     assert_refused(world, &name, &operation, &["role"]).await;

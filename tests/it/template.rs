@@ -32,15 +32,15 @@ fn actions(statement: &Value) -> Vec<&str> {
 pub async fn every_lambda_has_a_role_of_its_own_with_just_its_calls(world: &World) {
     // Services that a Lambda may call besides writing its log, traces, and reading records.
     let services = [
-        ("EnsureRoleFunction", vec!["iam"]),
+        ("EnsureRoleFunction", vec!["iam", "lambda"]),
         ("EnsureLogGroupFunction", vec!["logs"]),
         ("EnsureFunctionFunction", vec!["iam", "lambda", "s3"]),
         ("RemoveFunctionFunction", vec!["lambda"]),
         ("RemoveRoleFunction", vec!["iam"]),
-        ("RemoveLogGroupFunction", vec!["logs"]),
+        ("RemoveLogGroupFunction", vec!["lambda", "logs"]),
         ("RecordSuccessFunction", vec!["dynamodb", "s3"]),
         ("RecordFailureFunction", vec!["dynamodb", "s3"]),
-        ("IntakeFunction", vec!["dynamodb", "events", "s3", "sqs", "states"]),
+        ("IntakeFunction", vec!["dynamodb", "events", "lambda", "s3", "sqs", "states"]),
         ("ReconcileFunction", vec!["dynamodb", "events", "iam", "lambda", "logs", "sqs", "states"]),
         ("ApiFunction", vec!["dynamodb", "iam", "lambda", "logs", "s3", "states"]),
     ];
@@ -86,7 +86,7 @@ fn check_conditions(role: &str, action: &str, statement: &Value) {
         "logs:CreateLogStream" | "logs:PutLogEvents" | "logs:DescribeLogGroups" => {}
         _ => {
             let (service, operation) = action.split_once(':').unwrap();
-            let reads = operation.starts_with("Get") || operation.starts_with("List");
+            let reads = ["Get", "List", "Describe"].iter().any(|it| operation.starts_with(it));
             if ["iam", "logs", "lambda"].contains(&service) && !reads {
                 assert_eq!(equals("aws:ResourceTag/formation:stack"), key, "{role}: {action}");
             }
@@ -95,6 +95,8 @@ fn check_conditions(role: &str, action: &str, statement: &Value) {
     let any_resource = ["xray:", "logs:DescribeLogGroups", "lambda:CreateFunction"];
     if statement["Resource"] == "*" {
         assert!(any_resource.iter().any(|known| action.starts_with(known)), "{role}: {action}");
+    } else if statement["Resource"]["Fn::GetAtt"] == json!(["IdleRole", "Arn"]) {
+        assert_eq!(action, "iam:PassRole", "{role}: {action}");
     } else if action.starts_with("iam:") {
         let resource = &statement["Resource"]["Fn::Sub"];
         assert_eq!(
@@ -103,6 +105,16 @@ fn check_conditions(role: &str, action: &str, statement: &Value) {
             "{role}: {action}"
         );
     }
+}
+
+pub async fn the_role_that_functions_have_for_a_moment_may_do_nothing(world: &World) {
+    let role = &world.template["Resources"]["IdleRole"]["Properties"];
+    assert!(role["Policies"].is_null() && role["ManagedPolicyArns"].is_null(), "{role:#}");
+    let trust = &role["AssumeRolePolicyDocument"]["Statement"];
+    assert_eq!(trust.as_array().unwrap().len(), 1);
+    assert_eq!(trust[0]["Principal"], json!({"Service": "lambda.amazonaws.com"}));
+    let account = &trust[0]["Condition"]["StringEquals"]["aws:SourceAccount"];
+    assert_eq!(account, &json!({"Ref": "AWS::AccountId"}));
 }
 
 pub async fn what_local_aws_cannot_evaluate_is_in_the_template(world: &World) {

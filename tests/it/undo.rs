@@ -58,9 +58,10 @@ pub async fn a_create_waits_for_its_role_with_few_refused_calls(world: &World) {
 
 pub async fn an_undo_that_fails_leaves_a_record_of_what_is_left(world: &World) {
     let name = world.name("stuck");
-    let refuse = || Fault::Refuse(403, "AccessDeniedException", "explicit deny");
-    world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 1, refuse()));
-    world.proxy.inject(Rule::new("iam:DeleteRole", &name, 1, refuse()));
+    let refuse = Fault::Refuse(403, "AccessDeniedException", "explicit deny");
+    world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 1, refuse));
+    let refuse = Fault::Refuse(400, "UnmodifiableEntity", "told");
+    world.proxy.inject(Rule::new("iam:DeleteRole", &name, 1, refuse));
     let operation = world.create(&name, json!({})).await;
     assert_eq!(operation["status"], "FAILED", "{operation:#}");
     assert_eq!(operation["rollback"], "INCOMPLETE");

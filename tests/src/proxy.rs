@@ -73,6 +73,8 @@ pub enum Fault {
     /// AWS carries it out, and the answer shows these values (JSON pointer, value) in place of its
     /// own; null takes one away.
     Show(&'static [(&'static str, &'static str)]),
+    /// AWS carries it out, and the answer does not show the tags yet.
+    HideTags,
 }
 
 /// Which calls draw on a bucket of tokens, as AWS limits rates: so many a second, and as many at
@@ -303,7 +305,7 @@ impl Proxy {
                 });
                 late.await??
             }
-            Some(Fault::LoseAnswer | Fault::Kill | Fault::Show(_)) | None => {
+            Some(Fault::LoseAnswer | Fault::Kill | Fault::Show(_) | Fault::HideTags) | None => {
                 self.forward(parts, body).await?
             }
         };
@@ -321,6 +323,7 @@ impl Proxy {
             }
             Some(Fault::LoseAnswer) => Err("the answer is lost".into()),
             Some(Fault::Show(values)) => show(answer, values).await,
+            Some(Fault::HideTags) => without_tags(answer).await,
             _ => Ok(answer),
         }
     }
@@ -398,6 +401,27 @@ async fn show(
     }
     parts.headers.remove(CONTENT_LENGTH);
     Ok(Response::from_parts(parts, Full::new(Bytes::from(json.to_string()))))
+}
+
+/// The answer without tags: those of IAM's XML, Lambda's `Tags`, CloudWatch Logs' `tags`.
+async fn without_tags(answer: Response<Full<Bytes>>) -> Result<Response<Full<Bytes>>, BoxError> {
+    let (mut parts, body) = answer.into_parts();
+    let body = body.collect().await?.to_bytes();
+    let text = String::from_utf8(body.to_vec())?;
+    let shown = match text.split_once("<Tags>") {
+        Some((before, rest)) => {
+            let (_, after) = rest.split_once("</Tags>").ok_or("tags without an end")?;
+            format!("{before}{after}")
+        }
+        None => {
+            let mut json: Value = serde_json::from_str(&text)?;
+            let answer = json.as_object_mut().ok_or("no object")?;
+            answer.remove("Tags").or_else(|| answer.remove("tags")).ok_or("no tags to hide")?;
+            json.to_string()
+        }
+    };
+    parts.headers.remove(CONTENT_LENGTH);
+    Ok(Response::from_parts(parts, Full::new(Bytes::from(shown))))
 }
 
 /// Ends the process at the other end of a connection on loopback, if it is a Lambda's.
