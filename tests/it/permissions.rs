@@ -193,7 +193,7 @@ pub async fn readers_read_operators_operate_and_strangers_do_neither(world: &Wor
 
     let operation = accepted.header("operation-location").to_owned();
     let patch = json!({"memoryMegabytes": 128});
-    let cases: &[(Method, String, Option<&serde_json::Value>, bool)] = &[
+    let cases: &[(Method, String, Option<&Value>, bool)] = &[
         (Method::GET, "/v1/functions".into(), None, true),
         (Method::GET, path.clone(), None, true),
         (Method::GET, format!("{path}/drift"), None, true),
