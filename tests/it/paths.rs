@@ -92,6 +92,24 @@ fn spellings(mine: &str, victim: &str) -> Vec<(&'static str, String)> {
     requests
 }
 
+/// A statement about requests, by method and path. `*` holds slashes.
+fn statement(world: &World, effect: &str, requests: &str) -> Value {
+    let account = &world.stack.account_id;
+    json!({
+        "Effect": effect,
+        "Action": "execute-api:Invoke",
+        "Resource": format!("arn:aws:execute-api:*:{account}:*/$default/{requests}"),
+    })
+}
+
+/// Who may do everything.
+fn root(world: &World) -> Identity {
+    Identity {
+        access_key_id: world.stack.access_key_id.clone(),
+        secret_access_key: world.stack.secret_access_key.clone(),
+    }
+}
+
 /// What is to stay as it is: the function, its operations, and what AWS holds.
 async fn state(world: &World, name: &str) -> (Value, Value, Value) {
     let path = format!("/v1/functions/{name}");
@@ -107,19 +125,16 @@ pub async fn a_path_leads_to_what_was_authorised_and_nowhere_else(world: &World)
     assert!(created.iter().all(|operation| operation["status"] == "SUCCEEDED"), "{created:?}");
     let before = [state(world, &mine).await, state(world, &victim).await];
 
-    let api = format!("arn:aws:execute-api:*:{}:*/$default", world.stack.account_id);
-    let allow = |what: &str| json!({"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": format!("{api}/{what}")});
-    let deny = |what: &str| json!({"Effect": "Deny", "Action": "execute-api:Invoke", "Resource": format!("{api}/{what}")});
-    // What is between names and patterns is IAM's: `*` holds slashes.
-    let allowed = [allow(&format!("*/v1/functions/{mine}*"))];
-    let only_mine = user_who_may(world, "only-mine", &allowed);
-    let no_victim = [allow("*"), deny(&format!("*/v1/functions/{victim}*"))];
-    let no_victim = user_who_may(world, "no-victim", &no_victim);
-    let root = Identity {
-        access_key_id: world.stack.access_key_id.clone(),
-        secret_access_key: world.stack.secret_access_key.clone(),
-    };
-    let callers = [("only mine", only_mine.await), ("no victim", no_victim.await), ("root", root)];
+    let on_mine = [statement(world, "Allow", &format!("*/v1/functions/{mine}*"))];
+    let but_victim = [
+        statement(world, "Allow", "*"),
+        statement(world, "Deny", &format!("*/v1/functions/{victim}*")),
+    ];
+    let callers = [
+        ("only mine", user_who_may(world, "only-mine", &on_mine).await),
+        ("but victim", user_who_may(world, "but-victim", &but_victim).await),
+        ("root", root(world)),
+    ];
 
     for (who, identity) in &callers {
         // The signatures are good, and what is allowed is done.
@@ -146,8 +161,7 @@ pub async fn a_path_leads_to_what_was_authorised_and_nowhere_else(world: &World)
 
 pub async fn a_permission_for_one_action_gives_no_other(world: &World) {
     let name = world.name("unasked");
-    let api = format!("arn:aws:execute-api:*:{}:*/$default", world.stack.account_id);
-    let repair = json!({"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": format!("{api}/POST/v1/functions*/repair")});
+    let repair = statement(world, "Allow", "POST/v1/functions*/repair");
     let repairer = user_who_may(world, "repairer", &[repair]).await;
     let body = json!({"functionName": name, "code": formation_tests::world::EXAMPLE_CODE});
     let mut reached = 0;
@@ -178,10 +192,7 @@ pub async fn a_permission_for_one_action_gives_no_other(world: &World) {
 }
 
 pub async fn odd_bytes_in_a_request_are_no_failure(world: &World) {
-    let root = Identity {
-        access_key_id: world.stack.access_key_id.clone(),
-        secret_access_key: world.stack.secret_access_key.clone(),
-    };
+    let root = root(world);
     for (target, status, code) in [
         ("/v1/functions?prefix=\"", 400, "INVALID_PARAMETER"),
         ("/v1/functions?prefix=<>", 400, "INVALID_PARAMETER"),
