@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use tokio::time::sleep;
 
 use crate::error::{ResourceError, may_be_gone};
-use crate::ownership::{Age, not_spread};
+use crate::ownership::{Age, a_moment_ago, not_spread};
 use crate::redaction::Secrets;
 use crate::tags::{self, Keys, TagChanges};
 use crate::{Removal, Target};
@@ -168,7 +168,7 @@ pub async fn compare(
     stack: &StackIdentity,
     spec: &FunctionSpec,
 ) -> Result<Vec<Difference>, ResourceError> {
-    let found = match find(lambda, stack, &spec.function_name, Timestamp::MIN).await {
+    let found = match find(lambda, stack, &spec.function_name, a_moment_ago()).await {
         Ok(Some(found)) => found,
         Ok(None) => return Ok(vec![Difference::missing(Part::Function)]),
         Err(ResourceError::NotOwned { .. }) => {
