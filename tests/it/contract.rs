@@ -1,7 +1,10 @@
 //! The HTTP contract: replays, waiting, plans, paging, steps, problems and the API's description.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use formation_local::client::Answer;
 use formation_tests::{Fault, Rule, World};
 use futures_util::future::join_all;
@@ -55,6 +58,11 @@ pub async fn a_request_that_is_repeated_under_its_key_acts_once(world: &World) {
         world.ended(&first).await;
     }
     assert_eq!(replay().await.json()["status"], "SUCCEEDED", "as it is now");
+
+    // How long the answer is waited for is no part of the request.
+    let waiting = format!("{FUNCTIONS}?wait=1");
+    let again = send(world, Method::POST, &waiting, &keyed, &hello(&name)).await;
+    assert_eq!((again.status.as_u16(), again.header("idempotency-replayed")), (201, "true"));
 
     // Another spelling of the same document is the same request; another document is not.
     let spelled = format!(
@@ -248,6 +256,24 @@ pub async fn a_request_that_waits_gets_the_failures_own_status(world: &World) {
     assert_eq!(world.ended(&running).await["status"], "SUCCEEDED");
 }
 
+pub async fn a_wait_ends_before_the_gateway_gives_up(world: &World) {
+    let name = world.name("held");
+    let slow = Fault::Delay(Duration::from_secs(6));
+    world.proxy.inject(Rule::new("s3:PutObject", &name, 1, slow));
+    world.proxy.inject(throttle("iam:CreateRole", &name, usize::MAX));
+    let began = Instant::now();
+    let path = format!("{FUNCTIONS}?wait=25");
+    let running = world.api(Method::POST, &path, Some(&hello(&name))).await;
+    let took = began.elapsed();
+    assert_eq!((running.status.as_u16(), &running.json()["status"]), (202, &json!("RUNNING")));
+    assert!(!running.header("operation-location").is_empty());
+    // 6 s and 25 s would be past the 29 s of the Lambda and the 30 s of the gateway.
+    assert!(took < Duration::from_secs(29), "{took:?}");
+    assert!(took > Duration::from_secs(20), "it did not wait: {took:?}");
+    world.proxy.release(&name);
+    assert_eq!(world.ended(&running).await["status"], "SUCCEEDED");
+}
+
 fn actions(plan: &Value) -> Vec<(&str, &str)> {
     let parts = plan["parts"].as_array().unwrap().iter();
     parts.map(|part| (part["part"].as_str().unwrap(), part["action"].as_str().unwrap())).collect()
@@ -395,6 +421,14 @@ pub async fn every_bad_request_is_a_problem(world: &World) {
     let deep = "[".repeat(2000);
     let large = format!("\"{}\"", "x".repeat(6 * 1024 * 1024));
     let json_type = ("content-type", "application/json");
+    // Tokens of the right form that nobody has issued.
+    let forged = |list: &str, after: &str| {
+        URL_SAFE_NO_PAD.encode(format!(r#"{{"list":"{list}","after":"{after}"}}"#))
+    };
+    let foreign_place = format!("{FUNCTIONS}?prefix=a&nextToken={}", forged("functions a ", "zzz"));
+    let no_place = format!("{FUNCTIONS}?nextToken={}", forged("functions  ", ""));
+    let no_operation = forged("FUNCTION#a", "OPERATION#01arz3ndektsv4rrffq69g5fav");
+    let no_operation = format!("{FUNCTIONS}/a/operations?nextToken={no_operation}");
     let cases: &[BadRequest<'_>] = &[
         (Method::GET, "/", &[], b"", 404, "ROUTE_NOT_FOUND"),
         (Method::GET, "/v1", &[], b"", 404, "ROUTE_NOT_FOUND"),
@@ -407,7 +441,12 @@ pub async fn every_bad_request_is_a_problem(world: &World) {
         (Method::GET, "/v1/functions?limit=101", &[], b"", 400, "INVALID_PARAMETER"),
         (Method::GET, "/v1/functions?color=red", &[], b"", 400, "INVALID_PARAMETER"),
         (Method::GET, "/v1/functions?status=GONE", &[], b"", 400, "INVALID_PARAMETER"),
+        (Method::GET, "/v1/functions?limit=1&limit=1", &[], b"", 400, "INVALID_PARAMETER"),
+        (Method::GET, "/v1/functions?prefix=a.b", &[], b"", 400, "INVALID_PARAMETER"),
         (Method::GET, "/v1/functions?nextToken=x", &[], b"", 400, "INVALID_NEXT_TOKEN"),
+        (Method::GET, &foreign_place, &[], b"", 400, "INVALID_NEXT_TOKEN"),
+        (Method::GET, &no_place, &[], b"", 400, "INVALID_NEXT_TOKEN"),
+        (Method::GET, &no_operation, &[], b"", 400, "INVALID_NEXT_TOKEN"),
         (Method::POST, "/v1/functions", &[json_type], b"{", 400, "MALFORMED_JSON"),
         (Method::POST, "/v1/functions", &[json_type], b"\xff", 400, "MALFORMED_JSON"),
         (Method::POST, "/v1/functions", &[json_type], b"{\"a\":1,\"a\":2}", 400, "MALFORMED_JSON"),

@@ -1,12 +1,19 @@
 //! One operation, more than one execution: in whichever order they act, one state comes out.
 
-use formation_tests::{Fault, Rule, World};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use formation_tests::{Call, Fault, Rule, World};
 use http::Method;
 use serde_json::{Value, json};
 
 use crate::moments::{Act, at_call, at_each_of};
 
 const MOMENTS: usize = 16;
+
+/// How long a step is held in a call, so that a cancel surely comes before its answer: shorter than
+/// the next attempt waits for it.
+const HELD: Duration = Duration::from_millis(700);
 
 fn cancel_path(operation: &Value) -> String {
     let text = |name: &str| operation[name].as_str().unwrap();
@@ -41,15 +48,30 @@ pub async fn two_executions_of_one_attempt_end_in_one_state(world: &World) {
     at_each_of(MOMENTS, async |act, moment| twin_at(world, act, moment).await).await;
 }
 
+/// The call in which the last forward step of an operation is held; a delete has none.
+fn held_call(act: Act) -> Option<&'static str> {
+    match act {
+        Act::Create => Some("lambda:CreateFunction"),
+        Act::Update => Some("lambda:UpdateFunctionConfiguration"),
+        Act::Delete => None,
+    }
+}
+
 /// The operation is cancelled while its first attempt is at its call `moment`: the next attempt
-/// begins while a step of the first may still act.
-async fn cancel_at(world: &World, act: Act, moment: usize) {
+/// begins while a step of the first may still act. Whether the cancel was accepted.
+async fn cancel_at(world: &World, act: Act, moment: usize) -> bool {
     let name = world.name("cancelled");
     act.prepare(world, &name).await;
     let before = world.live(&name).await.facts();
+    let held = held_call(act);
+    if let Some(held) = held {
+        world.proxy.inject(Rule::new(held, &name, 1, Fault::Delay(HELD)));
+    }
     let accepted = act.ask(world, &name).await;
     at_call(world, &name, &accepted, moment).await;
     let answer = world.api(Method::POST, &cancel_path(&accepted), None).await;
+    let answered = |held| world.proxy.calls(&name).iter().map(Call::name).any(|call| call == held);
+    let in_time = held.is_some_and(|held| !answered(held));
     let (status, rollback) = world.ended_unseen(&accepted).await;
     let after = world.live(&name).await.facts();
     let told = format!("{act:?}, cancelled at call {moment}: {status}, {}", answer.json());
@@ -57,19 +79,39 @@ async fn cancel_at(world: &World, act: Act, moment: usize) {
         202 => {
             assert_eq!((status.as_str(), rollback.as_str()), ("FAILED", "COMPLETE"), "{told}");
             assert_eq!(after, before, "{told}");
+            let item = world.operation_item(&accepted).await;
+            let error = item["error"].as_m().unwrap();
+            assert_eq!(error["code"].as_s().unwrap(), "CANCELLED", "{told}");
+            assert!(!error["step"].as_s().unwrap().is_empty(), "{told}");
         }
         // Too late, or a delete.
         409 => {
+            assert!(!in_time, "{told}");
             assert_eq!(answer.json()["code"], "NOT_CANCELLABLE", "{told}");
             assert_eq!(status, "SUCCEEDED", "{told}");
             act.check(&after, &told);
         }
         _ => panic!("{told}"),
     }
+    answer.status == 202
 }
 
 pub async fn an_operation_that_is_cancelled_at_any_moment_ends_in_one_state(world: &World) {
-    at_each_of(MOMENTS, async |act, moment| cancel_at(world, act, moment).await).await;
+    let [creates, updates, deletes] = [const { AtomicUsize::new(0) }; 3];
+    let cancel = async |act, moment| {
+        let accepted = match act {
+            Act::Create => &creates,
+            Act::Update => &updates,
+            Act::Delete => &deletes,
+        };
+        let cancelled = cancel_at(world, act, moment).await;
+        accepted.fetch_add(cancelled.into(), Ordering::Relaxed);
+    };
+    at_each_of(MOMENTS, cancel).await;
+    // Those of the first moments at least come before the call in which the step is held.
+    let accepted = [creates, updates, deletes].map(AtomicUsize::into_inner);
+    assert!(accepted[0] >= 3 && accepted[1] >= 3, "{accepted:?}");
+    assert_eq!(accepted[2], 0, "a delete only goes forward");
 }
 
 pub async fn a_cancelled_create_is_undone_and_says_so(world: &World) {

@@ -1,8 +1,13 @@
 //! Whatever ends an execution before its time, its operation ends: as the target or as what was
 //! before, and with nobody's help.
 
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use formation_model::OperationId;
 use formation_tests::{Fault, Rule, World};
 use http::Method;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::moments::{Act, at_call, at_each_of};
@@ -12,6 +17,37 @@ const MOMENTS: usize = 20;
 
 fn path(name: &str) -> String {
     format!("/v1/functions/{name}")
+}
+
+type Key = HashMap<String, AttributeValue>;
+
+fn text(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+fn key_of(pk: &str, sk: &str) -> Key {
+    [("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))].into()
+}
+
+fn function_key(name: &str) -> Key {
+    key_of("FUNCTION", name)
+}
+
+fn operation_key(operation: &Value) -> Key {
+    let field = |name: &str| operation[name].as_str().unwrap();
+    let (name, id) = (field("functionName"), field("operationId"));
+    key_of(&format!("FUNCTION#{name}"), &format!("OPERATION#{id}"))
+}
+
+/// An item of the table, past the API.
+async fn item_of(world: &World, key: &Key) -> HashMap<String, AttributeValue> {
+    let found = world.dynamodb.get_item().table_name(&world.stack.table_name);
+    found.set_key(Some(key.clone())).send().await.unwrap().item.unwrap()
+}
+
+async fn put(world: &World, item: HashMap<String, AttributeValue>) {
+    let put = world.dynamodb.put_item().table_name(&world.stack.table_name);
+    put.set_item(Some(item)).send().await.unwrap();
 }
 
 async fn stop_at(world: &World, act: Act, moment: usize) {
@@ -35,6 +71,7 @@ async fn stop_at(world: &World, act: Act, moment: usize) {
             let item = world.operation_item(&accepted).await;
             let error = item["error"].as_m().unwrap();
             assert_eq!(error["code"].as_s().unwrap(), "INTERRUPTED", "{told}");
+            assert!(!error["step"].as_s().unwrap().is_empty(), "{told}");
         }
         _ => panic!("{told}"),
     }
@@ -114,21 +151,11 @@ pub async fn an_outcome_that_its_execution_did_not_announce_is_announced(world: 
     let told = |event: &Value| event["detail"]["operationId"] == id;
     world.announced("its execution announces it", told).await;
     // As if its execution had died just before: the record names an attempt that never announced.
-    let key = |text: String| aws_sdk_dynamodb::types::AttributeValue::S(text);
-    world
-        .dynamodb
-        .update_item()
-        .table_name(&world.stack.table_name)
-        .key("pk", key(format!("FUNCTION#{name}")))
-        .key("sk", key(format!("OPERATION#{}", id.as_str().unwrap())))
-        .update_expression("SET attempt = :attempt")
-        .expression_attribute_values(
-            ":attempt",
-            aws_sdk_dynamodb::types::AttributeValue::N("7".to_owned()),
-        )
-        .send()
-        .await
-        .unwrap();
+    let update = world.dynamodb.update_item().table_name(&world.stack.table_name);
+    let update = update.set_key(Some(operation_key(&operation)));
+    let update = update.update_expression("SET attempt = :attempt");
+    let attempt = AttributeValue::N("7".to_owned());
+    update.expression_attribute_values(":attempt", attempt).send().await.unwrap();
     world.reconcile_operation(&operation).await;
     world
         .until("it is announced again", async || (world.count_announced(told) == 2).then_some(()))
@@ -145,8 +172,20 @@ pub async fn a_rollback_that_stayed_incomplete_is_finished(world: &World) {
     let operation = world.create(&name, json!({})).await;
     assert_eq!(operation["rollback"], "INCOMPLETE");
     assert_eq!(world.live(&name).await.parts(), ["role", "log group"]);
+    let item = world.operation_item(&operation).await;
+    assert!(!item.contains_key("target") && item.contains_key("expiresAt"), "{item:?}");
+
+    // As the previous release would have left it: for ever, with its specification.
+    let function = item_of(world, &function_key(&name)).await;
+    let update = world.dynamodb.update_item().table_name(&world.stack.table_name);
+    let update = update.set_key(Some(operation_key(&operation)));
+    let update = update.update_expression("SET target = :spec REMOVE expiresAt");
+    let spec = function["spec"].clone();
+    update.expression_attribute_values(":spec", spec).send().await.unwrap();
 
     world.reconcile_function(&name).await;
+    let item = world.operation_item(&operation).await;
+    assert!(!item.contains_key("target") && item.contains_key("expiresAt"), "{item:?}");
     let healed = world
         .announced("it is healed", |event| {
             event["detail"]["functionName"] == name && event["detail"]["kind"] == "REPAIR"
@@ -179,4 +218,120 @@ pub async fn a_delete_that_could_not_be_finished_is_finished(world: &World) {
         })
         .await;
     assert!(world.live(&name).await.parts().is_empty());
+}
+
+/// How many items stand before one that can be repaired: more than a page of the index.
+const HEADS: usize = 23;
+
+/// Items that are due and that nobody can look at: functions of which AWS refuses to tell, an
+/// operation that cannot be read, and something of a later release.
+async fn heads_of_the_queue(world: &World, like: &str) -> Vec<Key> {
+    let like = item_of(world, &function_key(like)).await;
+    let mut heads = Vec::new();
+    for head in 0..HEADS {
+        let name = world.name("head");
+        let mut item = like.clone();
+        item.insert("sk".to_owned(), text(&name));
+        let spec = item.get_mut("spec").unwrap();
+        let AttributeValue::M(spec) = spec else { panic!("{spec:?}") };
+        spec.insert("functionName".to_owned(), text(&name));
+        // Before the one that stands behind them.
+        item.insert("dueAt".to_owned(), AttributeValue::N(head.to_string()));
+        put(world, item).await;
+        let refuse = Fault::Refuse(403, "AccessDeniedException", "explicit deny");
+        world.proxy.inject(Rule::new("iam:GetRole", &name, usize::MAX, refuse));
+        heads.push(function_key(&name));
+    }
+    let name = world.name("unreadable");
+    for (queue, key) in [
+        (
+            "OPERATIONS",
+            [format!("FUNCTION#{name}"), format!("OPERATION#{}", OperationId::generate())],
+        ),
+        ("COMPARISONS", ["LATER".to_owned(), name.clone()]),
+    ] {
+        let key = key_of(&key[0], &key[1]);
+        let mut item = key.clone();
+        item.insert("due".to_owned(), text(queue));
+        item.insert("dueAt".to_owned(), AttributeValue::N("0".to_owned()));
+        put(world, item).await;
+        heads.push(key);
+    }
+    heads
+}
+
+pub async fn what_cannot_be_looked_at_is_put_off_and_holds_up_nothing_behind_it(world: &World) {
+    let name = world.name("behind");
+    world.create(&name, json!({})).await;
+    let group = format!("/aws/lambda/{name}");
+    let retention = world.logs.put_retention_policy().log_group_name(&group);
+    retention.retention_in_days(365).send().await.unwrap();
+    let update = world.dynamodb.update_item().table_name(&world.stack.table_name);
+    let update = update.set_key(Some(function_key(&name)));
+    // Its own looks have failed before.
+    let update = update.update_expression("SET dueAt = :behind, lookFailures = :three");
+    let number = |number: usize| AttributeValue::N(number.to_string());
+    let update = update.expression_attribute_values(":behind", number(HEADS));
+    update.expression_attribute_values(":three", number(3)).send().await.unwrap();
+
+    world
+        .alone_with_reconcile(async || {
+            let heads = heads_of_the_queue(world, &name).await;
+            let told = world.run_reconcile().await.unwrap_err().to_string();
+            assert!(told.contains("items could not be looked at"), "{told}");
+            let put_off = async |failures: i64, least: i64| {
+                for head in &heads {
+                    let item = item_of(world, head).await;
+                    let number = |name: &str| item[name].as_n().unwrap().parse::<i64>().unwrap();
+                    assert_eq!(number("lookFailures"), failures, "{item:?}");
+                    let pause = number("dueAt") - Timestamp::now().as_second();
+                    assert!(pause > least, "{item:?} is due again in {pause} s");
+                }
+            };
+            put_off(1, 5).await;
+            for head in &heads {
+                world.make_due(head.clone()).await;
+            }
+            assert!(world.run_reconcile().await.is_err());
+            put_off(2, 65).await;
+
+            let head = heads[0]["sk"].as_s().unwrap();
+            let lines = world.log_of("reconcile", head).await;
+            let told = |line: &String| line.contains("put off") && line.contains("iam:GetRole");
+            assert!(lines.iter().any(told), "{lines:#?}");
+            for head in heads {
+                let delete = world.dynamodb.delete_item().table_name(&world.stack.table_name);
+                delete.set_key(Some(head)).send().await.unwrap();
+            }
+        })
+        .await;
+
+    let repaired = world
+        .announced("what stands behind is repaired", |event| {
+            event["detail"]["functionName"] == name && event["detail"]["kind"] == "REPAIR"
+        })
+        .await;
+    assert_eq!(repaired["detail"]["status"], "SUCCEEDED", "{repaired:#}");
+    assert_eq!(world.live(&name).await.facts()["logGroup"]["retention"], 30);
+    assert!(!item_of(world, &function_key(&name)).await.contains_key("lookFailures"));
+}
+
+pub async fn a_part_that_was_taken_from_us_is_told_and_not_repaired(world: &World) {
+    let name = world.name("taken");
+    world.create(&name, json!({})).await;
+    let untag = world.iam.untag_role().role_name(world.role_name(&name));
+    untag.tag_keys("formation:stack").send().await.unwrap();
+    world.reconcile_function(&name).await;
+    let told = world
+        .announced("it is told", |event| {
+            event["detail-type"] == "Formation Drift Status Change"
+                && event["detail"]["functionName"] == name
+        })
+        .await;
+    let detail = &told["detail"];
+    assert_eq!((&detail["status"], &detail["reaction"]), (&json!("DRIFTED"), &json!("NONE")));
+    assert_eq!(detail["differences"].as_array().unwrap().len(), 1, "{detail:#}");
+    assert_eq!(detail["differences"][0]["property"], "owner");
+    let function = world.api(Method::GET, &path(&name), None).await.json();
+    assert_eq!(function["status"], "AVAILABLE", "no repair has failed on it");
 }

@@ -12,6 +12,7 @@ mod input;
 mod lifecycle;
 mod moments;
 mod ownership;
+mod paths;
 mod permissions;
 mod refusals;
 mod replay;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
             contract::a_key_is_forgotten_when_it_has_expired,
             contract::a_request_that_waits_gets_the_outcome,
             contract::a_request_that_waits_gets_the_failures_own_status,
+            contract::a_wait_ends_before_the_gateway_gives_up,
             contract::a_dry_run_tells_what_would_be_done_and_writes_nothing,
             contract::operations_are_listed_newest_first_page_by_page,
             contract::steps_tell_what_happened_and_what_is_waited_for,
@@ -71,6 +73,8 @@ fn main() -> ExitCode {
             healing::an_outcome_that_its_execution_did_not_announce_is_announced,
             healing::a_rollback_that_stayed_incomplete_is_finished,
             healing::a_delete_that_could_not_be_finished_is_finished,
+            healing::what_cannot_be_looked_at_is_put_off_and_holds_up_nothing_behind_it,
+            healing::a_part_that_was_taken_from_us_is_told_and_not_repaired,
             input::what_an_archive_lacks_is_told_beside_the_plan_and_the_operation,
             input::an_archive_that_lambda_could_not_unzip_is_refused_and_nothing_is_made,
             input::inline_source_keeps_a_handler_and_a_runtime_that_can_run_it,
@@ -92,14 +96,19 @@ fn main() -> ExitCode {
             ownership::an_undo_does_not_take_for_foreign_what_does_not_show_its_tags_yet,
             ownership::a_foreign_log_group_makes_the_create_fail_and_stays_untouched,
             ownership::a_foreign_role_makes_the_create_fail_and_stays_untouched,
+            paths::a_path_leads_to_what_was_authorised_and_nowhere_else,
+            paths::a_permission_for_one_action_gives_no_other,
+            paths::odd_bytes_in_a_request_are_no_failure,
             permissions::no_step_can_do_another_steps_work,
             permissions::an_unsigned_request_is_forbidden,
             permissions::readers_read_operators_operate_and_strangers_do_neither,
+            permissions::a_key_is_a_roles_own_in_every_session,
             refusals::an_invalid_function_is_refused_with_every_problem,
             refusals::a_body_that_is_not_json_is_refused,
             refusals::whole_numbers_are_whole_however_they_are_spelled,
             refusals::an_answer_is_small_however_much_is_wrong,
             refusals::what_does_not_exist_is_not_found,
+            refusals::an_operation_has_one_id,
             refusals::a_busy_function_is_a_conflict,
             refusals::a_protected_function_is_not_deleted,
             refusals::a_reference_to_a_missing_object_is_refused_with_its_pointer,
@@ -111,6 +120,7 @@ fn main() -> ExitCode {
             state_machine::retries_are_as_patient_as_what_they_wait_for,
             state_machine::what_is_left_over_is_the_failed_part_and_all_behind_it,
             state_machine::the_states_that_code_names_are_there,
+            state_machine::where_an_execution_is_that_has_not_begun_is_its_lanes_first_step,
             state_machine::the_page_in_docs_is_drawn_from_it,
             state_machine::nothing_acts_after_its_undo_has_begun,
             state_machine::the_time_limit_exceeds_all_attempts_and_waits,
@@ -118,6 +128,7 @@ fn main() -> ExitCode {
             template::the_role_that_functions_have_for_a_moment_may_do_nothing,
             template::what_local_aws_cannot_evaluate_is_in_the_template,
             template::every_route_is_authorised_and_handled,
+            template::requests_that_wait_can_be_kept_from_starving_the_steps,
             template::only_formation_announces_on_the_bus,
             template::nothing_that_was_asked_for_by_event_is_lost,
             template::logs_and_records_are_kept_as_designed,
@@ -138,6 +149,8 @@ fn main() -> ExitCode {
             update::a_restore_that_fails_can_be_repaired,
             update::a_repair_brings_back_what_was_deleted_or_changed_behind_our_back,
             update::a_repair_finishes_undoing_a_create,
+            update::a_repairs_dry_run_tells_what_aws_has_and_changes_nothing,
+            update::code_that_is_gone_holds_up_no_delete,
         }
     })
 }

@@ -7,7 +7,7 @@ use aws_sdk_iam::error::ProvideErrorMetadata;
 use formation_local::{Client, Identity};
 use formation_tests::World;
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A call that one step makes, tried with the credentials of another.
 async fn try_call(
@@ -144,10 +144,27 @@ pub async fn an_unsigned_request_is_forbidden(world: &World) {
     assert!(world.live(&name).await.parts().is_empty());
 }
 
-/// An IAM user with these managed policies of the stack, and how it signs.
-async fn user(world: &World, what: &str, policies: &[&str]) -> (String, Client) {
+/// An IAM user that has these statements and nothing else.
+pub async fn user_who_may(world: &World, what: &str, statements: &[Value]) -> Identity {
+    let (name, identity) = new_user(world, what).await;
+    let document = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+    let put = world.iam.put_user_policy().user_name(name).policy_name("may");
+    put.policy_document(document).send().await.unwrap();
+    identity
+}
+
+async fn new_user(world: &World, what: &str) -> (String, Identity) {
     let name = world.name(what);
     world.iam.create_user().user_name(&name).send().await.unwrap();
+    let key = world.iam.create_access_key().user_name(&name).send().await.unwrap();
+    let key = key.access_key.unwrap();
+    let (access_key_id, secret_access_key) = (key.access_key_id, key.secret_access_key);
+    (name, Identity { access_key_id, secret_access_key })
+}
+
+/// An IAM user with these managed policies of the stack, and how it signs.
+async fn user(world: &World, what: &str, policies: &[&str]) -> (String, Client) {
+    let (name, identity) = new_user(world, what).await;
     for policy in policies {
         let account = &world.stack.account_id;
         let (stack, region) = (&world.stack.stack_name, &world.stack.region);
@@ -155,10 +172,6 @@ async fn user(world: &World, what: &str, policies: &[&str]) -> (String, Client) 
         let attach = world.iam.attach_user_policy().user_name(&name).policy_arn(arn);
         attach.send().await.unwrap();
     }
-    let key = world.iam.create_access_key().user_name(&name).send().await.unwrap();
-    let key = key.access_key.unwrap();
-    let identity =
-        Identity { access_key_id: key.access_key_id, secret_access_key: key.secret_access_key };
     (name, world.client.as_caller(Some(identity)))
 }
 
@@ -181,7 +194,7 @@ pub async fn readers_read_operators_operate_and_strangers_do_neither(world: &Wor
 
     let operation = accepted.header("operation-location").to_owned();
     let patch = json!({"memoryMegabytes": 128});
-    let cases: &[(Method, String, Option<&serde_json::Value>, bool)] = &[
+    let cases: &[(Method, String, Option<&Value>, bool)] = &[
         (Method::GET, "/v1/functions".into(), None, true),
         (Method::GET, path.clone(), None, true),
         (Method::GET, format!("{path}/drift"), None, true),
@@ -216,4 +229,53 @@ pub async fn readers_read_operators_operate_and_strangers_do_neither(world: &Wor
     let deleted = operator.api(Method::DELETE, &path, None).await.unwrap();
     assert_eq!(deleted.status, 202, "{}", deleted.json());
     world.ended(&deleted).await;
+}
+
+/// A session of a role: how it signs, and the token that it sends along.
+async fn session(world: &World, role: &str, name: &str) -> (Client, String) {
+    let arn = format!("arn:aws:iam::{}:role/{role}", world.stack.account_id);
+    let assumed = world.sts.assume_role().role_arn(arn).role_session_name(name).send().await;
+    let keys = assumed.unwrap().credentials.unwrap();
+    let identity =
+        Identity { access_key_id: keys.access_key_id, secret_access_key: keys.secret_access_key };
+    (world.client.as_caller(Some(identity)), keys.session_token)
+}
+
+pub async fn a_key_is_a_roles_own_in_every_session(world: &World) {
+    let account = &world.stack.account_id;
+    let trust = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": {"AWS": format!("arn:aws:iam::{account}:root")},
+    }]});
+    let may = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*",
+    }]});
+    let roles = ["deployer", "other"].map(|what| world.name(what));
+    for role in &roles {
+        let create = world.iam.create_role().role_name(role);
+        create.assume_role_policy_document(trust.to_string()).send().await.unwrap();
+        let put = world.iam.put_role_policy().role_name(role).policy_name("may");
+        put.policy_document(may.to_string()).send().await.unwrap();
+    }
+
+    let name = world.name("sessions");
+    let body = json!({"functionName": name, "code": formation_tests::world::EXAMPLE_CODE});
+    let create = async |role: &str, at: &str, query: &str| {
+        let (client, token) = session(world, role, at).await;
+        let headers = [("idempotency-key", name.as_str()), ("x-amz-security-token", &token)];
+        let path = format!("/v1/functions{query}");
+        client.api_raw(Method::POST, &path, &headers, body.to_string()).await.unwrap()
+    };
+    let first = create(&roles[0], "monday", "").await;
+    assert_eq!(first.status, 202, "{}", first.json());
+    let session = format!("arn:aws:sts::{account}:assumed-role/{}/monday", roles[0]);
+    assert_eq!(world.ended(&first).await["requestedBy"], session);
+
+    // The same request, from the next session and with a wait.
+    let again = create(&roles[0], "tuesday", "?wait=5").await;
+    assert_eq!((again.status.as_u16(), again.header("idempotency-replayed")), (201, "true"));
+    assert_eq!(again.header("operation-location"), first.header("operation-location"));
+    assert_eq!(again.json()["createdBy"], session);
+    let other = create(&roles[1], "monday", "").await;
+    assert_eq!(other.json()["code"], "FUNCTION_EXISTS", "another role's key is another");
 }

@@ -126,6 +126,23 @@ pub async fn what_does_not_exist_is_not_found(world: &World) {
     }
 }
 
+pub async fn an_operation_has_one_id(world: &World) {
+    let name = world.name("spelled");
+    let id = world.create(&name, json!({})).await["operationId"].as_str().unwrap().to_owned();
+    let operation = |id: &str| format!("/v1/functions/{name}/operations/{id}");
+    assert_eq!(world.api(Method::GET, &operation(&id), None).await.status, 200);
+    // 128 bits end with a first character of 7: what is beyond was cut off.
+    for other in [id.to_lowercase(), id.replacen('0', "8", 1), format!("{id}0")] {
+        for (method, path) in [
+            (Method::GET, operation(&other)),
+            (Method::POST, format!("{}/cancel", operation(&other))),
+        ] {
+            let answer = world.api(method, &path, None).await;
+            assert_problem(&answer, 404, "OPERATION_NOT_FOUND");
+        }
+    }
+}
+
 pub async fn a_busy_function_is_a_conflict(world: &World) {
     let name = world.name("busy");
     let path = format!("/v1/functions/{name}");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use formation_local::diagram::{self, state_machine_page};
 use formation_model::step::{FIRST_STATE, INVOCATION_FAILED, INVOCATION_THROTTLED, goes_forward};
-use formation_model::{ErrorName, Part};
+use formation_model::{ErrorName, ExecutionInput, OperationId, OperationKind, Part};
 use formation_tests::World;
 use serde_json::{Map, Value};
 
@@ -215,6 +215,26 @@ pub async fn the_states_that_code_names_are_there(_: &World) {
         assert_eq!(goes_forward(name), forward, "{name}");
     }
     assert!(states.contains_key(diagram::SUPERSEDED));
+}
+
+pub async fn where_an_execution_is_that_has_not_begun_is_its_lanes_first_step(_: &World) {
+    let definition = definition();
+    let choice = &states(&definition)["Choose lane"];
+    let leading = |text: &str| {
+        let choices = choice["Choices"].as_array().unwrap().iter();
+        let mut leading = choices.filter(|it| it["Condition"].as_str().unwrap().contains(text));
+        leading.next().unwrap()["Next"].as_str().unwrap().to_owned()
+    };
+    let first_step = |kind, attempt| {
+        let id = OperationId::generate();
+        ExecutionInput::new(kind, true, "hello".parse().unwrap(), id, attempt).first_step()
+    };
+    use OperationKind::{Create, Delete, Update};
+    assert_eq!(first_step(Create, 1), choice["Default"].as_str().unwrap());
+    assert_eq!(first_step(Delete, 1), leading("'DELETE'"));
+    for kind in [Create, Update, Delete] {
+        assert_eq!(first_step(kind, 2), leading("attempt > 1"), "{kind:?}");
+    }
 }
 
 pub async fn the_page_in_docs_is_drawn_from_it(_: &World) {

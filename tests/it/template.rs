@@ -153,6 +153,21 @@ pub async fn every_route_is_authorised_and_handled(world: &World) {
     }
 }
 
+pub async fn requests_that_wait_can_be_kept_from_starving_the_steps(world: &World) {
+    let parameter = &world.template["Parameters"]["ApiReservedConcurrency"];
+    assert_eq!(parameter["Default"], "");
+    let api = &world.template["Resources"]["ApiFunction"]["Properties"];
+    assert_eq!(
+        api["ReservedConcurrentExecutions"],
+        json!({"Fn::If": [
+            "HasApiReservedConcurrency", {"Ref": "ApiReservedConcurrency"}, {"Ref": "AWS::NoValue"}
+        ]})
+    );
+    // The gateway gives up last, so that there is an answer of ours.
+    let gateway = &world.template["Resources"]["ApiIntegration"]["Properties"]["TimeoutInMillis"];
+    assert!(api["Timeout"].as_u64().unwrap() * 1000 < gateway.as_u64().unwrap());
+}
+
 pub async fn only_formation_announces_on_the_bus(world: &World) {
     // Local AWS evaluates no policy of a bus.
     let policy = &world.template["Resources"]["EventBus"]["Properties"]["Policy"];

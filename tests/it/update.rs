@@ -208,9 +208,13 @@ pub async fn a_restore_that_fails_can_be_repaired(world: &World) {
     // The new code is refused, and then the old configuration is too.
     world.proxy.inject(rule("lambda:UpdateFunctionCode", 0, 1));
     world.proxy.inject(rule("lambda:UpdateFunctionConfiguration", 1, 1));
-    let change = json!({"code": OTHER_CODE, "memoryMegabytes": 512});
+    let change =
+        json!({"code": OTHER_CODE, "memoryMegabytes": 512, "environment": {"KEY": "s3cr3t"}});
     let operation = patch(world, &name, change).await;
     assert_eq!(operation["rollback"], "INCOMPLETE", "{operation:#}");
+    let item = world.operation_item(&operation).await;
+    assert!(!format!("{item:?}").contains("s3cr3t"), "{item:?}");
+    assert!(item.contains_key("expiresAt"), "{item:?}");
     assert_eq!(operation["leftovers"], json!(["FUNCTION"]));
     assert_eq!(describe(world, &name).await["status"], "FAILED");
 
@@ -291,4 +295,64 @@ pub async fn a_repair_finishes_undoing_a_create(world: &World) {
     assert!(world.live(&name).await.parts().is_empty());
     assert_eq!(world.api(Method::GET, &path(&name), None).await.status, 404);
     assert_eq!(world.create(&name, json!({})).await["status"], "SUCCEEDED");
+}
+
+pub async fn a_repairs_dry_run_tells_what_aws_has_and_changes_nothing(world: &World) {
+    let name = world.name("planned");
+    world.create(&name, json!({"environment": {"KEY": "s3cr3t"}})).await;
+    let before = describe(world, &name).await;
+    let planned = async || {
+        let path = format!("{}/repair?dryRun=true", path(&name));
+        let answer = world.api(Method::POST, &path, None).await;
+        assert_eq!(answer.status, 200, "{}", answer.json());
+        assert_eq!(answer.json()["kind"], "REPAIR");
+        answer.json()["parts"].clone()
+    };
+    let actions = |parts: &Value| {
+        let parts = parts.as_array().unwrap().iter();
+        parts.map(|it| (it["part"].clone(), it["action"].clone())).collect::<Vec<_>>()
+    };
+    let all = |role: &str, log_group: &str, function: &str| {
+        [("ROLE", role), ("LOG_GROUP", log_group), ("FUNCTION", function)]
+            .map(|(part, action)| (json!(part), json!(action)))
+    };
+    assert_eq!(actions(&planned().await), all("NONE", "NONE", "NONE"));
+
+    let update = world.lambda.update_function_configuration().function_name(&name);
+    let variables = aws_sdk_lambda::types::Environment::builder().variables("KEY", "stolen");
+    update.memory_size(1024).environment(variables.build()).send().await.unwrap();
+    let group = format!("/aws/lambda/{name}");
+    world.logs.delete_log_group().log_group_name(&group).send().await.unwrap();
+    let untag = world.iam.untag_role().role_name(world.role_name(&name));
+    untag.tag_keys("formation:stack").send().await.unwrap();
+    let parts = planned().await;
+    // What is not ours would be left alone.
+    assert_eq!(actions(&parts), all("NONE", "CREATE", "CHANGE"), "{parts:#}");
+    assert_eq!(
+        parts[0]["differences"],
+        json!([{
+            "part": "ROLE", "facet": "ROLE", "property": "owner", "expected": null, "actual": null
+        }])
+    );
+    let differences = parts[2]["differences"].as_array().unwrap().iter();
+    let mut properties: Vec<_> = differences.map(|it| it["property"].as_str().unwrap()).collect();
+    properties.sort_unstable();
+    assert_eq!(properties, ["environment/KEY", "memoryMegabytes"]);
+    let text = parts.to_string();
+    assert!(!text.contains("s3cr3t") && !text.contains("stolen"), "{text}");
+    assert_eq!(describe(world, &name).await, before);
+    assert_eq!(world.live(&name).await.parts(), ["function", "role"]);
+}
+
+pub async fn code_that_is_gone_holds_up_no_delete(world: &World) {
+    let name = world.name("codeless");
+    world.create(&name, json!({})).await;
+    // As S3 says that an object is missing to whoever may not list its bucket.
+    let forbidden = Fault::Refuse(403, "AccessDenied", "Access Denied");
+    world.proxy.inject(Rule::new("s3:PutObjectTagging", &name, 1, forbidden));
+    let deleted = world.delete(&name).await;
+    assert_eq!(deleted["status"], "SUCCEEDED", "{deleted:#}");
+    assert!(world.proxy.is_spent(&name));
+    let lines = world.log_of("record-success", "taken for gone").await;
+    assert!(lines.iter().any(|line| line.contains(&name)), "{lines:#?}");
 }

@@ -5,6 +5,7 @@
 
 pub mod announcements;
 pub mod proxy;
+pub mod raw;
 pub mod suite;
 pub mod world;
 

@@ -356,7 +356,8 @@ impl World {
         self.reconcile().await;
     }
 
-    async fn make_due(&self, key: HashMap<String, AttributeValue>) {
+    /// Lets so much time pass that the item of that key is due.
+    pub async fn make_due(&self, key: HashMap<String, AttributeValue>) {
         let update = self.dynamodb.update_item().table_name(&self.stack.table_name);
         let updated = update
             .set_key(Some(key))
@@ -370,10 +371,24 @@ impl World {
 
     /// Runs reconcile as its schedule does: one run after the other.
     pub async fn reconcile(&self) {
+        let looked = self.alone_with_reconcile(async || self.run_reconcile().await).await;
+        looked.expect("reconcile looks at what is due");
+    }
+
+    /// Does `something` while no other test runs reconcile as its schedule does.
+    pub async fn alone_with_reconcile<T>(&self, something: impl AsyncFnOnce() -> T) -> T {
         let _turn = self.schedule.lock().await;
+        something().await
+    }
+
+    /// Runs reconcile as its schedule does, for a test that is alone with it.
+    ///
+    /// # Errors
+    /// What reconcile answers where it could not look at everything.
+    pub async fn run_reconcile(&self) -> Result<Value, LocalError> {
         let lambda = self.lambda_name("ReconcileFunction").await;
         let event = json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
-        self.client.invoke(&lambda, &event).await.expect("reconcile looks at what is due");
+        self.client.invoke(&lambda, &event).await
     }
 
     /// Puts a request on the bus, and answers the event's id.

@@ -1,30 +1,30 @@
 //! What all requests for a change have in common: who asks, on what condition, under which key, and
 //! how the answer shall come.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Request};
 use formation_control::{RequestKey, Requester};
-use formation_model::Document;
-use formation_model::json::canonical_digest;
-use http::header::{IF_MATCH, IF_NONE_MATCH};
-use http::{HeaderMap, HeaderName};
-use serde::Deserialize;
+use formation_model::json::{self, FUNCTION, canonical_digest};
+use formation_model::{Document, MalformedJson};
+use http::header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
+use tokio::time::Instant;
 
-use crate::caller::Caller;
-use crate::extract::Parameters;
-use crate::json;
-use crate::precondition::{Precondition, text};
+use crate::precondition::Precondition;
 use crate::problem::ApiError;
+use crate::request::{Headers, Request};
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const KEY_LENGTH: usize = 128;
 
 /// The longest that a request waits for its operation's outcome, in seconds.
 pub(crate) const LONGEST_WAIT: u64 = 25;
 
+/// Lambda hands on 6 MB; a larger request is refused by API Gateway or Lambda, mostly.
+const LARGEST_BODY: usize = 6 * 1024 * 1024;
+
 /// A request for a change.
+#[derive(Debug)]
 pub(crate) struct Change {
     /// Who asks.
     pub requester: Requester,
@@ -32,74 +32,165 @@ pub(crate) struct Change {
     pub precondition: Precondition,
     /// How long to wait for the outcome.
     pub wait: Duration,
+    /// When the answer must be on its way, whatever is waited for.
+    pub until: Instant,
     /// The JSON document in the body, for those who need one.
     pub body: Result<Document, ApiError>,
 }
 
-/// The query of a change.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ChangeParameters {
-    wait: Option<u64>,
-    dry_run: Option<bool>,
-}
-
-impl<S: Send + Sync> FromRequest<S> for Change {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let (mut parts, body) = request.into_parts();
-        let Caller(caller) = Caller::from_request_parts(&mut parts, state).await?;
-        let Parameters(parameters) =
-            Parameters::<ChangeParameters>::from_request_parts(&mut parts, state).await?;
-        let wait = parameters.wait.unwrap_or_default();
-        if wait > LONGEST_WAIT {
-            let detail = format!("wait must be 0 to {LONGEST_WAIT} seconds");
-            return Err(ApiError::InvalidParameter(detail));
-        }
-        let precondition = Precondition::from_request_parts(&mut parts, state).await?;
-        let key = idempotency_key(&parts.headers)?;
-
-        let headers = parts.headers.clone();
-        let target = parts.uri.clone();
-        let method = parts.method.clone();
-        let bytes = Bytes::from_request(Request::from_parts(parts, body), state).await;
-        let bytes = bytes.map_err(|error| ApiError::MalformedJson(error.to_string()))?;
-        let body = json::read(&headers, &bytes);
-        let key = key.map(|key| {
-            // Two spellings of one document are one request.
-            let canonical = match &body {
-                Ok(body) => canonical_digest(&body.value),
-                Err(_) => String::from_utf8_lossy(&bytes).into_owned(),
-            };
-            let condition =
-                |name: HeaderName| text(&headers, name).ok().flatten().unwrap_or_default();
-            let parts = [
-                method.as_str(),
-                target.path(),
-                target.query().unwrap_or_default(),
-                &condition(IF_MATCH),
-                &condition(IF_NONE_MATCH),
-                &canonical,
-            ];
-            RequestKey::new(&caller, &key, &parts)
-        });
-        let dry_run = parameters.dry_run.unwrap_or_default();
+impl Change {
+    /// The change that `request` asks for.
+    ///
+    /// # Errors
+    /// A parameter or header that has no such value.
+    pub(crate) fn read(request: Request) -> Result<Self, ApiError> {
+        let wanted = format!("0 to {LONGEST_WAIT} seconds");
+        let seconds = |text: &str| text.parse().ok().filter(|wait| *wait <= LONGEST_WAIT);
+        let wait = request.query.value("wait", seconds, &wanted)?.unwrap_or_default();
+        let dry_run = request.query.flag("dryRun")?;
+        let precondition = Precondition::read(&request.headers)?;
+        let key = idempotency_key(&request.headers)?;
+        let body = document(&request);
+        let key = key.map(|key| request_key(&request, key, &body));
         Ok(Self {
-            requester: Requester { caller, key, dry_run },
             precondition,
             wait: Duration::from_secs(wait),
+            until: request.until,
             body,
+            requester: Requester {
+                caller: request.caller,
+                key,
+                dry_run,
+                until: Some(request.until),
+            },
         })
     }
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    let Some(key) = text(headers, IDEMPOTENCY_KEY)? else { return Ok(None) };
+fn idempotency_key(headers: &Headers) -> Result<Option<&str>, ApiError> {
+    let Some(key) = headers.text(IDEMPOTENCY_KEY)? else { return Ok(None) };
     if (1..=KEY_LENGTH).contains(&key.len()) {
         Ok(Some(key))
     } else {
         let detail = format!("Idempotency-Key must have 1 to {KEY_LENGTH} characters");
         Err(ApiError::InvalidParameter(detail))
+    }
+}
+
+/// The key, and what tells the request from others: action, names, conditions and the document,
+/// however they are spelled. How long its answer is waited for is no part of a request.
+fn request_key(request: &Request, key: &str, body: &Result<Document, ApiError>) -> RequestKey {
+    let condition = |name: &str| request.headers.get(name).unwrap_or_default().as_bytes();
+    let query = request.query.canonical("wait");
+    let document = match body {
+        Ok(body) => Cow::from(canonical_digest(&body.value).into_bytes()),
+        Err(_) => Cow::from(&request.body),
+    };
+    let mut parts = vec![request.route.method.as_bytes(), request.route.path.as_bytes()];
+    parts.extend(request.names().map(str::as_bytes));
+    parts.extend([
+        query.as_bytes(),
+        condition(IF_MATCH.as_str()),
+        condition(IF_NONE_MATCH.as_str()),
+        &document,
+    ]);
+    RequestKey::new(&request.caller, key, &parts)
+}
+
+impl From<MalformedJson> for ApiError {
+    fn from(malformed: MalformedJson) -> Self {
+        Self::MalformedJson(malformed.to_string())
+    }
+}
+
+/// The function, or the patch for one, in the body.
+fn document(request: &Request) -> Result<Document, ApiError> {
+    if request.headers.get(CONTENT_TYPE.as_str()).is_some_and(|it| !is_json(it)) {
+        return Err(ApiError::UnsupportedMediaType);
+    }
+    if request.body.len() > LARGEST_BODY {
+        return Err(ApiError::BodyTooLarge);
+    }
+    Ok(json::read(&request.body, FUNCTION)?)
+}
+
+fn is_json(content_type: &str) -> bool {
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    // RFC 7396's own type is welcome wherever JSON is; only PATCH gives it a meaning.
+    ["application/json", "application/merge-patch+json"]
+        .iter()
+        .any(|known| media_type.eq_ignore_ascii_case(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const PATCH: &str = "PATCH /v1/functions/{functionName}";
+    const KEY: (&str, &str) = (IDEMPOTENCY_KEY, "k");
+
+    fn change(query: &str, headers: &[(&str, &str)], body: &str) -> Result<Change, ApiError> {
+        Change::read(Request::of(PATCH, query, headers, body))
+    }
+
+    #[test]
+    fn only_json_is_taken_and_only_so_much() {
+        let of_type = |text| change("", &[("content-type", text)], "{}").ok().unwrap().body;
+        for good in
+            ["application/json; charset=utf-8", "APPLICATION/JSON", "application/merge-patch+json"]
+        {
+            assert_eq!(of_type(good).ok().unwrap().value, json!({}), "{good}");
+        }
+        for bad in ["text/plain", "", "application/json+more", "application/j\u{e4}son"] {
+            assert!(matches!(of_type(bad), Err(ApiError::UnsupportedMediaType)), "{bad}");
+        }
+        let large = change("", &[], &" ".repeat(LARGEST_BODY + 1)).ok().unwrap();
+        assert!(matches!(large.body, Err(ApiError::BodyTooLarge)));
+    }
+
+    #[test]
+    fn a_wait_is_no_part_of_a_request_and_everything_else_is() {
+        const BODY: &str = r#"{"memoryMegabytes": 512, "timeoutSeconds": 9}"#;
+        let key = |query: &str, headers: &[(&str, &str)], body: &str| {
+            let headers = [headers, &[KEY]].concat();
+            let key = change(query, &headers, body).ok().unwrap().requester.key.unwrap();
+            format!("{key:?}")
+        };
+        let first = key("wait=25", &[], BODY);
+        for query in ["", "wait=0", "wait=3"] {
+            assert_eq!(
+                key(query, &[], r#"{"timeoutSeconds":9,"memoryMegabytes":512}"#),
+                first,
+                "{query}"
+            );
+        }
+        assert_ne!(key("dryRun=true", &[], BODY), first);
+        assert_ne!(key("", &[("if-match", "*")], BODY), first);
+        assert_ne!(key("", &[], r#"{"memoryMegabytes": 512}"#), first);
+        assert_ne!(key("", &[], "{"), key("", &[], "["), "what is no document is told apart, too");
+        let names = |name: &str| {
+            let mut payload = crate::event::Payload::of(PATCH, "", &[KEY], "{}");
+            payload.raw_path = format!("/v1/functions/{name}");
+            payload.path_parameters = Some([("functionName".into(), name.into())].into());
+            let request = Request::read(payload, Instant::now()).ok().unwrap();
+            format!("{:?}", Change::read(request).ok().unwrap().requester.key)
+        };
+        assert_ne!(names("a"), names("b"));
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_is_refused() {
+        for query in ["wait=26", "wait=-1", "wait=", "wait=soon", "dryRun=yes", "dryRun="] {
+            assert!(
+                matches!(change(query, &[], ""), Err(ApiError::InvalidParameter(_))),
+                "{query}"
+            );
+        }
+        for key in ["", &"k".repeat(129), "\u{e4}", "a\nb"] {
+            let refused = change("", &[(IDEMPOTENCY_KEY, key)], "");
+            assert!(matches!(refused, Err(ApiError::InvalidParameter(_))), "{key}");
+        }
     }
 }

@@ -1,32 +1,34 @@
 //! The routes below `/v1/functions`.
 
-use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Json;
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use formation_control::records::ListFilter;
-use formation_control::{Accepted, Changed, FunctionRecord, Refusal};
+use formation_control::{Accepted, Changed, Refusal};
 use formation_model::function::{Function, FunctionStatus};
 use formation_model::{
     Drift, FunctionName, Operation, OperationId, OperationKind, OperationStatus, request,
 };
 use http::header::{ETAG, LOCATION, RETRY_AFTER};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, StatusCode};
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
 
 use crate::App;
-use crate::caller::Caller;
+use crate::answer::{Answered, empty, json, set};
 use crate::change::Change;
-use crate::extract::{FunctionPath, NoParameters, OperationPath, Parameters};
+use crate::outcome::outcome;
 use crate::precondition::Precondition;
 use crate::problem::{ApiError, RETRY_AFTER_SECONDS};
+use crate::request::{Query, Request};
 
 /// How many things a page of a list holds, and may hold at the most.
 pub(crate) const DEFAULT_LIMIT: i32 = 50;
 pub(crate) const MOST: i32 = 100;
+
+/// The header that tells where an operation can be followed.
+pub(crate) const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-location");
 
 /// The path of a function.
 pub(crate) fn function_path(function: &FunctionName) -> String {
@@ -39,10 +41,8 @@ pub(crate) fn operation_path(function: &FunctionName, operation: OperationId) ->
 }
 
 /// `POST /v1/functions`
-pub(crate) async fn create(
-    State(app): State<Arc<App>>,
-    change: Change,
-) -> Result<Response, ApiError> {
+pub(crate) async fn create(app: &App, request: Request) -> Result<Answered, ApiError> {
+    let change = Change::read(request)?;
     if !matches!(change.precondition, Precondition::None) {
         let detail =
             "conditions go with PUT, PATCH and DELETE; POST creates only what is not there";
@@ -53,37 +53,35 @@ pub(crate) async fn create(
         .read_with(|body| request::read(body, &app.control.defaults, None))
         .map_err(Refusal::InvalidFunction)?;
     let changed = app.control.create(request, &change.requester).await?;
-    app.answer(changed, change.wait).await
+    app.outcome(changed, change.wait, change.until).await
 }
 
 /// `GET /v1/functions`
-pub(crate) async fn list(
-    State(app): State<Arc<App>>,
-    Parameters(parameters): Parameters<ListParameters>,
-) -> Result<Json<FunctionList>, ApiError> {
-    let limit = limit(parameters.limit)?;
-    let filter =
-        ListFilter { prefix: parameters.prefix.unwrap_or_default(), status: parameters.status };
-    let page = app.control.list(&filter, limit, parameters.next_token.as_deref()).await?;
-    Ok(Json(FunctionList { functions: page.functions, next_token: page.next_token }))
+pub(crate) async fn list(app: &App, request: Request) -> Result<Answered, ApiError> {
+    let limit = limit(&request.query)?;
+    let wanted = FunctionStatus::ALL.map(FunctionStatus::as_str).join(", ");
+    let known = |text: &str| FunctionStatus::ALL.into_iter().find(|it| it.as_str() == text);
+    let status = request.query.value("status", known, &wanted)?;
+    let wanted = "what the name of a function can begin with";
+    let begin =
+        |text: &str| Some(text).filter(|it| !it.is_empty()).map(str::parse).transpose().ok();
+    let prefix = request.query.value("prefix", begin, wanted)?.flatten();
+    let filter = ListFilter { prefix, status };
+    let page = app.control.list(&filter, limit, request.query.text("nextToken")).await?;
+    let list = FunctionList { functions: page.functions, next_token: page.next_token };
+    Ok(json(StatusCode::OK, &list))
 }
 
 /// `GET /v1/functions/{functionName}`
-pub(crate) async fn describe(
-    State(app): State<Arc<App>>,
-    FunctionPath(name): FunctionPath,
-    _: NoParameters,
-) -> Result<Response, ApiError> {
-    let (function, etag) = app.control.function(&name).await?;
-    Ok(described(StatusCode::OK, function, &etag))
+pub(crate) async fn describe(app: &App, request: Request) -> Result<Answered, ApiError> {
+    let (function, etag) = app.control.function(&request.function()?).await?;
+    Ok(described(StatusCode::OK, &function, &etag))
 }
 
 /// `PUT /v1/functions/{functionName}`
-pub(crate) async fn put(
-    State(app): State<Arc<App>>,
-    FunctionPath(name): FunctionPath,
-    change: Change,
-) -> Result<Response, ApiError> {
+pub(crate) async fn put(app: &App, request: Request) -> Result<Answered, ApiError> {
+    let name = request.function()?;
+    let change = Change::read(request)?;
     let mut body = change.body?;
     // The path has named it already.
     if let Some(body) = body.value.as_object_mut() {
@@ -120,82 +118,67 @@ pub(crate) async fn put(
             }
         }
     };
-    app.answer(changed, change.wait).await
+    app.outcome(changed, change.wait, change.until).await
 }
 
 /// `PATCH /v1/functions/{functionName}`
-pub(crate) async fn patch(
-    State(app): State<Arc<App>>,
-    FunctionPath(name): FunctionPath,
-    change: Change,
-) -> Result<Response, ApiError> {
+pub(crate) async fn patch(app: &App, request: Request) -> Result<Answered, ApiError> {
+    let name = request.function()?;
+    let change = Change::read(request)?;
     let (body, expected) = (change.body?, change.precondition.of_what_exists()?);
     let request =
         |current: &_| body.read_with(|body| request::patched(body, &app.control.defaults, current));
     let changed = app.control.update(&name, expected.as_ref(), request, &change.requester).await?;
-    app.answer(changed, change.wait).await
+    app.outcome(changed, change.wait, change.until).await
 }
 
 /// `POST /v1/functions/{functionName}/repair`
-pub(crate) async fn repair(
-    State(app): State<Arc<App>>,
-    FunctionPath(name): FunctionPath,
-    change: Change,
-) -> Result<Response, ApiError> {
+pub(crate) async fn repair(app: &App, request: Request) -> Result<Answered, ApiError> {
+    let name = request.function()?;
+    let change = Change::read(request)?;
     let expected = change.precondition.of_what_exists()?;
     let changed = app.control.repair(&name, expected.as_ref(), &change.requester).await?;
-    app.answer(changed, change.wait).await
+    app.outcome(changed, change.wait, change.until).await
 }
 
 /// `DELETE /v1/functions/{functionName}`
-pub(crate) async fn delete(
-    State(app): State<Arc<App>>,
-    FunctionPath(name): FunctionPath,
-    change: Change,
-) -> Result<Response, ApiError> {
+pub(crate) async fn delete(app: &App, request: Request) -> Result<Answered, ApiError> {
+    let name = request.function()?;
+    let change = Change::read(request)?;
     let expected = change.precondition.of_what_exists()?;
     let changed = app.control.delete(&name, expected.as_ref(), &change.requester).await?;
-    app.answer(changed, change.wait).await
+    app.outcome(changed, change.wait, change.until).await
 }
 
 /// `GET /v1/functions/{functionName}/drift`
-pub(crate) async fn drift(
-    State(app): State<Arc<App>>,
-    FunctionPath(name): FunctionPath,
-    _: NoParameters,
-) -> Result<Json<DriftReport>, ApiError> {
+pub(crate) async fn drift(app: &App, request: Request) -> Result<Answered, ApiError> {
+    let name = request.function()?;
     let function = app.control.function_record(&name).await?;
-    let FunctionRecord { spec, role_id, .. } = &function;
-    let found = app.control.comparer.compare(spec, role_id.as_deref()).await;
-    let differences = found.map_err(Refusal::from)?;
+    let differences = app.control.compare(&function).await?;
     let drift = Drift::found(&differences, Timestamp::now());
-    Ok(Json(DriftReport { function_name: name, revision: function.revision, drift }))
+    let report = DriftReport { function_name: name, revision: function.revision, drift };
+    Ok(json(StatusCode::OK, &report))
 }
 
 /// `GET /v1/functions/{functionName}/operations`
-pub(crate) async fn list_operations(
-    State(app): State<Arc<App>>,
-    FunctionPath(name): FunctionPath,
-    Parameters(parameters): Parameters<OperationListParameters>,
-) -> Result<Json<OperationList>, ApiError> {
-    let limit = limit(parameters.limit)?;
-    let page = app.control.operations(&name, limit, parameters.next_token.as_deref()).await?;
-    Ok(Json(OperationList { operations: page.operations, next_token: page.next_token }))
+pub(crate) async fn list_operations(app: &App, request: Request) -> Result<Answered, ApiError> {
+    let name = request.function()?;
+    let limit = limit(&request.query)?;
+    let page = app.control.operations(&name, limit, request.query.text("nextToken")).await?;
+    let list = OperationList { operations: page.operations, next_token: page.next_token };
+    Ok(json(StatusCode::OK, &list))
 }
 
 /// `GET /v1/functions/{functionName}/operations/{operationId}`
-pub(crate) async fn describe_operation(
-    State(app): State<Arc<App>>,
-    OperationPath(name, operation): OperationPath,
-    Parameters(parameters): Parameters<OperationParameters>,
-) -> Result<Response, ApiError> {
-    let operation = if parameters.steps.unwrap_or_default() {
+pub(crate) async fn describe_operation(app: &App, request: Request) -> Result<Answered, ApiError> {
+    let (name, operation) = (request.function()?, request.operation()?);
+    let operation = if request.query.flag("steps")? {
         app.control.operation_with_steps(&name, operation).await?
     } else {
         app.control.operation(&name, operation).await?
     };
     let running = operation.status == OperationStatus::Running;
-    let mut response = Json(operation).into_response();
+    let mut response = json(StatusCode::OK, &operation);
     if running {
         response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
     }
@@ -203,47 +186,14 @@ pub(crate) async fn describe_operation(
 }
 
 /// `POST /v1/functions/{functionName}/operations/{operationId}/cancel`
-pub(crate) async fn cancel(
-    State(app): State<Arc<App>>,
-    OperationPath(name, operation): OperationPath,
-    _: NoParameters,
-    Caller(caller): Caller,
-) -> Result<Response, ApiError> {
-    Ok(accepted(&app.control.cancel(&name, operation, &caller).await?))
+pub(crate) async fn cancel(app: &App, request: Request) -> Result<Answered, ApiError> {
+    let (name, operation) = (request.function()?, request.operation()?);
+    Ok(accepted(&app.control.cancel(&name, operation, &request.caller).await?))
 }
 
-/// Query of `GET /v1/functions`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct ListParameters {
-    limit: Option<i32>,
-    next_token: Option<String>,
-    status: Option<FunctionStatus>,
-    prefix: Option<String>,
-}
-
-/// Query of `GET /v1/functions/{functionName}/operations`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct OperationListParameters {
-    limit: Option<i32>,
-    next_token: Option<String>,
-}
-
-/// Query of `GET /v1/functions/{functionName}/operations/{operationId}`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct OperationParameters {
-    steps: Option<bool>,
-}
-
-fn limit(asked: Option<i32>) -> Result<i32, ApiError> {
-    let limit = asked.unwrap_or(DEFAULT_LIMIT);
-    if (1..=MOST).contains(&limit) {
-        Ok(limit)
-    } else {
-        Err(ApiError::InvalidParameter(format!("limit must be 1 to {MOST}")))
-    }
+fn limit(query: &Query) -> Result<i32, ApiError> {
+    let within = |text: &str| text.parse().ok().filter(|limit| (1..=MOST).contains(limit));
+    Ok(query.value("limit", within, &format!("1 to {MOST}"))?.unwrap_or(DEFAULT_LIMIT))
 }
 
 /// One page of functions.
@@ -283,43 +233,52 @@ pub(crate) struct DriftReport {
 }
 
 impl App {
-    /// The answer to a change: at once, or with its outcome if that comes within `wait`.
-    async fn answer(
+    /// The answer to a change: at once, or with its outcome if that comes within `wait` and before
+    /// `until`. Once an operation is accepted the answer tells of it, whatever becomes of the wait.
+    async fn outcome(
         &self,
         changed: Changed,
-        wait: std::time::Duration,
-    ) -> Result<Response, ApiError> {
+        wait: Duration,
+        until: Instant,
+    ) -> Result<Answered, ApiError> {
         let mut changed = match changed {
-            Changed::Planned(plan) => return Ok(Json(plan).into_response()),
+            Changed::Planned(plan) => return Ok(json(StatusCode::OK, &plan)),
             Changed::Already(already) => {
-                let mut response = described(StatusCode::OK, already.function, &already.etag);
+                let mut response = described(StatusCode::OK, &already.function, &already.etag);
                 mark_replayed(&mut response, already.replayed);
                 return Ok(response);
             }
             Changed::Accepted(accepted) => *accepted,
         };
         if !wait.is_zero() {
-            let Operation { function_name: name, operation_id: id, .. } = &changed.operation;
-            let look = || self.control.operation(name, *id);
-            let operation = self.waits.outcome(changed.operation.clone(), wait, look).await?;
-            changed.operation = operation;
-            if let Some(mut response) = self.ended(&changed.operation).await? {
-                name_operation(&mut response, &changed);
-                return Ok(response);
+            let operation = changed.operation.clone();
+            let (name, id) = (operation.function_name.clone(), operation.operation_id);
+            let look = || self.control.operation(&name, id);
+            let patience = until.min(Instant::now() + wait);
+            changed.operation = outcome(operation, patience, look).await;
+            match timeout_at(until, self.ended(&changed.operation)).await {
+                Ok(Ok(Some(mut response))) => {
+                    name_operation(&mut response, &changed);
+                    return Ok(response);
+                }
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => tracing::warn!("the outcome cannot be told: {error}"),
+                Err(_) => tracing::warn!("the outcome cannot be told in time"),
             }
         }
         Ok(accepted(&changed))
     }
 
     /// The answer that an outcome gives; none while there is no outcome.
-    async fn ended(&self, operation: &Operation) -> Result<Option<Response>, ApiError> {
+    async fn ended(&self, operation: &Operation) -> Result<Option<Answered>, Refusal> {
         let status = match (operation.status, operation.kind) {
             (OperationStatus::Running, _) => return Ok(None),
             (OperationStatus::Failed, _) => {
-                return Err(ApiError::OperationFailed(Box::new(operation.clone())));
+                let failed = ApiError::OperationFailed(Box::new(operation.clone()));
+                return Ok(Some(failed.into_response()));
             }
             (OperationStatus::Succeeded, OperationKind::Delete) => {
-                return Ok(Some(StatusCode::NO_CONTENT.into_response()));
+                return Ok(Some(empty(StatusCode::NO_CONTENT)));
             }
             (OperationStatus::Succeeded, OperationKind::Create) => StatusCode::CREATED,
             (OperationStatus::Succeeded, OperationKind::Update | OperationKind::Repair) => {
@@ -327,26 +286,25 @@ impl App {
             }
         };
         match self.control.function(&operation.function_name).await {
-            Ok((function, etag)) => Ok(Some(described(status, function, &etag))),
+            Ok((function, etag)) => Ok(Some(described(status, &function, &etag))),
             // A repair that finished undoing a create, or a delete that came right behind.
-            Err(Refusal::FunctionNotFound(_)) => Ok(Some(StatusCode::NO_CONTENT.into_response())),
-            Err(error) => Err(error.into()),
+            Err(Refusal::FunctionNotFound(_)) => Ok(Some(empty(StatusCode::NO_CONTENT))),
+            Err(error) => Err(error),
         }
     }
 }
 
-fn described(status: StatusCode, function: Function, etag: &str) -> Response {
-    let location = function_path(&function.spec.function_name);
-    let mut response = (status, Json(function)).into_response();
+fn described(status: StatusCode, function: &Function, etag: &str) -> Answered {
+    let mut response = json(status, function);
     if status == StatusCode::CREATED {
-        set(&mut response, LOCATION, &location);
+        set(&mut response, LOCATION, &function_path(&function.spec.function_name));
     }
     set(&mut response, ETAG, etag);
     response
 }
 
-fn accepted(accepted: &Accepted) -> Response {
-    let mut response = (StatusCode::ACCEPTED, Json(&accepted.operation)).into_response();
+fn accepted(accepted: &Accepted) -> Answered {
+    let mut response = json(StatusCode::ACCEPTED, &accepted.operation);
     set(&mut response, LOCATION, &function_path(&accepted.operation.function_name));
     if let Some(etag) = &accepted.etag {
         set(&mut response, ETAG, etag);
@@ -356,22 +314,14 @@ fn accepted(accepted: &Accepted) -> Response {
     response
 }
 
-fn name_operation(response: &mut Response, accepted: &Accepted) {
+fn name_operation(response: &mut Answered, accepted: &Accepted) {
     let Operation { function_name, operation_id, .. } = &accepted.operation;
-    let operation_location = HeaderName::from_static("operation-location");
-    set(response, operation_location, &operation_path(function_name, *operation_id));
+    set(response, OPERATION_LOCATION, &operation_path(function_name, *operation_id));
     mark_replayed(response, accepted.replayed);
 }
 
-fn mark_replayed(response: &mut Response, replayed: bool) {
+fn mark_replayed(response: &mut Answered, replayed: bool) {
     if replayed {
         set(response, HeaderName::from_static("idempotency-replayed"), "true");
-    }
-}
-
-/// Paths and entity tags are made of characters that headers take.
-fn set(response: &mut Response, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::try_from(value) {
-        response.headers_mut().insert(name, value);
     }
 }

@@ -1,101 +1,107 @@
 //! The HTTP door: routes, requests and answers. What a request does is `formation-control`'s.
 
-mod caller;
+mod answer;
 mod change;
-mod extract;
+mod event;
 mod functions;
-mod json;
 pub mod openapi;
 mod outcome;
 mod precondition;
 mod problem;
+mod request;
+#[cfg(test)]
+mod tests;
 
-use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::{Next, from_fn};
-use axum::response::Response;
-use axum::routing::{get, post};
 use formation_control::Control;
-use lambda_http::request::RequestContext;
+use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
-use crate::outcome::Waits;
+use crate::answer::Answered;
+pub use crate::event::{Answer, Event};
+use crate::event::{Http, Payload};
+use crate::functions::OPERATION_LOCATION;
+use crate::openapi::Action;
 use crate::problem::{ApiError, REQUEST_ID};
+use crate::request::Request;
+
+/// How long before Lambda would end the invocation nothing is waited for any more: neither an
+/// outcome, nor the start of what is accepted.
+const SETTLED_BEFORE: Duration = Duration::from_secs(2);
+/// How long before that there is an answer, whatever AWS does.
+const ANSWERED_BEFORE: Duration = Duration::from_secs(1);
 
 /// What the routes work with.
 #[derive(Debug)]
 pub struct App {
     control: Control,
-    waits: Waits,
 }
 
 impl App {
     /// The API of `control`.
     pub fn new(control: Control) -> Self {
-        Self { control, waits: Waits::default() }
+        Self { control }
     }
-}
 
-/// The API as a service. Every route that is here must be in `infra/template.yaml` too, where it
-/// gets its authorisation, and in [`openapi::ROUTES`], which describes it.
-pub fn router(app: Arc<App>) -> Router {
-    Router::new()
-        .route("/v1/functions", get(functions::list).post(functions::create))
-        .route(
-            "/v1/functions/{function_name}",
-            get(functions::describe)
-                .put(functions::put)
-                .patch(functions::patch)
-                .delete(functions::delete),
-        )
-        .route("/v1/functions/{function_name}/repair", post(functions::repair))
-        .route("/v1/functions/{function_name}/drift", get(functions::drift))
-        .route("/v1/functions/{function_name}/operations", get(functions::list_operations))
-        .route(
-            "/v1/functions/{function_name}/operations/{operation_id}",
-            get(functions::describe_operation),
-        )
-        .route(
-            "/v1/functions/{function_name}/operations/{operation_id}/cancel",
-            post(functions::cancel),
-        )
-        .route("/v1/openapi.json", get(openapi::serve))
-        .fallback(async || ApiError::RouteNotFound)
-        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-        .layer(from_fn(log_request))
-        // Lambda's own limit, 6 MB, comes first; where it does not, `json` has it.
-        .layer(DefaultBodyLimit::disable())
-        .with_state(app)
-}
+    /// Answers a request, `left` being the time until Lambda ends the invocation.
+    ///
+    /// One line of the log tells of each request, and its id is on every line that is logged under
+    /// way, and in problems.
+    pub async fn handle(&self, Event(payload): Event, left: Duration) -> Answer {
+        let now = Instant::now();
+        let Some(payload) = payload else {
+            tracing::info!(status = 400, "answered what cannot be read");
+            let detail = "the request cannot be read; send text as UTF-8".to_owned();
+            return ApiError::InvalidParameter(detail).into_response().into();
+        };
+        let request_id = payload.request_context.request_id.clone();
+        let Http { method } = &payload.request_context.http;
+        let (method, path) = (method.clone(), payload.raw_path.clone());
+        let span = tracing::info_span!("request", requestId = request_id);
 
-/// One line for each request, with what it is about, and the request's id on every line that is
-/// logged under way, and in problems.
-async fn log_request(request: Request, next: Next) -> Response {
-    let request_id = match request.extensions().get() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
-        _ => None,
-    };
-    let method = request.method().clone();
-    let path = request.uri().path().to_owned();
-    let span = tracing::info_span!("request", requestId = request_id);
-    let answer = REQUEST_ID.scope(request_id, next.run(request));
-    let response = answer.instrument(span.clone()).await;
-    // /v1/functions/{functionName}/operations/{operationId}
-    let operation = response.headers().get("operation-location");
-    let about = operation.and_then(|path| path.to_str().ok()).unwrap_or(&path);
-    let mut segments = about.split('/').skip(3);
-    let (function_name, operation_id) = (segments.next(), segments.nth(1));
-    span.in_scope(|| {
-        tracing::info!(
-            %method,
-            path,
-            status = response.status().as_u16(),
-            functionName = function_name,
-            operationId = operation_id,
-            "answered"
-        );
-    });
-    response
+        let until = now + left.saturating_sub(SETTLED_BEFORE);
+        let end = now + left.saturating_sub(ANSWERED_BEFORE);
+        let answer = async {
+            let answered = timeout_at(end, Box::pin(self.answer(payload, until))).await;
+            answered.unwrap_or(Err(ApiError::OutOfTime)).unwrap_or_else(ApiError::into_response)
+        };
+        let answer = REQUEST_ID.scope(request_id, answer);
+        let response = answer.instrument(span.clone()).await;
+
+        // /v1/functions/{functionName}/operations/{operationId}
+        let operation = response.headers().get(OPERATION_LOCATION);
+        let about = operation.and_then(|path| path.to_str().ok()).unwrap_or(&path);
+        let mut segments = about.split('/').skip(3);
+        let (function_name, operation_id) = (segments.next(), segments.nth(1));
+        span.in_scope(|| {
+            tracing::info!(
+                method,
+                path,
+                status = response.status().as_u16(),
+                functionName = function_name,
+                operationId = operation_id,
+                "answered"
+            );
+        });
+        response.into()
+    }
+
+    async fn answer(&self, payload: Payload, until: Instant) -> Result<Answered, ApiError> {
+        let request = Request::read(payload, until)?;
+        match request.route.action {
+            Action::ListFunctions => functions::list(self, request).await,
+            Action::CreateFunction => functions::create(self, request).await,
+            Action::DescribeFunction => functions::describe(self, request).await,
+            Action::PutFunction => functions::put(self, request).await,
+            Action::UpdateFunction => functions::patch(self, request).await,
+            Action::DeleteFunction => functions::delete(self, request).await,
+            Action::RepairFunction => functions::repair(self, request).await,
+            Action::CompareFunction => functions::drift(self, request).await,
+            Action::ListOperations => functions::list_operations(self, request).await,
+            Action::DescribeOperation => functions::describe_operation(self, request).await,
+            Action::CancelOperation => functions::cancel(self, request).await,
+            Action::DescribeApi => Ok(openapi::serve()),
+        }
+    }
 }

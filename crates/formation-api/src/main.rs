@@ -1,17 +1,22 @@
 //! The Lambda behind the HTTP API.
 
-use std::sync::Arc;
+use std::time::SystemTime;
 
-use formation_api::{App, router};
+use formation_api::{App, Event};
 use formation_aws::sdk_config;
 use formation_control::environment::{control, init_log};
+use lambda_runtime::{LambdaEvent, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
+async fn main() -> Result<(), lambda_runtime::Error> {
     init_log();
 
     let config = sdk_config();
-    let app = App::new(control(&config)?);
+    let app = &App::new(control(&config)?);
 
-    lambda_http::run(router(Arc::new(app))).await
+    run(service_fn(async move |event: LambdaEvent<Event>| {
+        let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+        Ok::<_, lambda_runtime::Error>(app.handle(event.payload, left).await)
+    }))
+    .await
 }

@@ -3,35 +3,52 @@
 
 use std::sync::LazyLock;
 
-use axum::response::{IntoResponse, Response};
 use formation_model::function::Function;
 use formation_model::schema::{self, function_patch, function_request};
 use formation_model::{FunctionStatus, Operation, Plan, ProblemCode};
-use http::header::CONTENT_TYPE;
+use http::StatusCode;
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
+use crate::answer::{self, Answered};
 use crate::change::LONGEST_WAIT;
-use crate::extract::NoParameters;
 use crate::functions::{DEFAULT_LIMIT, DriftReport, FunctionList, MOST, OperationList};
 use crate::problem::Problem;
 
 /// `GET /v1/openapi.json`
-pub(crate) async fn serve(_: NoParameters) -> Response {
+pub(crate) fn serve() -> Answered {
     static DOCUMENT: LazyLock<String> = LazyLock::new(|| document().to_string());
-    ([(CONTENT_TYPE, "application/json")], DOCUMENT.as_str()).into_response()
+    answer::document(StatusCode::OK, DOCUMENT.clone())
+}
+
+/// What a route does: what its request is handed to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Action {
+    ListFunctions,
+    CreateFunction,
+    DescribeFunction,
+    PutFunction,
+    UpdateFunction,
+    DeleteFunction,
+    RepairFunction,
+    CompareFunction,
+    ListOperations,
+    DescribeOperation,
+    CancelOperation,
+    DescribeApi,
 }
 
 /// One route of the API.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
+    pub(crate) action: Action,
     /// In capitals.
     pub method: &'static str,
     /// As API Gateway writes it.
     pub path: &'static str,
     id: &'static str,
     summary: &'static str,
-    parameters: &'static [&'static str],
+    pub(crate) parameters: &'static [&'static str],
     body: Option<&'static str>,
     /// Status, and the schema of its body if it has one.
     answers: &'static [(u16, &'static str)],
@@ -71,6 +88,7 @@ const ALWAYS: [ProblemCode; 3] = [P::InvalidParameter, P::InternalError, P::Serv
 /// The routes, as they are in `infra/template.yaml` but for `$default`.
 pub const ROUTES: &[Route] = &[
     Route {
+        action: Action::ListFunctions,
         method: "GET",
         path: "/v1/functions",
         id: "listFunctions",
@@ -81,6 +99,7 @@ pub const ROUTES: &[Route] = &[
         problems: &[P::InvalidNextToken],
     },
     Route {
+        action: Action::CreateFunction,
         method: "POST",
         path: "/v1/functions",
         id: "createFunction",
@@ -91,6 +110,7 @@ pub const ROUTES: &[Route] = &[
         problems: &[P::FunctionExists],
     },
     Route {
+        action: Action::DescribeFunction,
         method: "GET",
         path: FUNCTION,
         id: "describeFunction",
@@ -101,6 +121,7 @@ pub const ROUTES: &[Route] = &[
         problems: &[P::FunctionNotFound],
     },
     Route {
+        action: Action::PutFunction,
         method: "PUT",
         path: FUNCTION,
         id: "putFunction",
@@ -123,6 +144,7 @@ pub const ROUTES: &[Route] = &[
         ],
     },
     Route {
+        action: Action::UpdateFunction,
         method: "PATCH",
         path: FUNCTION,
         id: "updateFunction",
@@ -133,6 +155,7 @@ pub const ROUTES: &[Route] = &[
         problems: &[P::FunctionNotFound, P::NeverAvailable, P::PreconditionFailed],
     },
     Route {
+        action: Action::DeleteFunction,
         method: "DELETE",
         path: FUNCTION,
         id: "deleteFunction",
@@ -143,6 +166,7 @@ pub const ROUTES: &[Route] = &[
         problems: &[P::FunctionNotFound, P::DeletionProtected, P::PreconditionFailed],
     },
     Route {
+        action: Action::RepairFunction,
         method: "POST",
         path: "/v1/functions/{functionName}/repair",
         id: "repairFunction",
@@ -153,6 +177,7 @@ pub const ROUTES: &[Route] = &[
         problems: &[P::FunctionNotFound, P::PreconditionFailed],
     },
     Route {
+        action: Action::CompareFunction,
         method: "GET",
         path: "/v1/functions/{functionName}/drift",
         id: "compareFunction",
@@ -163,6 +188,7 @@ pub const ROUTES: &[Route] = &[
         problems: &[P::FunctionNotFound],
     },
     Route {
+        action: Action::ListOperations,
         method: "GET",
         path: "/v1/functions/{functionName}/operations",
         id: "listOperations",
@@ -173,6 +199,7 @@ pub const ROUTES: &[Route] = &[
         problems: &[P::FunctionNotFound, P::InvalidNextToken],
     },
     Route {
+        action: Action::DescribeOperation,
         method: "GET",
         path: "/v1/functions/{functionName}/operations/{operationId}",
         id: "describeOperation",
@@ -183,6 +210,7 @@ pub const ROUTES: &[Route] = &[
         problems: &[P::FunctionNotFound, P::OperationNotFound],
     },
     Route {
+        action: Action::CancelOperation,
         method: "POST",
         path: "/v1/functions/{functionName}/operations/{operationId}/cancel",
         id: "cancelOperation",
@@ -193,6 +221,7 @@ pub const ROUTES: &[Route] = &[
         problems: &[P::FunctionNotFound, P::OperationNotFound, P::NotCancellable],
     },
     Route {
+        action: Action::DescribeApi,
         method: "GET",
         path: "/v1/openapi.json",
         id: "describeApi",
@@ -368,7 +397,7 @@ fn parameters() -> Value {
         "limit": optional("query", "limit", "The most that a page holds.", json!({"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT})),
         "nextToken": optional("query", "nextToken", "Where the page begins: from the page before, with the same filters.", json!({"type": "string"})),
         "status": optional("query", "status", "Only functions with this status.", json!({"type": "string", "enum": statuses})),
-        "prefix": optional("query", "prefix", "Only functions whose name begins so.", json!({"type": "string"})),
+        "prefix": optional("query", "prefix", "Only functions whose name begins so.", json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{0,64}$"})),
         "steps": optional("query", "steps", "Whether to tell the operation's steps.", json!({"type": "boolean"})),
         "wait": optional("query", "wait", "Seconds to wait for the outcome.", json!({"type": "integer", "minimum": 0, "maximum": LONGEST_WAIT})),
         "dryRun": optional("query", "dryRun", "Whether only to tell what would be done.", json!({"type": "boolean"})),

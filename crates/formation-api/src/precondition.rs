@@ -1,14 +1,13 @@
 //! Conditional requests (RFC 9110, section 13): If-Match and If-None-Match.
 
-use axum::extract::FromRequestParts;
 use formation_control::Expected;
-use http::HeaderMap;
-use http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
-use http::request::Parts;
+use http::header::{IF_MATCH, IF_NONE_MATCH};
 
 use crate::problem::ApiError;
+use crate::request::Headers;
 
 /// On what condition a change is asked for.
+#[derive(Debug)]
 pub(crate) enum Precondition {
     /// On none.
     None,
@@ -19,27 +18,13 @@ pub(crate) enum Precondition {
 }
 
 impl Precondition {
-    /// For changes of what exists: If-None-Match makes no sense there.
-    pub(crate) fn of_what_exists(self) -> Result<Option<Expected>, ApiError> {
-        match self {
-            Self::None => Ok(None),
-            Self::Expected(expected) => Ok(Some(expected)),
-            Self::Absent => {
-                Err(ApiError::InvalidParameter("If-None-Match goes with PUT only".to_owned()))
-            }
-        }
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Precondition {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let expected = text(&parts.headers, IF_MATCH)?.map(|tags| match tags.as_str() {
+    /// The condition that these headers state.
+    pub(crate) fn read(headers: &Headers) -> Result<Self, ApiError> {
+        let expected = headers.text(IF_MATCH.as_str())?.map(|tags| match tags {
             "*" => Expected::Present,
             tags => Expected::Tags(tags.split(',').map(|tag| tag.trim().to_owned()).collect()),
         });
-        match (expected, text(&parts.headers, IF_NONE_MATCH)?.as_deref()) {
+        match (expected, headers.text(IF_NONE_MATCH.as_str())?) {
             (Some(expected), None) => Ok(Self::Expected(expected)),
             (None, Some("*")) => Ok(Self::Absent),
             (None, None) => Ok(Self::None),
@@ -51,13 +36,15 @@ impl<S: Sync> FromRequestParts<S> for Precondition {
             )),
         }
     }
-}
 
-/// The text of a header, if it is there.
-pub(crate) fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<String>, ApiError> {
-    let Some(value) = headers.get(&name) else { return Ok(None) };
-    match value.to_str() {
-        Ok(text) => Ok(Some(text.trim().to_owned())),
-        Err(_) => Err(ApiError::InvalidParameter(format!("{name} is not plain text"))),
+    /// For changes of what exists: If-None-Match makes no sense there.
+    pub(crate) fn of_what_exists(self) -> Result<Option<Expected>, ApiError> {
+        match self {
+            Self::None => Ok(None),
+            Self::Expected(expected) => Ok(Some(expected)),
+            Self::Absent => {
+                Err(ApiError::InvalidParameter("If-None-Match goes with PUT only".to_owned()))
+            }
+        }
     }
 }

@@ -1,23 +1,24 @@
 //! Errors as `application/problem+json` (RFC 9457).
 
-use axum::body::Body;
-use axum::response::{IntoResponse, Response};
+use formation_aws::Chain;
 use formation_control::Refusal;
 use formation_model::{
     FieldProblem, FieldProblemCode, FieldProblems, FunctionName, Operation, OperationId,
     ProblemCode, Rollback,
 };
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::functions::operation_path;
+use crate::answer::{Answered, empty};
+use crate::functions::{OPERATION_LOCATION, operation_path};
 
 /// Seconds after which a busy function is worth another try.
 pub(crate) const RETRY_AFTER_SECONDS: u64 = 2;
 
 /// Why a request gets no other answer.
+#[derive(Debug)]
 pub(crate) enum ApiError {
     /// What the operation or the record said.
     Refused(Refusal),
@@ -40,7 +41,12 @@ pub(crate) enum ApiError {
     /// No such path.
     RouteNotFound,
     /// No such method on this path.
-    MethodNotAllowed,
+    MethodNotAllowed {
+        /// Those that it has.
+        allow: String,
+    },
+    /// AWS did not answer before the time was over.
+    OutOfTime,
     /// API Gateway verified no caller.
     NoCaller,
 }
@@ -95,8 +101,9 @@ tokio::task_local! {
     pub(crate) static REQUEST_ID: Option<String>;
 }
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
+impl ApiError {
+    /// The answer that tells it.
+    pub(crate) fn into_response(self) -> Answered {
         let (code, detail) = match &self {
             Self::Refused(refusal) => (refusal.code(), refusal.to_string()),
             Self::MalformedJson(reason) => (ProblemCode::MalformedJson, reason.clone()),
@@ -130,9 +137,14 @@ impl IntoResponse for ApiError {
                 ProblemCode::RouteNotFound,
                 "the API has no such path; see /v1/openapi.json".to_owned(),
             ),
-            Self::MethodNotAllowed => {
-                (ProblemCode::MethodNotAllowed, "the path does not take this method".to_owned())
+            Self::MethodNotAllowed { allow } => {
+                (ProblemCode::MethodNotAllowed, format!("the path takes {allow}"))
             }
+            Self::OutOfTime => (
+                ProblemCode::ServiceUnavailable,
+                "AWS has not answered in time; look what is there, or repeat the request under its Idempotency-Key"
+                    .to_owned(),
+            ),
             Self::NoCaller => (ProblemCode::InternalError, String::new()),
         };
         // Of a fault of our own the log tells the cause, and the answer where to look for it.
@@ -155,7 +167,8 @@ impl IntoResponse for ApiError {
             rollback: None,
             request_id: REQUEST_ID.try_with(Clone::clone).ok().flatten(),
         };
-        let mut response = Response::new(Body::empty());
+        let mut response =
+            empty(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
@@ -164,7 +177,7 @@ impl IntoResponse for ApiError {
                 problem.operation = Some(operation);
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
                 if let Ok(path) = HeaderValue::try_from(operation_path(&function, operation)) {
-                    headers.insert("operation-location", path);
+                    headers.insert(OPERATION_LOCATION, path);
                 }
             }
             Self::OperationFailed(operation) => {
@@ -172,7 +185,7 @@ impl IntoResponse for ApiError {
                 problem.rollback = Some(operation.rollback);
                 let path = operation_path(&operation.function_name, operation.operation_id);
                 if let Ok(path) = HeaderValue::try_from(path) {
-                    headers.insert("operation-location", path);
+                    headers.insert(OPERATION_LOCATION, path);
                 }
             }
             Self::OtherName(name) => {
@@ -180,24 +193,24 @@ impl IntoResponse for ApiError {
                 let code = FieldProblemCode::Conflict;
                 problem.show(&FieldProblem::new("/functionName", code, detail).into());
             }
+            Self::MethodNotAllowed { allow } => {
+                if let Ok(allow) = HeaderValue::try_from(allow) {
+                    headers.insert(ALLOW, allow);
+                }
+            }
             _ if code == ProblemCode::ServiceUnavailable => {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
             }
             _ => {}
         }
-        *response.status_mut() =
-            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        *response.body_mut() = Body::from(serde_json::to_vec(&problem).unwrap_or_default());
+        *response.body_mut() = serde_json::to_string(&problem).unwrap_or_default();
         response
     }
-}
 
-impl ApiError {
     fn log(&self) {
         match self {
             Self::Refused(refusal) => {
-                let cause = std::error::Error::source(refusal).map(ToString::to_string);
-                tracing::error!(cause, "{refusal}");
+                tracing::error!(error = %Chain(refusal), "the request failed");
             }
             _ => tracing::error!("the request has no verified caller: are the routes authorised?"),
         }
@@ -207,7 +220,6 @@ impl ApiError {
 #[cfg(test)]
 mod tests {
     use formation_aws::{AwsError, ErrorKind};
-    use http_body_util::BodyExt;
     use serde_json::Value;
 
     use super::*;
@@ -216,8 +228,7 @@ mod tests {
         let response = error.into_response();
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
         let status = response.status();
-        let bytes = response.into_body().collect().await.unwrap().to_bytes();
-        (status, serde_json::from_slice(&bytes).unwrap())
+        (status, serde_json::from_str(response.body()).unwrap())
     }
 
     fn aws(kind: ErrorKind) -> ApiError {

@@ -2,6 +2,7 @@
 //! business; what it means for the next try is decided here.
 
 use std::error::Error;
+use std::fmt;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -142,6 +143,29 @@ impl AwsError {
     }
 }
 
+/// An error and all of its sources, in one line. Every log line of a failure shows one: the formatter
+/// of the log writes no sources by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Chain<'a>(pub &'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = self.0.to_string();
+        f.write_str(&told)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            let text = error.to_string();
+            // Some hand on their source's text as their own.
+            if text != told {
+                write!(f, ": {text}")?;
+                told = text;
+            }
+            source = error.source();
+        }
+        Ok(())
+    }
+}
+
 fn classify(code: &str, status: Option<u16>) -> ErrorKind {
     if THROTTLED.contains(&code) || status == Some(429) {
         ErrorKind::Throttled
@@ -195,6 +219,25 @@ mod tests {
         ] {
             assert_eq!(classify(code, Some(status)), kind, "{code} {status}");
         }
+    }
+
+    #[test]
+    fn a_chain_tells_every_source_once() {
+        #[derive(Debug, thiserror::Error)]
+        enum Outer {
+            #[error("it was not recorded")]
+            Told(#[source] AwsError),
+            #[error(transparent)]
+            HandedOn(Box<Outer>),
+            #[error("{0}")]
+            Repeated(#[source] Box<Outer>),
+        }
+        let error = Outer::Told(AwsError::incomplete("dynamodb:GetItem"));
+        let told = "it was not recorded: dynamodb:GetItem: AWS's answer is incomplete";
+        assert_eq!(Chain(&error).to_string(), told);
+        let error = Outer::HandedOn(Box::new(error));
+        assert_eq!(Chain(&error).to_string(), told);
+        assert_eq!(Chain(&Outer::Repeated(Box::new(error))).to_string(), told);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod error;
 
-pub use error::{AwsError, ErrorKind};
+pub use error::{AwsError, Chain, ErrorKind};
 
 use std::time::Duration;
 

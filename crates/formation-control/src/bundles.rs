@@ -15,7 +15,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
     ChecksumAlgorithm, ChecksumMode, ChecksumType, Tag, Tagging, TaggingDirective,
 };
-use formation_aws::{AwsError, ErrorKind};
+use formation_aws::{AwsError, Chain, ErrorKind};
 use formation_model::archive::{self, MAX_UNZIPPED_BYTES};
 use formation_model::bundle::{self, CodeSummary};
 use formation_model::names::bundle_key;
@@ -41,7 +41,7 @@ const COPY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Which state a stored bundle is in, for the bucket's lifecycle.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum BundleState {
+enum BundleState {
     /// Stored, and not referred to by any commit yet.
     Pending,
     /// A function's record refers to it.
@@ -168,35 +168,50 @@ impl Bundles {
             .await;
         if let Err(error) = deleted {
             let error = AwsError::new("s3:DeleteObjectVersion", error);
-            tracing::warn!(bundle.key, %error, "a bundle that was not needed stays until it expires");
+            tracing::warn!(bundle.key, error = %Chain(&error), "a bundle that was not needed stays until it expires");
         }
     }
 
-    /// Tags a bundle with its state.
+    /// Tags a bundle as kept, so that it does not expire.
     ///
     /// # Errors
-    /// What S3 answered. A bundle that is gone is no error: then there is nothing to expire, and
-    /// a function whose bundle is to be kept has been made from it already.
-    pub async fn mark(&self, bundle: &Bundle, state: BundleState) -> Result<(), Refusal> {
+    /// [`Refusal::Aws`]: what S3 answered. Also that the bundle is gone: a record must not refer to
+    /// code that nobody could restore.
+    pub async fn keep(&self, bundle: &Bundle) -> Result<(), Refusal> {
+        self.mark(bundle, BundleState::Kept).await
+    }
+
+    /// Tags a bundle as expired, since no record refers to it any more. One that is gone is no
+    /// error: there is nothing to expire.
+    ///
+    /// # Errors
+    /// [`Refusal::Aws`]: what S3 answered.
+    pub async fn release(&self, bundle: &Bundle) -> Result<(), Refusal> {
+        match self.mark(bundle, BundleState::Expired).await {
+            Err(Refusal::Aws(error)) if is_missing(&error) => Ok(()),
+            // What is gone looks like what is forbidden to whoever may not list the bucket.
+            Err(Refusal::Aws(error)) if error.kind == ErrorKind::AccessDenied => {
+                tracing::warn!(bundle.key, error = %Chain(&error), "a released bundle is taken for gone");
+                Ok(())
+            }
+            marked => marked,
+        }
+    }
+
+    async fn mark(&self, bundle: &Bundle, state: BundleState) -> Result<(), Refusal> {
         let tag = Tag::builder().key(BundleState::TAG).value(state.as_str()).build();
         let tagging = tag.and_then(|tag| Tagging::builder().tag_set(tag).build());
         let tagging = tagging.map_err(|error| Refusal::Record(error.to_string()))?;
-        let put = self
-            .client
+        self.client
             .put_object_tagging()
             .bucket(&self.bucket)
             .key(&bundle.key)
             .version_id(&bundle.version)
             .tagging(tagging)
             .send()
-            .await;
-        match put {
-            Ok(_) => Ok(()),
-            Err(error) => match AwsError::new("s3:PutObjectVersionTagging", error) {
-                error if is_missing(&error) => Ok(()),
-                error => Err(error.into()),
-            },
-        }
+            .await
+            .map_err(|error| AwsError::new("s3:PutObjectVersionTagging", error))?;
+        Ok(())
     }
 
     async fn put(&self, key: String, archive: Vec<u8>, sha256: String) -> Result<Bundle, Refusal> {
@@ -421,10 +436,40 @@ mod tests {
     use aws_sdk_s3::operation::get_object::GetObjectOutput;
     use aws_sdk_s3::operation::put_object::PutObjectOutput;
     use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+    use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+    use aws_smithy_runtime_api::http::StatusCode;
     use formation_model::function::Architecture;
     use formation_model::{Defaults, WarningCode, request};
 
     use super::*;
+
+    /// The bundles of a bucket where S3 answers so when one is tagged.
+    fn answered(status: u16, code: &'static str) -> Bundles {
+        let put = mock!(Client::put_object_tagging).then_http_response(move || {
+            let body = format!("<Error><Code>{code}</Code><Message>told</Message></Error>");
+            HttpResponse::new(StatusCode::try_from(status).unwrap(), body.into())
+        });
+        let client = mock_client!(aws_sdk_s3, RuleMode::MatchAny, [&put]);
+        Bundles::new(client, "bundles", "111122223333", Vec::new())
+    }
+
+    #[tokio::test]
+    async fn code_that_is_gone_can_be_released_and_not_kept() {
+        let bundle = Bundle {
+            sha256: "c2hh".into(),
+            size_bytes: 7,
+            inline: false,
+            key: "bundles/hello/1.zip".into(),
+            version: "v1".into(),
+        };
+        for (status, code) in [(404, "NoSuchKey"), (404, "NoSuchVersion"), (403, "AccessDenied")] {
+            let bundles = answered(status, code);
+            assert!(bundles.release(&bundle).await.is_ok(), "{code}");
+            assert!(bundles.keep(&bundle).await.is_err(), "{code}");
+        }
+        // The credentials are at fault, and nothing is known of the bundle.
+        assert!(answered(403, "InvalidAccessKeyId").release(&bundle).await.is_err());
+    }
 
     #[test]
     fn copy_sources_keep_slashes_and_escape_the_rest() {

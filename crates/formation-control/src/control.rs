@@ -1,18 +1,21 @@
 //! Accepting and reading operations.
 
+use formation_aws::Chain;
 use formation_model::bundle::CodeSummary;
 use formation_model::function::{Function, Resources};
 use formation_model::operation::{CANCELLED, OperationError};
 use formation_model::step::goes_forward;
 use formation_model::{
-    Defaults, Drift, FieldProblems, FunctionName, FunctionRequest, FunctionSpec, FunctionStatus,
-    Lane, Operation, OperationId, OperationKind, OperationStatus, Plan, Rollback, StackIdentity,
-    Warning,
+    Defaults, Difference, Drift, FieldProblems, FunctionName, FunctionRequest, FunctionSpec,
+    FunctionStatus, Lane, Operation, OperationId, OperationKind, OperationStatus, Plan, Rollback,
+    StackIdentity, Warning,
 };
 use formation_resources::Comparer;
 use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
 
 use crate::bundles::Bundles;
+use crate::caller::Caller;
 use crate::executions::Executions;
 use crate::history;
 use crate::records::{
@@ -20,6 +23,9 @@ use crate::records::{
     START_GRACE, etag,
 };
 use crate::refusal::Refusal;
+
+/// How many attempts after the first one have their steps shown.
+const LAST_ATTEMPTS: u32 = 9;
 
 /// Everything that a door needs.
 #[derive(Clone, Debug)]
@@ -42,17 +48,21 @@ pub struct Control {
 #[derive(Clone, Debug)]
 pub struct Requester {
     /// The verified caller, for `requestedBy`.
-    pub caller: String,
+    pub caller: Caller,
     /// The key under which the request may be repeated.
     pub key: Option<RequestKey>,
     /// Whether only to tell what would be done.
     pub dry_run: bool,
+    /// When the answer must be on its way, for those who cannot wait: what is accepted by then and
+    /// not started is started later, by whoever finds it.
+    pub until: Option<Instant>,
 }
 
 impl Requester {
     /// The stack itself, when it heals or repairs.
     pub fn formation() -> Self {
-        Self { caller: "formation:reconcile".to_owned(), key: None, dry_run: false }
+        let caller = Caller::new("formation:reconcile");
+        Self { caller, key: None, dry_run: false, until: None }
     }
 }
 
@@ -184,7 +194,7 @@ impl Control {
             operation_id,
             created_at: operation.started_at,
             updated_at: operation.started_at,
-            created_by: requester.caller.clone(),
+            created_by: requester.caller.to_string(),
             failures: 0,
             drift: Drift::default(),
             repaired: None,
@@ -292,9 +302,12 @@ impl Control {
         let name = &function.spec.function_name;
         let target = (function.revision > 0).then(|| function.spec.clone());
         if requester.dry_run {
-            let target = target.map(summarised);
-            let current = Some(&function.spec);
-            return Ok(planned(OperationKind::Repair, name, current, target.as_ref(), Vec::new()));
+            if target.is_none() {
+                let current = Some(&function.spec);
+                return Ok(planned(OperationKind::Repair, name, current, None, Vec::new()));
+            }
+            let plan = Plan::to_repair(name, &self.compare(function).await?);
+            return Ok(Changed::Planned(Box::new(plan)));
         }
         let operation = OperationRecord {
             target,
@@ -357,6 +370,12 @@ impl Control {
     pub async fn heal(&self, function: &FunctionRecord) -> Result<Changed, Refusal> {
         let name = &function.spec.function_name;
         let last = self.records.operation(name, function.operation_id).await?;
+        if let Some(last) = &last
+            && last.status != OperationStatus::Running
+            && (last.target.is_some() || last.previous.is_some())
+        {
+            self.records.forget(last).await?;
+        }
         let requester = Requester::formation();
         match last.map(|last| last.kind) {
             Some(OperationKind::Delete) => {
@@ -375,7 +394,7 @@ impl Control {
         &self,
         function: &FunctionName,
         operation: OperationId,
-        caller: &str,
+        caller: &Caller,
     ) -> Result<Accepted, Refusal> {
         let seen = self.operation_record(function, operation).await?;
         let refused = |reason| Refusal::NotCancellable { operation, reason };
@@ -399,7 +418,7 @@ impl Control {
         let reason = OperationError {
             code: CANCELLED.to_owned(),
             message: format!("cancelled by {caller}"),
-            step: state.unwrap_or_default(),
+            step: state.unwrap_or_else(|| seen.execution_input().first_step().to_owned()),
             aws_error_code: None,
             aws_request_id: None,
         };
@@ -428,7 +447,7 @@ impl Control {
         if let Err(error) = self.executions.stop(seen, &reason.message).await {
             log(&taken, &error, "the execution of the superseded attempt was not stopped");
         }
-        self.start(&taken).await;
+        self.start(&taken, None).await;
         Ok(Some(taken))
     }
 
@@ -440,6 +459,14 @@ impl Control {
         let record = self.function_record(name).await?;
         let etag = record.etag();
         Ok((self.to_function(record), etag))
+    }
+
+    /// Everything in which AWS differs from the function's record, in the order of the parts.
+    ///
+    /// # Errors
+    /// [`Refusal::Resource`]: what AWS answered.
+    pub async fn compare(&self, function: &FunctionRecord) -> Result<Vec<Difference>, Refusal> {
+        Ok(self.comparer.compare(&function.spec, function.role_id.as_deref()).await?)
     }
 
     /// One page of functions, ordered by name.
@@ -469,7 +496,8 @@ impl Control {
         Ok(self.to_operation(&self.operation_record(function, operation).await?))
     }
 
-    /// The operation of that id, with the steps of all its attempts.
+    /// The operation of that id, with the steps of its attempts: of the first, which tells what went
+    /// wrong, and of the last ones.
     ///
     /// # Errors
     /// As for [`Control::operation`].
@@ -480,7 +508,7 @@ impl Control {
     ) -> Result<Operation, Refusal> {
         let record = self.operation_record(function, operation).await?;
         let mut steps = Vec::new();
-        for attempt in 1..=record.attempt {
+        for attempt in shown_attempts(record.attempt) {
             let attempt = OperationRecord { attempt, ..record.clone() };
             steps.extend(history::steps(&self.executions.history(&attempt).await?));
         }
@@ -516,7 +544,7 @@ impl Control {
         let key = requester.key.as_ref().filter(|_| !requester.dry_run);
         match (self.records.look(name, key).await?, key) {
             ((Some(remembered), _), Some(key)) => {
-                Ok(Seen::Replayed(self.replay(&remembered, key).await?))
+                Ok(Seen::Replayed(self.replay(&remembered, key, requester.until).await?))
             }
             ((_, function), _) => Ok(Seen::Function(function)),
         }
@@ -526,6 +554,7 @@ impl Control {
         &self,
         remembered: &IdempotencyRecord,
         key: &RequestKey,
+        until: Option<Instant>,
     ) -> Result<Changed, Refusal> {
         if !remembered.is_of(key) {
             return Err(Refusal::KeyReused);
@@ -538,7 +567,7 @@ impl Control {
         let record = self.operation_record(function_name, operation_id).await?;
         // Whoever accepted it may have died before starting it.
         if record.status == OperationStatus::Running {
-            self.start(&record).await;
+            self.start(&record, until).await;
         }
         let accepted = self.accepted(&record, etag.clone());
         Ok(Changed::Accepted(Box::new(Accepted { replayed: true, ..accepted })))
@@ -555,7 +584,7 @@ impl Control {
             let name = function.spec.function_name.clone();
             let memory = IdempotencyRecord::new(key, name, None, None);
             if let Some(remembered) = self.records.remember(key, &memory).await? {
-                return self.replay(&remembered, key).await;
+                return self.replay(&remembered, key, requester.until).await;
             }
         }
         let etag = function.etag();
@@ -610,10 +639,12 @@ impl Control {
     ) -> Result<Changed, Refusal> {
         match (claim, &requester.key) {
             (Claim::Won, _) => {
-                self.start(operation).await;
+                self.start(operation, requester.until).await;
                 Ok(Changed::Accepted(Box::new(self.accepted(operation, etag))))
             }
-            (Claim::KeyInUse(remembered), Some(key)) => self.replay(&remembered, key).await,
+            (Claim::KeyInUse(remembered), Some(key)) => {
+                self.replay(&remembered, key, requester.until).await
+            }
             (Claim::Lost(Some(first)), _) if first.is_busy() => Err(Refusal::OperationInProgress {
                 function: operation.function_name.clone(),
                 operation: first.operation_id,
@@ -633,11 +664,22 @@ impl Control {
     }
 
     /// Starts the current attempt. From the claim on, the operation is accepted, so a start that
-    /// fails does not take that back: it is made up for by whoever finds the operation running
-    /// without an execution.
-    async fn start(&self, operation: &OperationRecord) {
-        if let Err(error) = self.executions.start(operation).await {
-            log(operation, &error, "the execution was not started");
+    /// fails, or takes longer than `until`, does not take that back: it is made up for by whoever
+    /// finds the operation running without an execution.
+    async fn start(&self, operation: &OperationRecord, until: Option<Instant>) {
+        let start = self.executions.start(operation);
+        let started = match until {
+            Some(until) => timeout_at(until, start).await,
+            None => Ok(start.await),
+        };
+        match started {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => log(operation, &error, "the execution was not started"),
+            Err(_) => tracing::error!(
+                operationId = %operation.operation_id,
+                functionName = %operation.function_name,
+                "the execution was not started in time"
+            ),
         }
     }
 
@@ -707,7 +749,7 @@ fn running(
         warnings: Vec::new(),
         started_at: Timestamp::now(),
         ended_at: None,
-        requested_by: requester.caller.clone(),
+        requested_by: requester.caller.to_string(),
         idempotency_key: requester.key.as_ref().map(|key| key.key.clone()),
         interruption: None,
         failures: 0,
@@ -753,9 +795,16 @@ fn log(operation: &OperationRecord, error: &Refusal, what: &str) {
     tracing::error!(
         operationId = %operation.operation_id,
         functionName = %operation.function_name,
-        error = error as &dyn std::error::Error,
+        error = %Chain(error),
         "{what}"
     );
+}
+
+/// The attempts whose steps are shown, of so many. Each is a call at least, and recoveries may go on
+/// for months.
+fn shown_attempts(attempts: u32) -> impl Iterator<Item = u32> {
+    let last_ones = attempts.saturating_sub(LAST_ATTEMPTS).max(1);
+    (1..=attempts.min(1)).chain(last_ones + 1..=attempts)
 }
 
 /// What is found of a request before it is decided.
@@ -782,4 +831,18 @@ fn refuse_if_busy(function: &FunctionRecord) -> Result<(), Refusal> {
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_attempts_steps_are_shown_and_so_many_of_the_last() {
+        let shown = |attempts| shown_attempts(attempts).collect::<Vec<_>>();
+        assert_eq!(shown(1), [1]);
+        assert_eq!(shown(3), [1, 2, 3]);
+        assert_eq!(shown(10), (1..=10).collect::<Vec<_>>());
+        assert_eq!(shown(400), [1, 392, 393, 394, 395, 396, 397, 398, 399, 400]);
+    }
 }

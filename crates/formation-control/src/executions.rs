@@ -1,17 +1,23 @@
 //! The executions of the state machine: one for each attempt of an operation.
 
 use aws_sdk_sfn::Client;
+use aws_sdk_sfn::operation::get_execution_history::builders::GetExecutionHistoryFluentBuilder;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use formation_aws::AwsError;
 use formation_model::names::execution_arn;
 use jiff::Timestamp;
 
+use crate::history;
 use crate::records::OperationRecord;
 use crate::refusal::Refusal;
 
-/// How many of an execution's last events are looked at for the state that it is in: a state has
-/// some for each try.
-const LAST_EVENTS: i32 = 100;
+/// How many events of an execution's history a call asks for, which is the most that it may, and how
+/// many calls read a whole history.
+///
+/// Sources: <https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html>,
+/// <https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html> (25,000 events).
+const EVENTS_A_PAGE: i32 = 1000;
+const MOST_PAGES: usize = 25;
 
 /// Where the execution of an operation's current attempt is.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -104,53 +110,47 @@ impl Executions {
         }))
     }
 
-    /// The state of the state machine that the current attempt of `operation` entered last; none if
-    /// it has not begun.
+    /// The step that the current attempt of `operation` is at, or was at last: the Task or Wait state
+    /// that it has entered last. None if it has entered none.
     ///
     /// # Errors
-    /// What Step Functions answered.
+    /// [`Refusal::Aws`]: what Step Functions answered.
     pub async fn last_state(&self, operation: &OperationRecord) -> Result<Option<String>, Refusal> {
-        let history = self
-            .client
-            .get_execution_history()
-            .execution_arn(self.arn(operation))
-            .reverse_order(true)
-            .max_results(LAST_EVENTS)
-            .include_execution_data(false)
-            .send()
-            .await;
-        match history {
-            Ok(history) => Ok(history
-                .events
-                .into_iter()
-                .find_map(|event| Some(event.state_entered_event_details?.name))),
-            Err(error) => match AwsError::new("states:GetExecutionHistory", error) {
-                error if does_not_exist(&error) => Ok(None),
-                error => Err(error.into()),
-            },
-        }
+        // Backwards, and all the way: each try of a step has events of its own, and there may be
+        // hundreds of tries.
+        let history = self.history_of(operation).reverse_order(true).include_execution_data(false);
+        let mut state = None;
+        each_page(history, |events| {
+            state = events.into_iter().find_map(|event| {
+                let entered = event.state_entered_event_details?;
+                history::is_step(&event.r#type).then_some(entered.name)
+            });
+            state.is_none()
+        })
+        .await?;
+        Ok(state)
     }
 
     /// Everything that happened in the execution of an attempt of `operation`, in order; nothing if
     /// it was never started or is not remembered any more.
     ///
     /// # Errors
-    /// What Step Functions answered.
+    /// [`Refusal::Aws`]: what Step Functions answered.
     pub async fn history(&self, operation: &OperationRecord) -> Result<Vec<HistoryEvent>, Refusal> {
-        let pages = self
-            .client
+        let mut all = Vec::new();
+        each_page(self.history_of(operation), |events| {
+            all.extend(events);
+            true
+        })
+        .await?;
+        Ok(all)
+    }
+
+    fn history_of(&self, operation: &OperationRecord) -> GetExecutionHistoryFluentBuilder {
+        self.client
             .get_execution_history()
             .execution_arn(self.arn(operation))
-            .into_paginator()
-            .items()
-            .send();
-        match pages.collect::<Result<Vec<_>, _>>().await {
-            Ok(events) => Ok(events),
-            Err(error) => match AwsError::new("states:GetExecutionHistory", error) {
-                error if does_not_exist(&error) => Ok(Vec::new()),
-                error => Err(error.into()),
-            },
-        }
+            .max_results(EVENTS_A_PAGE)
     }
 
     /// Stops the execution of the current attempt of `operation`. Its step that runs is not cut off.
@@ -180,6 +180,30 @@ impl Executions {
     }
 }
 
+/// Reads the pages of a history until `take` has seen enough of them; none if there is no such
+/// execution.
+async fn each_page(
+    history: GetExecutionHistoryFluentBuilder,
+    mut take: impl FnMut(Vec<HistoryEvent>) -> bool,
+) -> Result<(), Refusal> {
+    let mut pages = history.into_paginator().send();
+    for _ in 0..MOST_PAGES {
+        match pages.next().await {
+            None => break,
+            Some(Ok(page)) => {
+                if !take(page.events) {
+                    break;
+                }
+            }
+            Some(Err(error)) => match AwsError::new("states:GetExecutionHistory", error) {
+                error if does_not_exist(&error) => break,
+                error => return Err(error.into()),
+            },
+        }
+    }
+    Ok(())
+}
+
 fn does_not_exist(error: &AwsError) -> bool {
     error.has_code("ExecutionDoesNotExist")
 }
@@ -192,11 +216,14 @@ fn was_started_before(error: &AwsError) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use aws_smithy_mocks::{mock, mock_client};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
     use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
     use aws_smithy_runtime_api::http::StatusCode;
     use formation_model::{OperationId, OperationKind, OperationStatus, ProblemCode, Rollback};
     use jiff::Timestamp;
+    use serde_json::json;
 
     use super::*;
 
@@ -285,22 +312,72 @@ mod tests {
         assert!(state(400, denied).await.is_err());
     }
 
-    #[tokio::test]
-    async fn the_last_state_is_the_first_that_the_history_names_backwards() {
-        let body = r#"{"events": [
-            {"id": 9, "type": "TaskFailed", "timestamp": 9},
-            {"id": 8, "type": "TaskStateEntered", "timestamp": 8,
-             "stateEnteredEventDetails": {"name": "Ensure log group"}},
-            {"id": 4, "type": "TaskStateEntered", "timestamp": 4,
-             "stateEnteredEventDetails": {"name": "Ensure role"}}
-        ]}"#;
-        let history = mock!(Client::get_execution_history)
-            .match_requests(|request| request.reverse_order() == Some(true))
+    fn page(body: serde_json::Value, token: Option<&'static str>) -> Rule {
+        mock!(Client::get_execution_history)
+            .match_requests(move |request| {
+                request.reverse_order() == Some(true) && request.next_token() == token
+            })
             .then_http_response(move || {
-                HttpResponse::new(StatusCode::try_from(200).unwrap(), body.into())
-            });
-        let executions = Executions::new(mock_client!(aws_sdk_sfn, [&history]), ARN);
-        let state = executions.last_state(&operation()).await.unwrap();
-        assert_eq!(state.as_deref(), Some("Ensure log group"));
+                HttpResponse::new(StatusCode::try_from(200).unwrap(), body.to_string().into())
+            })
+    }
+
+    async fn last_state(pages: &[&Rule]) -> Option<String> {
+        let client = mock_client!(aws_sdk_sfn, RuleMode::Sequential, pages);
+        Executions::new(client, ARN).last_state(&operation()).await.unwrap()
+    }
+
+    fn entered(id: u32, kind: &str, name: &str) -> serde_json::Value {
+        json!({
+            "id": id, "type": format!("{kind}StateEntered"), "timestamp": 1,
+            "stateEnteredEventDetails": {"name": name}
+        })
+    }
+
+    #[tokio::test]
+    async fn a_step_is_found_however_often_it_was_tried() {
+        // A try has three events on AWS.
+        let tries = |from: u32| {
+            let event = |id| {
+                let kinds = ["TaskFailed", "TaskStarted", "TaskScheduled"];
+                json!({"id": id, "type": kinds[id as usize % 3], "timestamp": 1})
+            };
+            (from..from + 1000).rev().map(event).collect::<Vec<_>>()
+        };
+        let last = json!({"events": tries(1006), "nextToken": "1"});
+        let begun = [entered(5, "Task", "Ensure log group"), entered(2, "Task", "Ensure role")];
+        let first = [tries(6), begun.to_vec()].concat();
+        let first = json!({"events": first, "nextToken": "2"});
+        let (last, first) = (page(last, None), page(first, Some("1")));
+        // The third page is not asked for.
+        assert_eq!(last_state(&[&last, &first]).await.as_deref(), Some("Ensure log group"));
+    }
+
+    #[tokio::test]
+    async fn choices_are_no_steps_and_what_has_not_begun_is_at_none() {
+        let begun = page(json!({"events": [entered(2, "Choice", "Choose lane")]}), None);
+        assert_eq!(last_state(&[&begun]).await, None);
+        let caught = json!({"events": [
+            entered(9, "Choice", "Choose recovery"), entered(7, "Wait", "Let AWS settle")
+        ]});
+        assert_eq!(last_state(&[&page(caught, None)]).await.as_deref(), Some("Let AWS settle"));
+        let missing = mock!(Client::get_execution_history).then_http_response(|| {
+            let body = r#"{"__type": "ExecutionDoesNotExist", "message": "told"}"#;
+            HttpResponse::new(StatusCode::try_from(400).unwrap(), body.into())
+        });
+        assert_eq!(last_state(&[&missing]).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_history_without_end_is_not_read_for_ever() {
+        let pages = AtomicUsize::new(0);
+        let page = mock!(Client::get_execution_history).then_http_response(move || {
+            let next = pages.fetch_add(1, Ordering::Relaxed).to_string();
+            let body = json!({"events": [], "nextToken": next}).to_string();
+            HttpResponse::new(StatusCode::try_from(200).unwrap(), body.into())
+        });
+        let client = mock_client!(aws_sdk_sfn, RuleMode::MatchAny, [&page]);
+        assert!(Executions::new(client, ARN).history(&operation()).await.is_ok());
+        assert_eq!(page.num_calls(), MOST_PAGES);
     }
 }

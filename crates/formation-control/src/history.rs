@@ -38,8 +38,9 @@ pub(crate) fn steps(events: &[HistoryEvent]) -> Vec<OperationStep> {
             HistoryEventType::TaskFailed
             | HistoryEventType::TaskTimedOut
             | HistoryEventType::TaskStartFailed
-            | HistoryEventType::TaskSubmitFailed => {
-                let failure = failure(event, &step.name);
+            | HistoryEventType::TaskSubmitFailed
+            | HistoryEventType::EvaluationFailed => {
+                let failure = failure(event, &step.name).to_operation_error();
                 step.waiting_for = Some(failure.message.clone());
                 step.last_error = Some(failure);
                 if step.ended_at.is_none() {
@@ -72,6 +73,11 @@ fn end(step: &mut OperationStep, status: StepStatus, at: Timestamp) {
     }
 }
 
+/// Whether an event tells that a step was entered.
+pub(crate) fn is_step(event: &HistoryEventType) -> bool {
+    status_when_entered(event).is_some()
+}
+
 /// Only tasks and waits are steps to their users: choices and ends take no time.
 fn status_when_entered(event: &HistoryEventType) -> Option<StepStatus> {
     match event {
@@ -81,21 +87,26 @@ fn status_when_entered(event: &HistoryEventType) -> Option<StepStatus> {
     }
 }
 
-fn failure(event: &HistoryEvent, step: &str) -> formation_model::operation::OperationError {
+/// What an event tells of a try that failed. Each type of event has details of its own.
+fn failure(event: &HistoryEvent, step: &str) -> Failure {
+    let told = |error: &Option<String>, cause: &Option<String>| (error.clone(), cause.clone());
     let failed = event.task_failed_event_details.as_ref();
     let timed_out = event.task_timed_out_event_details.as_ref();
-    let error = failed
-        .and_then(|details| details.error.clone())
-        .or_else(|| timed_out.and_then(|details| details.error.clone()));
-    let cause = failed
-        .and_then(|details| details.cause.clone())
-        .or_else(|| timed_out.and_then(|details| details.cause.clone()));
-    let failure = Failure {
+    let not_started = event.task_start_failed_event_details.as_ref();
+    let not_submitted = event.task_submit_failed_event_details.as_ref();
+    let not_evaluated = event.evaluation_failed_event_details.as_ref();
+    let (error, cause) = failed
+        .map(|it| told(&it.error, &it.cause))
+        .or_else(|| timed_out.map(|it| told(&it.error, &it.cause)))
+        .or_else(|| not_started.map(|it| told(&it.error, &it.cause)))
+        .or_else(|| not_submitted.map(|it| told(&it.error, &it.cause)))
+        .or_else(|| not_evaluated.map(|it| told(&it.error, &it.cause)))
+        .unwrap_or_default();
+    Failure {
         step: step.to_owned(),
         error: error.unwrap_or_else(|| "States.TaskFailed".to_owned()),
         cause: cause.unwrap_or_default(),
-    };
-    failure.to_operation_error()
+    }
 }
 
 fn time(event: &HistoryEvent) -> Timestamp {
@@ -108,12 +119,15 @@ fn time(event: &HistoryEvent) -> Timestamp {
 mod tests {
     use aws_sdk_sfn::primitives::DateTime;
     use aws_sdk_sfn::types::{
-        StateEnteredEventDetails, StateExitedEventDetails, TaskFailedEventDetails,
+        EvaluationFailedEventDetails, StateEnteredEventDetails, StateExitedEventDetails,
+        TaskFailedEventDetails, TaskStartFailedEventDetails, TaskSubmitFailedEventDetails,
+        TaskTimedOutEventDetails,
     };
     use serde_json::json;
 
     use super::*;
 
+    #[derive(Debug)]
     struct Story {
         events: Vec<HistoryEvent>,
     }
@@ -205,6 +219,46 @@ mod tests {
         let steps = steps(&story.events);
         assert_eq!(steps[0].status, StepStatus::Failed);
         assert_eq!((steps[1].status, steps[1].attempts), (StepStatus::Waiting, 0));
+    }
+
+    #[test]
+    fn every_way_in_which_a_try_fails_tells_its_error() {
+        let not_started = || {
+            let details = TaskStartFailedEventDetails::builder().error("Formation.Throttled");
+            details.resource_type("lambda").resource("invoke").build().unwrap()
+        };
+        let not_submitted = || {
+            let details = TaskSubmitFailedEventDetails::builder().error("Formation.Throttled");
+            details.resource_type("lambda").resource("invoke").build().unwrap()
+        };
+        let timed_out = || {
+            let details = TaskTimedOutEventDetails::builder().error("Formation.Throttled");
+            details.resource_type("lambda").resource("invoke").build().unwrap()
+        };
+        let not_evaluated = || {
+            let details = EvaluationFailedEventDetails::builder().error("Formation.Throttled");
+            details.state("Ensure role").build().unwrap()
+        };
+        for story in [
+            ensure_role().failed("Formation.Throttled"),
+            ensure_role().event(Kind::TaskStartFailed, |event| {
+                event.task_start_failed_event_details(not_started())
+            }),
+            ensure_role().event(Kind::TaskSubmitFailed, |event| {
+                event.task_submit_failed_event_details(not_submitted())
+            }),
+            ensure_role()
+                .event(Kind::TaskTimedOut, |event| event.task_timed_out_event_details(timed_out())),
+            ensure_role().event(Kind::EvaluationFailed, |event| {
+                event.evaluation_failed_event_details(not_evaluated())
+            }),
+        ] {
+            let steps = steps(&story.events);
+            let error = steps[0].last_error.as_ref();
+            assert_eq!(error.map(|error| error.code.as_str()), Some("THROTTLED"), "{story:?}");
+        }
+        let untold = steps(&ensure_role().plain(Kind::TaskFailed).events);
+        assert_eq!(untold[0].last_error.as_ref().unwrap().code, "UNEXPECTED");
     }
 
     #[test]

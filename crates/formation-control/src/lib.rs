@@ -5,6 +5,7 @@
 //! bucket.
 
 pub mod bundles;
+pub mod caller;
 pub mod control;
 pub mod environment;
 pub mod executions;
@@ -13,6 +14,7 @@ pub mod records;
 pub mod refusal;
 
 pub use bundles::Bundles;
+pub use caller::Caller;
 pub use control::{Accepted, Already, Changed, Control, Expected, Operations, Requester};
 pub use executions::Executions;
 pub use records::{FunctionRecord, OperationRecord, Outcome, Records, RequestKey};

@@ -65,7 +65,7 @@ pub enum Refusal {
         ErrorName::NotOwned => .0.to_string(),
         _ => "AWS cannot be asked now what it holds for the function; try again".to_owned(),
     })]
-    Resource(#[from] ResourceError),
+    Resource(#[source] Box<ResourceError>),
     /// What is stored cannot be read, or cannot be written as it is.
     #[error("a record cannot be read or written: {0}")]
     Record(String),
@@ -98,6 +98,12 @@ impl Refusal {
             },
             Self::Record(_) => ProblemCode::InternalError,
         }
+    }
+}
+
+impl From<ResourceError> for Refusal {
+    fn from(error: ResourceError) -> Self {
+        Self::Resource(Box::new(error))
     }
 }
 

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use formation_aws::AwsError;
-use formation_control::{Changed, Control, Refusal, RequestKey, Requester};
+use formation_aws::{AwsError, Chain};
+use formation_control::{Caller, Changed, Control, Refusal, RequestKey, Requester};
 use formation_model::event::{
     EventProblem, OPERATION_STATUS_CHANGE, RejectedStatus, Rejection, RequestKind, SOURCE,
     Unchanged, UnchangedStatus,
@@ -121,7 +121,7 @@ impl Intake {
             match timeout_at(until, self.take_message(&message)).await {
                 Ok(Ok(())) => return None,
                 Ok(Err(later)) => {
-                    tracing::warn!(messageId = %id, "{later}");
+                    tracing::warn!(messageId = %id, error = %Chain(&later), "it is tried again later");
                     self.put_off(&message).await;
                 }
                 Err(_) => tracing::warn!(messageId = %id, "the message ran out of time"),
@@ -212,9 +212,9 @@ impl Intake {
         detail: Document,
     ) -> Result<(RequestKind, Changed), Refusal> {
         let kind = kind(&detail.value)?;
-        let caller = format!("event:{}:{}", event.account, event.source);
+        let caller = Caller::new(format!("event:{}:{}", event.account, event.source));
         let key = RequestKey::new(&caller, &event.id, &[&canonical_digest(&detail.value)]);
-        let requester = Requester { caller, key: Some(key), dry_run: false };
+        let requester = Requester { caller, key: Some(key), dry_run: false, until: None };
         let defaults = &self.control.defaults;
         let function = detail.into_part("/function");
         let changed = match kind {
@@ -257,7 +257,7 @@ impl Intake {
             .await;
         if let Err(error) = hidden {
             let error = AwsError::new("sqs:ChangeMessageVisibility", error);
-            tracing::warn!(%error, "the message comes back after the queue's own pause");
+            tracing::warn!(error = %Chain(&error), "the message comes back after the queue's own pause");
         }
     }
 }

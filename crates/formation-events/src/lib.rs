@@ -1,5 +1,5 @@
-//! The EventBridge side: requests that come by event (`intake`), and the guardian (`reconcile`),
-//! which heals what was stopped, finishes what was left over, and compares functions with AWS.
+//! The EventBridge side: requests that come by event (`intake`), and `reconcile`, which
+//! heals what was stopped, finishes what was left over, and compares functions with AWS.
 //!
 //! Both are doors to `formation-control`, as the HTTP API is.
 

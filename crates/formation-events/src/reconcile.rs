@@ -1,14 +1,15 @@
-//! The guardian. It asks one question of each operation that runs: is there an execution of its
+//! Reconcile asks one question of each operation that runs: is there an execution of its
 //! current attempt? And of each function that rests: is AWS as recorded, or is a rollback to be
 //! finished?
 //!
 //! It is told by Step Functions when an execution ends badly, which is quick and may be lost,
 //! doubled or late, and looks at everything that is due on a schedule, which is slow and sure.
-//! Either way the item is read first, and written on condition that it is as it was read.
+//! Either way the item is read first, and written on condition that it is as it was read. What cannot
+//! be looked at, whatever the reason, is put off for longer each time, and the log tells why.
 
-use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use formation_aws::Chain;
 use formation_control::executions::{ExecutionEnd, ExecutionState};
 use formation_control::records::{Due, FunctionRecord, Queue, RepairedDrift, pause_after};
 use formation_control::{Changed, Control, OperationRecord, Refusal, Requester};
@@ -16,9 +17,8 @@ use formation_model::drift::{DriftAnnouncement, DriftReaction};
 use formation_model::event::{DRIFT_STATUS_CHANGE, OPERATION_STATUS_CHANGE};
 use formation_model::operation::{INTERRUPTED, OperationError};
 use formation_model::{
-    Drift, ExecutionInput, FunctionName, FunctionStatus, OperationId, OperationStatus,
+    Difference, Drift, ExecutionInput, FunctionName, FunctionStatus, OperationId, OperationStatus,
 };
-use formation_resources::ResourceError;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
@@ -26,15 +26,12 @@ use tokio::time::sleep;
 
 use crate::announcer::{AnnounceError, Announcer};
 
-/// How many items of a queue are looked at before it is the next one's turn. What cannot be looked at
-/// stays at the head of its queue, so this is also how many of them a queue can bear.
+/// How many items of a queue are looked at before it is the next one's turn.
 const PAGE: i32 = 20;
 /// Between two comparisons with AWS: at most 2 functions a second, to leave AWS's rates to others.
 const COMPARISON_PAUSE: Duration = Duration::from_millis(500);
 /// When an operation whose execution runs is looked at again.
 const NEXT_LOOK: SignedDuration = SignedDuration::from_mins(5);
-/// When an operation is looked at again whose execution has only just ended, or may not show yet.
-const SOON: SignedDuration = SignedDuration::from_secs(15);
 /// After so many equal repairs in a row somebody is changing it back each time.
 const EQUAL_REPAIRS: u32 = 2;
 
@@ -47,7 +44,7 @@ pub enum DriftMode {
     Repair,
 }
 
-/// The guardian.
+/// Looks at what is due, and heals it.
 #[derive(Clone, Debug)]
 pub struct Reconciler {
     /// Records and executions.
@@ -60,7 +57,7 @@ pub struct Reconciler {
     pub check_after: SignedDuration,
 }
 
-/// Why something could not be looked at. It stays due.
+/// Why something could not be looked at. It is put off.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
     /// Records or executions.
@@ -69,9 +66,9 @@ pub enum ReconcileError {
     /// The event bus.
     #[error(transparent)]
     Announce(#[from] AnnounceError),
-    /// The comparison.
-    #[error(transparent)]
-    Compare(#[from] ResourceError),
+    /// It is of a kind that this release does not know.
+    #[error("this release does not know what it is")]
+    Unknown,
 }
 
 /// The detail of Step Functions' `Execution Status Change`, as far as it matters here.
@@ -85,7 +82,7 @@ impl Reconciler {
     /// Looks at the operation whose execution an event tells of.
     ///
     /// # Errors
-    /// Why it could not be looked at.
+    /// Why it could not be looked at. The log has told so; it stays due.
     pub async fn on_execution_ended(&self, detail: &Value) -> Result<(), ReconcileError> {
         let input = StatusChange::deserialize(detail).ok().and_then(|change| change.input);
         let input = input.and_then(|text| serde_json::from_str::<ExecutionInput>(&text).ok());
@@ -93,27 +90,24 @@ impl Reconciler {
             tracing::warn!("an execution that is none of an operation's has ended; left alone");
             return Ok(());
         };
-        self.look_at_operation(&input.function_name, input.operation_id).await
+        self.look_at(&Due::Operation(input.function_name, input.operation_id)).await
     }
 
-    /// Looks at all that is due, the queues in turns, until nothing is or `deadline` is near. What
-    /// cannot be looked at is logged and stays due.
+    /// Looks at all that is due by now, the queues in turns, until `deadline` is near. What cannot be
+    /// looked at is logged and put off.
     ///
     /// # Errors
     /// That the index cannot be read, or how many items could not be looked at.
     pub async fn on_schedule(&self, deadline: Instant) -> Result<(), ScheduleError> {
-        let mut seen = HashSet::new();
+        let now = Timestamp::now();
         let mut failed = 0;
+        let mut unread: Vec<_> = Queue::ALL.into_iter().map(|queue| (queue, None)).collect();
         // In turns, so that no queue waits until another is empty.
-        let mut looked = true;
-        while looked && Instant::now() < deadline {
-            looked = false;
-            for queue in Queue::ALL {
-                let due = self.control.records.due(queue, Timestamp::now(), PAGE).await?;
-                let new: Vec<_> =
-                    due.into_iter().filter(|due| seen.insert(describe(due))).collect();
-                looked |= !new.is_empty();
-                failed += self.look_at_all(&new, deadline).await;
+        while !unread.is_empty() && Instant::now() < deadline {
+            for (queue, after) in std::mem::take(&mut unread) {
+                let page = self.control.records.due(queue, now, PAGE, after).await?;
+                failed += self.look_at_all(&page.due, deadline).await;
+                unread.extend(page.next.map(|next| (queue, Some(next))));
             }
         }
         if failed > 0 { Err(ScheduleError::Failed(failed)) } else { Ok(()) }
@@ -126,22 +120,26 @@ impl Reconciler {
             if Instant::now() >= deadline {
                 break;
             }
-            let looked = match due {
-                Due::Operation(function, operation) => {
-                    self.look_at_operation(function, *operation).await
-                }
-                Due::Function(function) => self.look_at_function(function).await,
-            };
-            if let Err(error) = looked {
-                failed += 1;
-                tracing::error!(
-                    item = describe(due),
-                    error = &error as &dyn std::error::Error,
-                    "could not be looked at; it stays due"
-                );
-            }
+            failed += usize::from(self.look_at(due).await.is_err());
         }
         failed
+    }
+
+    async fn look_at(&self, due: &Due) -> Result<(), ReconcileError> {
+        let looked = match due {
+            Due::Operation(function, operation) => {
+                self.look_at_operation(function, *operation).await
+            }
+            Due::Function(function) => self.look_at_function(function).await,
+            Due::Unknown(..) => Err(ReconcileError::Unknown),
+        };
+        if let Err(error) = &looked {
+            tracing::error!(item = %due, error = %Chain(error), "could not be looked at; it is put off");
+            if let Err(error) = self.control.records.put_off(due).await {
+                tracing::error!(item = %due, error = %Chain(&error), "could not be put off; it stays due");
+            }
+        }
+        looked
     }
 
     /// Is there an execution of its current attempt? Was its outcome announced?
@@ -176,13 +174,13 @@ impl Reconciler {
                 return self.recover(operation, &end).await;
             }
             (_, ExecutionState::Ended(end)) if announced(operation, &end) => {
-                records.postpone(operation, None).await?;
+                records.conclude(operation).await?;
             }
             (_, ExecutionState::Ended(_) | ExecutionState::Missing) => {
                 tell(operation, "announcing an outcome that its execution did not announce");
                 let announcement = operation.to_announcement();
                 self.announcer.announce(OPERATION_STATUS_CHANGE, &announcement).await?;
-                records.postpone(operation, None).await?;
+                records.conclude(operation).await?;
             }
         }
         Ok(true)
@@ -198,7 +196,7 @@ impl Reconciler {
         if operation.attempt > 1 {
             let next = end.at + pause_after(operation.attempt - 1);
             if next > Timestamp::now() {
-                self.control.records.postpone(operation, Some(next)).await?;
+                self.control.records.postpone(operation, next).await?;
                 return Ok(true);
             }
         }
@@ -213,7 +211,7 @@ impl Reconciler {
                 end.status,
                 told.unwrap_or_default()
             ),
-            step: step.unwrap_or_default(),
+            step: step.unwrap_or_else(|| operation.execution_input().first_step().to_owned()),
             aws_error_code: None,
             aws_request_id: None,
         };
@@ -226,7 +224,7 @@ impl Reconciler {
         after: SignedDuration,
     ) -> Result<(), ReconcileError> {
         let next = Timestamp::now() + after;
-        Ok(self.control.records.postpone(operation, Some(next)).await?)
+        Ok(self.control.records.postpone(operation, next).await?)
     }
 
     /// Is a rollback to be finished? Is AWS as recorded?
@@ -260,14 +258,20 @@ impl Reconciler {
     /// if the stack says so.
     async fn compare(&self, function: &FunctionRecord) -> Result<(), ReconcileError> {
         let now = Timestamp::now();
-        let comparer = &self.control.comparer;
-        let found = comparer.compare(&function.spec, function.role_id.as_deref()).await?;
-        let drift = Drift::found(&found, now);
-        let (reaction, repaired) = react(function, &drift, self.drift_mode);
+        let differences = self.control.compare(function).await?;
+        let drift = Drift::found(&differences, now);
+        // What is not ours cannot be repaired: that is for whoever has taken it from us.
+        let mode = match self.drift_mode {
+            DriftMode::Repair if !differences.iter().any(Difference::is_not_owned) => {
+                DriftMode::Repair
+            }
+            DriftMode::Repair | DriftMode::Report => DriftMode::Report,
+        };
+        let (reaction, repaired) = react(function, &drift, mode);
         let next = match reaction {
-            // Should the repair not be claimed below, the next look comes soon.
-            DriftReaction::Repair => now + SOON,
-            DriftReaction::None | DriftReaction::Stopped => now + self.check_after,
+            // It stays due until the repair claims it below.
+            DriftReaction::Repair => None,
+            DriftReaction::None | DriftReaction::Stopped => Some(now + self.check_after),
         };
         let was_stopped = function.repaired.as_ref().is_some_and(|it| it.times > EQUAL_REPAIRS);
         let news = is_news(&function.drift, &drift)
@@ -313,10 +317,11 @@ fn react(
     if drift.is_quiet() || mode == DriftMode::Report {
         return (DriftReaction::None, None);
     }
-    let again = function.repaired.as_ref().filter(|it| it.differences == drift.differences);
+    let digest = drift.digest.clone().unwrap_or_default();
+    let again = function.repaired.as_ref().filter(|it| it.digest == digest);
     let times = again.map_or(0, |it| it.times) + 1;
     let repaired = Some(RepairedDrift {
-        differences: drift.differences.clone(),
+        digest,
         // One more than it was repaired: that it was stopped is known by that.
         times: times.min(EQUAL_REPAIRS + 1),
     });
@@ -332,7 +337,7 @@ fn is_news(before: &Drift, now: &Drift) -> bool {
     if before.is_quiet() && now.is_quiet() {
         return false;
     }
-    before.status != now.status || before.differences != now.differences
+    before.status != now.status || before.digest != now.digest
 }
 
 /// Whether an execution that ended so has announced the outcome of `operation`: it does so just
@@ -354,13 +359,6 @@ fn tell(operation: &OperationRecord, what: &str) {
     );
 }
 
-fn describe(due: &Due) -> String {
-    match due {
-        Due::Function(function) => format!("the function {function}"),
-        Due::Operation(function, operation) => format!("the operation {operation} on {function}"),
-    }
-}
-
 /// Why a scheduled look was not whole.
 #[derive(Debug, thiserror::Error)]
 pub enum ScheduleError {
@@ -368,13 +366,13 @@ pub enum ScheduleError {
     #[error(transparent)]
     Index(#[from] Refusal),
     /// Some items could not be looked at; the log tells which and why.
-    #[error("{0} items could not be looked at; they stay due")]
+    #[error("{0} items could not be looked at; they are put off")]
     Failed(usize),
 }
 
 #[cfg(test)]
 mod tests {
-    use formation_model::{Difference, Facet};
+    use formation_model::Facet;
     use serde_json::json;
 
     use super::*;

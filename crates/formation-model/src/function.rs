@@ -210,7 +210,7 @@ impl Part {
 }
 
 /// The ids of what AWS holds for a function.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Resources {
     /// Unqualified ARN of the Lambda function.

@@ -11,10 +11,16 @@ use ulid::Ulid;
 use crate::function::{FunctionName, Part};
 use crate::warning::Warning;
 
-/// The id of an operation: a ULID, so that ids sort by the time of acceptance.
+/// The id of an operation: a ULID, so that ids sort by the time of acceptance. As text it has one
+/// spelling: 26 characters of Crockford's base 32, in capitals.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String")]
 pub struct OperationId(Ulid);
+
+/// A text that is no operation's id.
+#[derive(Debug, thiserror::Error)]
+#[error("an operation's id has 26 characters, 0-9 and A-Z without I, L, O and U, the first 0-7")]
+pub struct InvalidOperationId;
 
 impl OperationId {
     /// A new id.
@@ -30,10 +36,20 @@ impl fmt::Display for OperationId {
 }
 
 impl FromStr for OperationId {
-    type Err = ulid::DecodeError;
+    type Err = InvalidOperationId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ulid::from_string(text).map(Self)
+        let id = Ulid::from_string(text).map(Self).map_err(|_| InvalidOperationId)?;
+        // Small letters are read as well, and what overflows 128 bits is cut off.
+        if id.to_string() == text { Ok(id) } else { Err(InvalidOperationId) }
+    }
+}
+
+impl TryFrom<String> for OperationId {
+    type Error = InvalidOperationId;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
     }
 }
 
@@ -213,5 +229,32 @@ mod tests {
         assert_eq!(first.to_string().parse::<OperationId>().unwrap(), first);
         assert_eq!(first.to_string().len(), 26);
         assert!("not-a-ulid".parse::<OperationId>().is_err());
+    }
+
+    #[test]
+    fn an_id_has_one_spelling() {
+        let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+        assert_eq!(id.parse::<OperationId>().unwrap().to_string(), id);
+        for other in [
+            "01arz3ndektsv4rrffq69g5fav",
+            "01ARZ3NDEKTSV4RRFFQ69G5FaV",
+            // What is beyond 128 bits would be cut off: the same id again.
+            "81ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "G1ARZ3NDEKTSV4RRFFQ69G5FAV",
+            // Read as 1, 1 and 0 by some.
+            "0IARZ3NDEKTSV4RRFFQ69G5FAV",
+            "0LARZ3NDEKTSV4RRFFQ69G5FAV",
+            "O1ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "01ARZ3NDEKTSV4RRFFQ69G5FA",
+            "01ARZ3NDEKTSV4RRFFQ69G5FAV0",
+            " 01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "01ARZ3NDEK-SV4RRFFQ69G5FAV",
+            "",
+        ] {
+            assert!(other.parse::<OperationId>().is_err(), "{other}");
+            assert!(serde_json::from_value::<OperationId>(other.into()).is_err(), "{other}");
+        }
+        let read: OperationId = serde_json::from_value(id.into()).unwrap();
+        assert_eq!(serde_json::to_value(read).unwrap(), id);
     }
 }

@@ -89,6 +89,16 @@ impl ExecutionInput {
         };
         Self { v: CONTRACT_VERSION, function_name, operation_id, attempt, lane, recovery }
     }
+
+    /// The Task or Wait state that the execution enters first: the step that it is at where nothing
+    /// else is known.
+    pub fn first_step(&self) -> &'static str {
+        match self.lane {
+            _ if self.attempt > 1 => "Let earlier steps end",
+            Lane::Delete => "Remove function",
+            Lane::Ensure | Lane::Recover => "Ensure role",
+        }
+    }
 }
 
 /// What a step Lambda is given: the execution's input and what its states added on the way.

@@ -1,7 +1,6 @@
 //! The steps that record how an operation ended.
 
 use formation_control::OperationRecord;
-use formation_control::bundles::BundleState;
 use formation_control::{Bundles, Outcome, Records};
 use formation_model::step::Announcement;
 use formation_model::{
@@ -29,9 +28,10 @@ pub async fn record_success(
         return announce(bundles, &operation).await;
     }
     let (target, previous) = (bundle(&operation.target), bundle(&operation.previous));
-    if let Some(target) = target {
-        // Before the commit: a bundle that a record refers to must never expire.
-        bundles.mark(target, BundleState::Kept).await?;
+    if let Some(target) = target.filter(|target| previous != Some(target)) {
+        // Before the commit: a bundle that a record refers to must never expire. One that it has
+        // referred to before is kept already.
+        bundles.keep(target).await?;
     }
     let released = previous.filter(|previous| target != Some(previous)).cloned();
     let outcome = Outcome::Succeeded;
@@ -79,7 +79,8 @@ async fn commit(
     check_after: SignedDuration,
     input: &StepInput,
 ) -> Result<Announcement, StepError> {
-    let ended = records.commit(operation, outcome, released, check_after).await?;
+    let role_id = input.role_id.as_deref();
+    let ended = records.commit(operation, outcome, released, role_id, check_after).await?;
     let ended = ended.ok_or_else(|| StepError::superseded(&input.execution))?;
     if ended.rollback == Rollback::Incomplete {
         // An alarm of the template counts these lines.
@@ -92,7 +93,7 @@ async fn commit(
 /// as such: after the commit, since until then the code may still be needed.
 async fn announce(bundles: &Bundles, ended: &OperationRecord) -> Result<Announcement, StepError> {
     if let Some(released) = &ended.released {
-        bundles.mark(released, BundleState::Expired).await?;
+        bundles.release(released).await?;
     }
     Ok(ended.to_announcement())
 }

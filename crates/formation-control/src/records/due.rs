@@ -3,22 +3,31 @@
 //! It has a partition for each [`Queue`], so that what is urgent does not wait behind thousands of
 //! comparisons with AWS. The index is eventually consistent and sorted by time; it only names items.
 //! Every act re-reads the item first, and writes on condition that it still is as it was read.
+//!
+//! What cannot be looked at is put off by its key alone, for longer each time in a row, so that it
+//! never holds up what stands behind it.
+
+use std::fmt;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use formation_aws::AwsError;
 use formation_model::operation::OperationError;
 use formation_model::{Drift, FunctionName, OperationId, OperationStatus};
 use jiff::{SignedDuration, Timestamp};
-use serde_dynamo::{from_item, to_attribute_value};
+use serde_dynamo::{from_attribute_value, from_item, to_attribute_value};
 
 use super::{
-    FUNCTION_PARTITION, FunctionRecord, Item, OPERATION_PREFIX, OperationRecord, Records,
-    RepairedDrift, function_key, operation_key, text,
+    FUNCTION_PARTITION, FunctionRecord, Item, OPERATION_PREFIX, OPERATION_RETENTION,
+    OperationRecord, Records, RepairedDrift, function_key, key, operation_key, text,
 };
 use crate::refusal::Refusal;
 
 const INDEX: &str = "due";
+/// The attribute that counts the looks in a row that have failed: no field of the records, since it
+/// is there for those that cannot be read, too. Every write that ends a look removes it.
+pub(super) const LOOK_FAILURES: &str = "lookFailures";
 
 /// What something is due for: a partition of the index.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -79,7 +88,58 @@ pub enum Due {
     Function(FunctionName),
     /// An operation: is there an execution of it, was its outcome announced?
     Operation(FunctionName, OperationId),
+    /// What this release does not know, by its key.
+    Unknown(String, String),
 }
+
+impl Due {
+    /// What an item of the index names.
+    fn named(item: &Item) -> Option<Self> {
+        let text = |name: &str| item.get(name)?.as_s().ok();
+        let (pk, sk) = (text("pk")?, text("sk")?);
+        let function =
+            || (pk == FUNCTION_PARTITION).then(|| sk.parse().ok().map(Self::Function))?;
+        let operation = || {
+            let function = pk.strip_prefix(FUNCTION_PARTITION)?.strip_prefix('#')?;
+            let operation = sk.strip_prefix(OPERATION_PREFIX)?;
+            Some(Self::Operation(function.parse().ok()?, operation.parse().ok()?))
+        };
+        Some(function().or_else(operation).unwrap_or_else(|| Self::Unknown(pk.clone(), sk.clone())))
+    }
+
+    fn key(&self) -> Item {
+        match self {
+            Self::Function(function) => function_key(function),
+            Self::Operation(function, operation) => operation_key(function, *operation),
+            Self::Unknown(pk, sk) => key(pk, sk),
+        }
+    }
+}
+
+impl fmt::Display for Due {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Function(function) => write!(f, "the function {function}"),
+            Self::Operation(function, operation) => {
+                write!(f, "the operation {operation} on {function}")
+            }
+            Self::Unknown(pk, sk) => write!(f, "the item {pk} {sk}"),
+        }
+    }
+}
+
+/// One page of what is due, the longest overdue first.
+#[derive(Debug)]
+pub struct DuePage {
+    /// What is due.
+    pub due: Vec<Due>,
+    /// Where the next page begins; none on the last.
+    pub next: Option<Position>,
+}
+
+/// A place in the index.
+#[derive(Clone, Debug)]
+pub struct Position(Item);
 
 /// Puts an operation's item into the index at `due`.
 pub(super) fn with_due(
@@ -93,11 +153,18 @@ pub(super) fn with_due(
 }
 
 impl Records {
-    /// What is due of `queue` at `now`, the longest overdue first: at most `limit` items.
+    /// What was due of `queue` at `now`, the longest overdue first: at most `limit` items, from
+    /// `after` on. Items that are put off meanwhile move none of those behind them.
     ///
     /// # Errors
-    /// What DynamoDB answered.
-    pub async fn due(&self, queue: Queue, now: Timestamp, limit: i32) -> Result<Vec<Due>, Refusal> {
+    /// [`Refusal::Aws`]: what DynamoDB answered.
+    pub async fn due(
+        &self,
+        queue: Queue,
+        now: Timestamp,
+        limit: i32,
+        after: Option<Position>,
+    ) -> Result<DuePage, Refusal> {
         let output = self
             .client
             .query()
@@ -109,10 +176,54 @@ impl Records {
             .expression_attribute_names("#dueAt", "dueAt")
             .expression_attribute_values(":due", queue.partition())
             .expression_attribute_values(":now", to_attribute_value(now.as_second())?)
+            .set_exclusive_start_key(after.map(|Position(item)| item))
             .send()
             .await
             .map_err(|error| AwsError::new("dynamodb:Query", error))?;
-        Ok(output.items.unwrap_or_default().iter().filter_map(named).collect())
+        let due = output.items.unwrap_or_default().iter().filter_map(Due::named).collect();
+        Ok(DuePage { due, next: output.last_evaluated_key.map(Position) })
+    }
+
+    /// Puts off what could not be looked at, whatever it holds: by a pause that grows with the
+    /// failures in a row. Nothing happens if it is not due any more.
+    ///
+    /// # Errors
+    /// [`Refusal::Aws`]: what DynamoDB answered.
+    pub async fn put_off(&self, due: &Due) -> Result<(), Refusal> {
+        let now = Timestamp::now();
+        let until = |failures| to_attribute_value((now + pause_after(failures)).as_second());
+        let update = || {
+            self.client
+                .update_item()
+                .table_name(&self.table)
+                .set_key(Some(due.key()))
+                .expression_attribute_names("#due", "due")
+                .expression_attribute_names("#dueAt", "dueAt")
+                .expression_attribute_names("#failures", LOOK_FAILURES)
+        };
+        // The first pause, until it is known how many failures in a row there were.
+        let counted = update()
+            .update_expression("SET #dueAt = :until ADD #failures :one")
+            .condition_expression("attribute_exists(#due) AND #dueAt <= :now")
+            .expression_attribute_values(":until", until(1)?)
+            .expression_attribute_values(":one", to_attribute_value(1)?)
+            .expression_attribute_values(":now", to_attribute_value(now.as_second())?)
+            .return_values(ReturnValue::UpdatedNew)
+            .send()
+            .await;
+        let counted = match counted {
+            Ok(output) => output.attributes.and_then(|mut found| found.remove(LOOK_FAILURES)),
+            Err(error) if is_not_as_seen(error.as_service_error()) => return Ok(()),
+            Err(error) => return Err(AwsError::new("dynamodb:UpdateItem", error).into()),
+        };
+        let failures: u32 = counted.clone().map(from_attribute_value).transpose()?.unwrap_or(1);
+        let (Some(counted), true) = (counted, failures > 1) else { return Ok(()) };
+        let update = update()
+            .update_expression("SET #dueAt = :until")
+            .condition_expression("attribute_exists(#due) AND #failures = :counted")
+            .expression_attribute_values(":until", until(failures)?)
+            .expression_attribute_values(":counted", counted);
+        if_as_seen(update).await.map(|_| ())
     }
 
     /// Raises the attempt of an operation that is still running as it was seen, so that what was
@@ -135,13 +246,14 @@ impl Records {
             .set_key(Some(operation_key(&seen.function_name, seen.operation_id)))
             .update_expression(
                 "SET #attempt = :next, #reason = if_not_exists(#reason, :reason), \
-                 #due = :due, #dueAt = :dueAt",
+                 #due = :due, #dueAt = :dueAt REMOVE #failures",
             )
             .condition_expression("#status = :running AND #attempt = :attempt")
             .expression_attribute_names("#attempt", "attempt")
             .expression_attribute_names("#reason", "interruption")
             .expression_attribute_names("#due", "due")
             .expression_attribute_names("#dueAt", "dueAt")
+            .expression_attribute_names("#failures", LOOK_FAILURES)
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":next", to_attribute_value(seen.attempt + 1)?)
             .expression_attribute_values(":reason", to_attribute_value(reason)?)
@@ -168,17 +280,51 @@ impl Records {
         }))
     }
 
-    /// Looks at the operation again at `due`, or never again for none. Nothing happens if it is not
-    /// as it was seen any more.
+    /// Looks at the operation again at `due`. Nothing happens if it is not as it was seen any more.
     ///
     /// # Errors
-    /// What DynamoDB answered.
-    pub async fn postpone(
-        &self,
-        seen: &OperationRecord,
-        due: Option<Timestamp>,
-    ) -> Result<(), Refusal> {
-        let mut update = self
+    /// [`Refusal::Aws`]: what DynamoDB answered.
+    pub async fn postpone(&self, seen: &OperationRecord, due: Timestamp) -> Result<(), Refusal> {
+        let update = self
+            .update_as_seen(seen)?
+            .update_expression("SET #due = :due, #dueAt = :dueAt REMOVE #failures")
+            .expression_attribute_names("#due", "due")
+            .expression_attribute_names("#dueAt", "dueAt")
+            .expression_attribute_names("#failures", LOOK_FAILURES)
+            .expression_attribute_values(":due", Queue::of(seen.status).partition())
+            .expression_attribute_values(":dueAt", to_attribute_value(due.as_second())?);
+        if_as_seen(update).await.map(|_| ())
+    }
+
+    /// Looks at an operation that has ended and was announced no more, and forgets what the previous
+    /// release left in it: see [`Records::forget`]. Nothing happens if it is not as it was seen any
+    /// more.
+    ///
+    /// # Errors
+    /// [`Refusal::Aws`]: what DynamoDB answered.
+    pub async fn conclude(&self, seen: &OperationRecord) -> Result<(), Refusal> {
+        let update = self
+            .update_as_seen(seen)?
+            .update_expression(format!("{FORGET}, #due, #dueAt, #failures"))
+            .expression_attribute_names("#due", "due")
+            .expression_attribute_names("#dueAt", "dueAt")
+            .expression_attribute_names("#failures", LOOK_FAILURES);
+        if_as_seen(forgetting(update)?).await.map(|_| ())
+    }
+
+    /// Forgets the specifications of an operation that has ended, and lets it expire. The previous
+    /// release kept both for ever where a rollback stayed incomplete.
+    ///
+    /// # Errors
+    /// [`Refusal::Aws`]: what DynamoDB answered.
+    pub async fn forget(&self, ended: &OperationRecord) -> Result<(), Refusal> {
+        let update = self.update_as_seen(ended)?.update_expression(FORGET);
+        if_as_seen(forgetting(update)?).await.map(|_| ())
+    }
+
+    /// An update of an operation on condition that it is as it was seen.
+    fn update_as_seen(&self, seen: &OperationRecord) -> Result<UpdateItemFluentBuilder, Refusal> {
+        Ok(self
             .client
             .update_item()
             .table_name(&self.table)
@@ -186,39 +332,26 @@ impl Records {
             .condition_expression("#status = :status AND #attempt = :attempt")
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#attempt", "attempt")
-            .expression_attribute_names("#due", "due")
-            .expression_attribute_names("#dueAt", "dueAt")
             .expression_attribute_values(":status", text(seen.status.as_str()))
-            .expression_attribute_values(":attempt", to_attribute_value(seen.attempt)?);
-        update = match due {
-            Some(due) => update
-                .update_expression("SET #due = :due, #dueAt = :dueAt")
-                .expression_attribute_values(":due", Queue::of(seen.status).partition())
-                .expression_attribute_values(":dueAt", to_attribute_value(due.as_second())?),
-            None => update.update_expression("REMOVE #due, #dueAt"),
-        };
-        match update.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if is_not_as_seen(error.as_service_error()) => Ok(()),
-            Err(error) => Err(AwsError::new("dynamodb:UpdateItem", error).into()),
-        }
+            .expression_attribute_values(":attempt", to_attribute_value(seen.attempt)?))
     }
-}
 
-impl Records {
     /// Records what a comparison with AWS found, and when the next one is due; whether it was: not
-    /// if an operation has been accepted since the function was seen.
+    /// if an operation has been accepted since the function was seen. Without `next` the look is not
+    /// over: the function stays due until something is done about what was found.
     ///
     /// # Errors
-    /// What DynamoDB answered.
+    /// [`Refusal::Aws`]: what DynamoDB answered.
     pub async fn record_drift(
         &self,
         seen: &FunctionRecord,
         drift: &Drift,
         repaired: Option<&RepairedDrift>,
-        next: Timestamp,
+        next: Option<Timestamp>,
     ) -> Result<bool, Refusal> {
-        let update = self
+        let mut set = "SET #drift = :drift".to_owned();
+        let mut remove = Vec::new();
+        let mut update = self
             .client
             .update_item()
             .table_name(&self.table)
@@ -228,41 +361,57 @@ impl Records {
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#drift", "drift")
             .expression_attribute_names("#repaired", "repaired")
-            .expression_attribute_names("#dueAt", "dueAt")
             .expression_attribute_values(":operation", text(&seen.operation_id.to_string()))
             .expression_attribute_values(":status", text(seen.status.as_str()))
-            .expression_attribute_values(":drift", to_attribute_value(drift)?)
-            .expression_attribute_values(":dueAt", to_attribute_value(next.as_second())?);
-        let update = match repaired {
-            Some(repaired) => update
-                .update_expression("SET #drift = :drift, #dueAt = :dueAt, #repaired = :repaired")
-                .expression_attribute_values(":repaired", to_attribute_value(repaired)?),
-            None => {
-                update.update_expression("SET #drift = :drift, #dueAt = :dueAt REMOVE #repaired")
+            .expression_attribute_values(":drift", to_attribute_value(drift)?);
+        match repaired {
+            Some(repaired) => {
+                set.push_str(", #repaired = :repaired");
+                update =
+                    update.expression_attribute_values(":repaired", to_attribute_value(repaired)?);
             }
-        };
-        match update.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if is_not_as_seen(error.as_service_error()) => Ok(false),
-            Err(error) => Err(AwsError::new("dynamodb:UpdateItem", error).into()),
+            None => remove.push("#repaired"),
         }
+        if let Some(next) = next {
+            set.push_str(", #dueAt = :dueAt");
+            remove.push("#failures");
+            update = update
+                .expression_attribute_names("#dueAt", "dueAt")
+                .expression_attribute_names("#failures", LOOK_FAILURES)
+                .expression_attribute_values(":dueAt", to_attribute_value(next.as_second())?);
+        }
+        if !remove.is_empty() {
+            set.push_str(&format!(" REMOVE {}", remove.join(", ")));
+        }
+        if_as_seen(update.update_expression(set)).await
+    }
+}
+
+/// Takes the specifications out of an operation that has ended.
+const FORGET: &str =
+    "SET #expiresAt = if_not_exists(#expiresAt, :expiresAt) REMOVE #target, #previous";
+
+/// The names and values of [`FORGET`].
+fn forgetting(update: UpdateItemFluentBuilder) -> Result<UpdateItemFluentBuilder, Refusal> {
+    let expires = Timestamp::now() + OPERATION_RETENTION;
+    Ok(update
+        .expression_attribute_names("#target", "target")
+        .expression_attribute_names("#previous", "previous")
+        .expression_attribute_names("#expiresAt", "expiresAt")
+        .expression_attribute_values(":expiresAt", to_attribute_value(expires.as_second())?))
+}
+
+/// Sends an update; whether its condition held.
+async fn if_as_seen(update: UpdateItemFluentBuilder) -> Result<bool, Refusal> {
+    match update.send().await {
+        Ok(_) => Ok(true),
+        Err(error) if is_not_as_seen(error.as_service_error()) => Ok(false),
+        Err(error) => Err(AwsError::new("dynamodb:UpdateItem", error).into()),
     }
 }
 
 fn is_not_as_seen(error: Option<&UpdateItemError>) -> bool {
     matches!(error, Some(UpdateItemError::ConditionalCheckFailedException(_)))
-}
-
-/// What an item of the index names; none for what this release does not know.
-fn named(item: &Item) -> Option<Due> {
-    let text = |name: &str| item.get(name)?.as_s().ok();
-    let (pk, sk) = (text("pk")?, text("sk")?);
-    if pk == FUNCTION_PARTITION {
-        return Some(Due::Function(sk.parse().ok()?));
-    }
-    let function = pk.strip_prefix(FUNCTION_PARTITION)?.strip_prefix('#')?;
-    let operation = sk.strip_prefix(OPERATION_PREFIX)?;
-    Some(Due::Operation(function.parse().ok()?, operation.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -275,7 +424,7 @@ mod tests {
     use serde_dynamo::to_item;
 
     use super::super::key;
-    use super::super::tests::{operation, records};
+    use super::super::tests::{function, operation, records};
     use super::*;
 
     fn reason() -> OperationError {
@@ -339,7 +488,100 @@ mod tests {
     async fn what_is_not_as_it_was_seen_is_not_put_off() {
         let seen = operation();
         let changed = OperationRecord { attempt: 2, ..seen.clone() };
-        records(&[&refused(&changed)]).postpone(&seen, None).await.unwrap();
+        records(&[&refused(&changed)]).postpone(&seen, Timestamp::now()).await.unwrap();
+        records(&[&refused(&changed)]).conclude(&seen).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_looked_at_no_more_keeps_no_specification() {
+        let update = mock!(Client::update_item)
+            .match_requests(|request| {
+                let update = request.update_expression().unwrap_or_default();
+                let removed = update.split_once("REMOVE ").unwrap().1;
+                let removed: Vec<_> = removed.split(", ").collect();
+                removed == ["#target", "#previous", "#due", "#dueAt", "#failures"]
+                    && update.contains("#expiresAt = if_not_exists(#expiresAt, :expiresAt)")
+            })
+            .then_output(|| UpdateItemOutput::builder().build());
+        records(&[&update]).conclude(&operation()).await.unwrap();
+        assert_eq!(update.num_calls(), 1);
+    }
+
+    /// Which look in a row it is that has failed.
+    fn counted(failures: u32) -> Rule {
+        mock!(Client::update_item)
+            .match_requests(|request| {
+                request.update_expression() == Some("SET #dueAt = :until ADD #failures :one")
+            })
+            .then_output(move || {
+                let failures = to_attribute_value(failures).unwrap();
+                UpdateItemOutput::builder().attributes(LOOK_FAILURES, failures).build()
+            })
+    }
+
+    fn seconds(value: &AttributeValue) -> i64 {
+        value.as_n().unwrap().parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_looked_at_is_put_off_for_longer_each_time() {
+        let due = Due::Unknown("SOMETHING".to_owned(), "NEW".to_owned());
+        let first = counted(1);
+        records(&[&first]).put_off(&due).await.unwrap();
+        assert_eq!(first.num_calls(), 1);
+
+        let began = Timestamp::now().as_second();
+        let later = mock!(Client::update_item)
+            .match_requests(move |request| {
+                let values = request.expression_attribute_values().unwrap();
+                let pause = seconds(&values[":until"]) - began;
+                request.key() == Some(&key("SOMETHING", "NEW"))
+                    && (480..=490).contains(&pause)
+                    && seconds(&values[":counted"]) == 4
+            })
+            .then_output(|| UpdateItemOutput::builder().build());
+        records(&[&counted(4), &later]).put_off(&due).await.unwrap();
+        assert_eq!(later.num_calls(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_due_any_more_is_not_put_off() {
+        records(&[&refused(&operation())])
+            .put_off(&Due::Function("hello".parse().unwrap()))
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn every_write_that_ends_a_look_forgets_how_many_have_failed() {
+        let seen = operation();
+        let now = Timestamp::now();
+        let forgets = || {
+            mock!(Client::update_item)
+                .match_requests(|request| {
+                    let update = request.update_expression().unwrap_or_default();
+                    let names = request.expression_attribute_names().unwrap();
+                    update.split_once(" REMOVE ").is_some_and(|it| it.1.contains("#failures"))
+                        && names["#failures"] == LOOK_FAILURES
+                })
+                .then_output(|| UpdateItemOutput::builder().build())
+        };
+        records(&[&forgets()]).postpone(&seen, now).await.unwrap();
+        records(&[&forgets()]).conclude(&seen).await.unwrap();
+        records(&[&forgets()]).take_over(&seen, &reason(), now).await.unwrap();
+        let function = function(seen.operation_id);
+        let drift = Drift::default();
+        records(&[&forgets()]).record_drift(&function, &drift, None, Some(now)).await.unwrap();
+
+        // A look that goes on: the function stays due, and a failure that follows is counted.
+        let goes_on = mock!(Client::update_item)
+            .match_requests(|request| {
+                request.update_expression() == Some("SET #drift = :drift, #repaired = :repaired")
+            })
+            .then_output(|| UpdateItemOutput::builder().build());
+        let repaired = RepairedDrift { digest: "d".into(), times: 1 };
+        let records = records(&[&goes_on]);
+        assert!(records.record_drift(&function, &drift, Some(&repaired), None).await.unwrap());
     }
 
     #[test]
@@ -349,11 +591,20 @@ mod tests {
     }
 
     #[test]
-    fn items_of_the_index_name_functions_and_operations() {
+    fn items_of_the_index_name_functions_and_operations_and_what_is_unknown_keeps_its_key() {
         let name: FunctionName = "hello".parse().unwrap();
         let id = OperationId::generate();
-        assert_eq!(named(&function_key(&name)), Some(Due::Function(name.clone())));
-        assert_eq!(named(&operation_key(&name, id)), Some(Due::Operation(name, id)));
-        assert_eq!(named(&key("SOMETHING", "NEW")), None);
+        for (item, due) in [
+            (function_key(&name), Due::Function(name.clone())),
+            (operation_key(&name, id), Due::Operation(name, id)),
+            (key("SOMETHING", "NEW"), Due::Unknown("SOMETHING".into(), "NEW".into())),
+            (key("FUNCTION#hello", "REVISION#1"), {
+                Due::Unknown("FUNCTION#hello".into(), "REVISION#1".into())
+            }),
+            (key("FUNCTION", "no name"), Due::Unknown("FUNCTION".into(), "no name".into())),
+        ] {
+            assert_eq!(Due::named(&item), Some(due.clone()));
+            assert_eq!(due.key(), item);
+        }
     }
 }

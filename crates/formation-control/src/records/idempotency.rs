@@ -12,6 +12,7 @@ use serde_dynamo::{from_item, to_attribute_value, to_item};
 use sha2::{Digest, Sha256};
 
 use super::{FunctionRecord, Item, Records, built, function_key, has_expired, key, text, with_key};
+use crate::caller::Caller;
 use crate::refusal::Refusal;
 
 /// How long a key is remembered.
@@ -22,7 +23,7 @@ const KEPT: SignedDuration = SignedDuration::from_hours(48);
 pub struct RequestKey {
     /// As the caller gave it.
     pub key: String,
-    /// Key and caller, so that callers need not know of each other's keys.
+    /// Key and caller's identity, so that callers need not know of each other's keys.
     id: String,
     /// Everything that the request asks for.
     fingerprint: String,
@@ -30,15 +31,17 @@ pub struct RequestKey {
 
 impl RequestKey {
     /// The key of `caller` for a request that consists of `parts`.
-    pub fn new(caller: &str, key: &str, parts: &[&str]) -> Self {
-        Self { key: key.to_owned(), id: digest(&[caller, key]), fingerprint: digest(parts) }
+    pub fn new(caller: &Caller, key: &str, parts: &[impl AsRef<[u8]>]) -> Self {
+        let id = digest(&[caller.identity(), key]);
+        Self { key: key.to_owned(), id, fingerprint: digest(parts) }
     }
 }
 
-/// SHA-256 in hex of texts, told apart by their lengths.
-fn digest(parts: &[&str]) -> String {
+/// SHA-256 in hex of parts, told apart by their lengths.
+fn digest(parts: &[impl AsRef<[u8]>]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
+        let part = part.as_ref();
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
@@ -166,14 +169,26 @@ mod tests {
 
     #[test]
     fn keys_are_the_callers_own_and_requests_are_told_apart() {
-        let request = RequestKey::new("ann", "k", &["POST", "/v1/functions", "{}"]);
-        assert_eq!(request.id, RequestKey::new("ann", "k", &["DELETE"]).id);
-        assert_ne!(request.id, RequestKey::new("bob", "k", &["POST"]).id);
+        let ann = Caller::new("ann");
+        let request = RequestKey::new(&ann, "k", &["POST", "/v1/functions", "{}"]);
+        assert_eq!(request.id, RequestKey::new(&ann, "k", &["DELETE"]).id);
+        assert_ne!(request.id, RequestKey::new(&Caller::new("bob"), "k", &["POST"]).id);
         // Not even by moving the border between the parts.
-        assert_ne!(request.id, RequestKey::new("annk", "", &[]).id);
+        assert_ne!(request.id, RequestKey::new(&Caller::new("annk"), "", &["POST"]).id);
 
         let record = IdempotencyRecord::new(&request, "a".parse().unwrap(), None, None);
-        assert!(record.is_of(&RequestKey::new("ann", "k", &["POST", "/v1/functions", "{}"])));
-        assert!(!record.is_of(&RequestKey::new("ann", "k", &["POST", "/v1/functions{}"])));
+        assert!(record.is_of(&RequestKey::new(&ann, "k", &["POST", "/v1/functions", "{}"])));
+        assert!(!record.is_of(&RequestKey::new(&ann, "k", &["POST", "/v1/functions{}"])));
+    }
+
+    #[test]
+    fn a_key_is_a_roles_own_in_every_session() {
+        let session = |name: &str| {
+            Caller::new(format!("arn:aws:sts::111122223333:assumed-role/deployer/{name}"))
+        };
+        let key = |caller: &Caller| RequestKey::new(caller, "k", &["POST"]).id;
+        assert_eq!(key(&session("monday")), key(&session("tuesday")));
+        let other = Caller::new("arn:aws:sts::111122223333:assumed-role/reader/monday");
+        assert_ne!(key(&session("monday")), key(&other));
     }
 }

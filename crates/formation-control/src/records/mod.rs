@@ -16,7 +16,7 @@ mod due;
 mod idempotency;
 mod pages;
 
-pub use due::{Due, Queue, pause_after};
+pub use due::{Due, DuePage, Position, Queue, pause_after};
 pub use idempotency::{IdempotencyRecord, RequestKey};
 pub use pages::{ListFilter, OperationPage, Page};
 
@@ -34,8 +34,8 @@ use formation_model::names::{execution_arn, execution_name};
 use formation_model::operation::OperationError;
 use formation_model::step::Announcement;
 use formation_model::{
-    Bundle, Difference, Drift, ExecutionInput, FunctionName, FunctionSpec, FunctionStatus,
-    Operation, OperationId, OperationKind, OperationStatus, Part, Rollback, Warning,
+    Bundle, Drift, ExecutionInput, FunctionName, FunctionSpec, FunctionStatus, Operation,
+    OperationId, OperationKind, OperationStatus, Part, Rollback, Warning,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,7 @@ use crate::refusal::Refusal;
 const FUNCTION_PARTITION: &str = "FUNCTION";
 const OPERATION_PREFIX: &str = "OPERATION#";
 
-/// How long operations are kept once they have ended without leftovers.
+/// How long operations are kept once they have ended.
 const OPERATION_RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// How long after its claim an operation is looked at: by then its execution was started, or never
@@ -102,8 +102,10 @@ pub struct FunctionRecord {
 /// Drift that was repaired, to recognise it when it comes back.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct RepairedDrift {
-    /// What was found.
-    pub differences: Vec<Difference>,
+    /// The digest of all that was found. Empty in records of the first release: that is not
+    /// recognised.
+    #[serde(default)]
+    pub digest: String,
     /// How often in a row.
     pub times: u32,
 }
@@ -206,9 +208,7 @@ impl OperationRecord {
     /// The operation as its users see it.
     pub fn to_operation(&self, state_machine_arn: &str, region: &str) -> Operation {
         let execution_arn = execution_arn(state_machine_arn, &self.execution_name());
-        let console_url = format!(
-            "https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{execution_arn}"
-        );
+        let console_url = console_url(&execution_arn, region);
         Operation {
             operation_id: self.operation_id,
             kind: self.kind,
@@ -240,6 +240,21 @@ impl OperationRecord {
             idempotency_key: self.idempotency_key.clone(),
         }
     }
+}
+
+/// Where the AWS console shows an execution: each partition has a console of its own.
+///
+/// Sources: <https://docs.amazonaws.cn/en_us/aws/latest/userguide/endpoints-arns.html>,
+/// <https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/getting-started-console.html>.
+fn console_url(execution_arn: &str, region: &str) -> String {
+    let domain = match execution_arn.split(':').nth(1) {
+        Some("aws-cn") => "console.amazonaws.cn",
+        Some("aws-us-gov") => "console.amazonaws-us-gov.com",
+        _ => "console.aws.amazon.com",
+    };
+    format!(
+        "https://{region}.{domain}/states/home?region={region}#/v2/executions/details/{execution_arn}"
+    )
 }
 
 /// How an operation ended.
@@ -341,9 +356,12 @@ impl Records {
             .table_name(&self.table)
             .set_key(Some(function_key(&operation.function_name)))
             // While it runs, the operation stands in the index.
-            .update_expression("SET #status = :status, #operation = :operation REMOVE #due, #dueAt")
+            .update_expression(
+                "SET #status = :status, #operation = :operation REMOVE #due, #dueAt, #failures",
+            )
             .expression_attribute_names("#due", "due")
             .expression_attribute_names("#dueAt", "dueAt")
+            .expression_attribute_names("#failures", due::LOOK_FAILURES)
             // The last operation's id is another after every change of the record.
             .condition_expression("#operation = :seen AND #status = :settled")
             .expression_attribute_names("#status", "status")
@@ -399,8 +417,8 @@ impl Records {
     /// Commits the outcome of an attempt: operation and function in one transaction, on condition
     /// that the operation still runs at this attempt. Answers the operation as it has ended, also
     /// when it is committed again; none if it has ended otherwise or another attempt took over.
-    /// `released` is code that nothing refers to from then on; after `check_after` the function is
-    /// compared with AWS.
+    /// `released` is code that nothing refers to from then on; `role_id` is that of the function's
+    /// role by now, where that is known; after `check_after` the function is compared with AWS.
     ///
     /// # Errors
     /// What DynamoDB answered, or a record that cannot be read or written.
@@ -409,33 +427,28 @@ impl Records {
         operation: &OperationRecord,
         outcome: &Outcome,
         released: Option<Bundle>,
+        role_id: Option<&str>,
         check_after: SignedDuration,
     ) -> Result<Option<OperationRecord>, Refusal> {
         let now = Timestamp::now();
         let mut ended = OperationRecord {
             status: OperationStatus::Succeeded,
             ended_at: Some(now),
+            // Whoever finishes what it has left goes by the function's record.
             target: None,
             previous: None,
             released,
             ..operation.clone()
         };
-        let mut expires = true;
         if let Outcome::Failed { rollback, error, leftovers } = outcome {
             ended.status = OperationStatus::Failed;
             ended.rollback = *rollback;
             ended.error = Some(error.clone());
             ended.leftovers.clone_from(leftovers);
-            if *rollback == Rollback::Incomplete {
-                // Somebody has to finish it, and needs to know what was asked for.
-                ended.target.clone_from(&operation.target);
-                ended.previous.clone_from(&operation.previous);
-                expires = false;
-            }
         }
         let items = vec![
-            self.settle_function(operation, &ended, now, check_after)?,
-            self.end_operation(&ended, now, expires)?,
+            self.settle_function(operation, &ended, role_id, now, check_after)?,
+            self.end_operation(&ended, now)?,
         ];
         if self.transact(items, None).await?.is_none() {
             return Ok(Some(ended));
@@ -449,6 +462,7 @@ impl Records {
         &self,
         operation: &OperationRecord,
         ended: &OperationRecord,
+        role_id: Option<&str>,
         now: Timestamp,
         check_after: SignedDuration,
     ) -> Result<TransactWriteItem, Refusal> {
@@ -503,6 +517,13 @@ impl Records {
             update = update
                 .expression_attribute_names("#drift", "drift")
                 .expression_attribute_values(":drift", to_attribute_value(drift)?);
+            // After anything else what is recorded stays: the function may still be of an older role.
+            if let Some(role_id) = role_id {
+                set.push_str(", #roleId = :roleId");
+                update = update
+                    .expression_attribute_names("#roleId", "roleId")
+                    .expression_attribute_values(":roleId", text(role_id));
+            }
         }
         if let Some(target) = &operation.target
             && succeeded
@@ -529,15 +550,12 @@ impl Records {
         &self,
         ended: &OperationRecord,
         now: Timestamp,
-        expires: bool,
     ) -> Result<TransactWriteItem, Refusal> {
         let key = operation_key(&ended.function_name, ended.operation_id);
         let item = with_key(to_item(ended)?, key);
         let mut item = due::with_due(item, ended.status, now + ANNOUNCE_GRACE)?;
-        if expires {
-            let expires = (now + OPERATION_RETENTION).as_second();
-            item.insert("expiresAt".to_owned(), to_attribute_value(expires)?);
-        }
+        let expires = (now + OPERATION_RETENTION).as_second();
+        item.insert("expiresAt".to_owned(), to_attribute_value(expires)?);
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(item))
@@ -672,10 +690,11 @@ pub(crate) mod tests {
     use formation_model::function::{Architecture, Environment};
 
     use super::*;
+    use crate::caller::Caller;
 
     const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-    fn function(operation_id: OperationId) -> FunctionRecord {
+    pub(crate) fn function(operation_id: OperationId) -> FunctionRecord {
         let now = Timestamp::now();
         FunctionRecord {
             spec: FunctionSpec {
@@ -811,7 +830,7 @@ pub(crate) mod tests {
     async fn a_key_in_use_decides_before_the_function_does() {
         let operation = operation();
         let ours = function(operation.operation_id);
-        let request = RequestKey::new("ann", "key", &["POST"]);
+        let request = RequestKey::new(&Caller::new("ann"), "key", &["POST"]);
         let name = &operation.function_name;
         let memory = |id| {
             IdempotencyRecord::new(&request, name.clone(), Some(id), Some("\"1-x\"".to_owned()))
@@ -858,8 +877,10 @@ pub(crate) mod tests {
         let refused = || cancelled(&["ConditionalCheckFailed", "ConditionalCheckFailed"], None);
         let records_with = |found: &OperationRecord| records(&[&refused(), &stored(found)]);
 
-        let again =
-            records_with(&ended).commit(&running, &Outcome::Succeeded, None, HOUR).await.unwrap();
+        let again = records_with(&ended)
+            .commit(&running, &Outcome::Succeeded, None, None, HOUR)
+            .await
+            .unwrap();
         assert_eq!(again.unwrap().status, OperationStatus::Succeeded);
 
         for otherwise in [
@@ -867,14 +888,14 @@ pub(crate) mod tests {
             OperationRecord { attempt: 2, ..ended },
             OperationRecord { attempt: 2, ..running.clone() },
         ] {
-            let found =
-                records_with(&otherwise).commit(&running, &Outcome::Succeeded, None, HOUR).await;
+            let found = records_with(&otherwise)
+                .commit(&running, &Outcome::Succeeded, None, None, HOUR)
+                .await;
             assert!(found.unwrap().is_none(), "committed over {otherwise:?}");
         }
     }
 
-    #[tokio::test]
-    async fn what_has_ended_keeps_no_specification_unless_something_is_left_to_do() {
+    fn failed(rollback: Rollback) -> Outcome {
         let error = OperationError {
             code: "REJECTED".into(),
             message: "told".into(),
@@ -882,18 +903,73 @@ pub(crate) mod tests {
             aws_error_code: None,
             aws_request_id: None,
         };
-        for (rollback, keeps) in [(Rollback::Complete, false), (Rollback::Incomplete, true)] {
+        Outcome::Failed { rollback, error, leftovers: vec![Part::Role] }
+    }
+
+    #[tokio::test]
+    async fn what_has_ended_keeps_no_specification_and_expires_however_it_ended() {
+        let running = OperationRecord { previous: operation().target, ..operation() };
+        for outcome in
+            [Outcome::Succeeded, failed(Rollback::Complete), failed(Rollback::Incomplete)]
+        {
             let put = mock!(Client::transact_write_items)
-                .match_requests(move |request| {
+                .match_requests(|request| {
                     let item = request.transact_items()[1].put().unwrap().item();
-                    item.contains_key("target") == keeps && item.contains_key("expiresAt") != keeps
+                    let specified = ["target", "previous"].iter().any(|it| item.contains_key(*it));
+                    !specified && item.contains_key("expiresAt")
                 })
                 .then_output(|| TransactWriteItemsOutput::builder().build());
-            let outcome = Outcome::Failed { rollback, error: error.clone(), leftovers: Vec::new() };
-            let ended =
-                records(&[&put]).commit(&operation(), &outcome, None, HOUR).await.unwrap().unwrap();
-            assert_eq!(ended.target.is_some(), keeps);
+            let ended = records(&[&put]).commit(&running, &outcome, None, None, HOUR).await;
+            let ended = ended.unwrap().unwrap();
+            assert!(ended.target.is_none() && ended.previous.is_none(), "{outcome:?}");
             assert_eq!(put.num_calls(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_role_that_a_function_is_known_to_have_is_kept_with_it() {
+        let update = OperationRecord {
+            kind: OperationKind::Update,
+            previous: operation().target,
+            ..operation()
+        };
+        for (outcome, role_id, expected) in [
+            (Outcome::Succeeded, Some("AROA1"), Some("AROA1")),
+            (failed(Rollback::Complete), Some("AROA1"), Some("AROA1")),
+            // The function may still be of the role before.
+            (failed(Rollback::Incomplete), Some("AROA1"), None),
+            // Nothing is known: what is recorded stays.
+            (Outcome::Succeeded, None, None),
+        ] {
+            let written = mock!(Client::transact_write_items)
+                .match_requests(move |request| {
+                    let update = request.transact_items()[0].update().unwrap();
+                    let values = update.expression_attribute_values().unwrap();
+                    let sets = update.update_expression().contains("#roleId = :roleId");
+                    sets == expected.is_some()
+                        && values.get(":roleId") == expected.map(text).as_ref()
+                })
+                .then_output(|| TransactWriteItemsOutput::builder().build());
+            let ended = records(&[&written]).commit(&update, &outcome, None, role_id, HOUR).await;
+            assert!(ended.unwrap().is_some(), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn every_partition_has_a_console_of_its_own() {
+        for (partition, domain) in [
+            ("aws", "console.aws.amazon.com"),
+            ("aws-cn", "console.amazonaws.cn"),
+            ("aws-us-gov", "console.amazonaws-us-gov.com"),
+        ] {
+            let machine = format!("arn:{partition}:states:r-1:111122223333:stateMachine:formation");
+            let operation = operation().to_operation(&machine, "r-1");
+            let arn = &operation.execution_arn;
+            assert!(arn.starts_with(&format!("arn:{partition}:states:")), "{arn}");
+            assert_eq!(
+                operation.console_url,
+                format!("https://r-1.{domain}/states/home?region=r-1#/v2/executions/details/{arn}")
+            );
         }
     }
 
@@ -918,5 +994,12 @@ pub(crate) mod tests {
         let read: FunctionRecord = from_item(item).unwrap();
         assert_eq!(read.spec, function.spec);
         assert_eq!((read.created_at, read.etag()), (function.created_at, function.etag()));
+    }
+
+    #[test]
+    fn drift_that_the_first_release_repaired_is_readable() {
+        let stored = serde_json::json!({"differences": [], "times": 2});
+        let read: RepairedDrift = serde_json::from_value(stored).unwrap();
+        assert_eq!(read, RepairedDrift { digest: String::new(), times: 2 });
     }
 }

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use formation_aws::AwsError;
-use formation_model::{FunctionName, FunctionStatus};
+use formation_model::{FunctionName, FunctionStatus, OperationId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::from_item;
@@ -37,21 +37,40 @@ pub struct OperationPage {
 /// Which functions to list.
 #[derive(Clone, Debug, Default)]
 pub struct ListFilter {
-    /// Only those whose name begins so.
-    pub prefix: String,
+    /// Only those whose name begins so: what a name can begin with could be a name itself.
+    pub prefix: Option<FunctionName>,
     /// Only those with this status.
     pub status: Option<FunctionStatus>,
 }
 
 impl ListFilter {
+    fn prefix(&self) -> &str {
+        self.prefix.as_ref().map_or("", FunctionName::as_str)
+    }
+
     /// No function's name holds the character between the two.
     fn list(&self) -> String {
-        format!("functions {} {}", self.prefix, self.status.map_or("", FunctionStatus::as_str))
+        format!("functions {} {}", self.prefix(), self.status.map_or("", FunctionStatus::as_str))
+    }
+
+    /// Whether a page of this list can end with the function of that sort key.
+    fn holds(&self, sort_key: &str) -> bool {
+        sort_key.starts_with(self.prefix()) && sort_key.parse::<FunctionName>().is_ok()
     }
 }
 
+/// Whether a page of operations can end with that sort key.
+fn is_operation(sort_key: &str) -> bool {
+    let id = sort_key.strip_prefix(OPERATION_PREFIX);
+    id.is_some_and(|id| id.parse::<OperationId>().is_ok())
+}
+
+/// More than any token that is issued: it holds two names of functions at most.
+const LONGEST_TOKEN: usize = 512;
+
 /// A page token binds the place to the list that it was issued for, filters included.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct PageToken {
     list: String,
     after: String,
@@ -63,11 +82,19 @@ impl PageToken {
         Ok(URL_SAFE_NO_PAD.encode(json))
     }
 
-    /// The place that `token` leads to in `list`.
-    fn read(token: &str, list: &str) -> Result<String, Refusal> {
-        let json = URL_SAFE_NO_PAD.decode(token).map_err(|_| Refusal::InvalidNextToken)?;
-        let token: Self = serde_json::from_slice(&json).map_err(|_| Refusal::InvalidNextToken)?;
-        if token.list == list { Ok(token.after) } else { Err(Refusal::InvalidNextToken) }
+    /// The place that `token` leads to in `list`: one that the list `holds`. The token must be
+    /// spelled as it is issued, so that DynamoDB is asked only for places that it has named.
+    fn read(token: &str, list: &str, holds: impl Fn(&str) -> bool) -> Result<String, Refusal> {
+        let read = || {
+            if token.len() > LONGEST_TOKEN {
+                return None;
+            }
+            let json = URL_SAFE_NO_PAD.decode(token).ok()?;
+            let read: Self = serde_json::from_slice(&json).ok()?;
+            let as_issued = read.write().ok()? == token;
+            (as_issued && read.list == list && holds(&read.after)).then_some(read.after)
+        };
+        read().ok_or(Refusal::InvalidNextToken)
     }
 }
 
@@ -82,15 +109,17 @@ impl Records {
         limit: i32,
         token: Option<&str>,
     ) -> Result<Page, Refusal> {
-        let mut query = self.query(FUNCTION_PARTITION, &filter.prefix).limit(limit);
+        let mut query = self.query(FUNCTION_PARTITION, filter.prefix()).limit(limit);
         if let Some(status) = filter.status {
             query = query
                 .filter_expression("#status = :status")
                 .expression_attribute_names("#status", "status")
                 .expression_attribute_values(":status", text(status.as_str()));
         }
+        let list = filter.list();
+        let after = token.map(|token| PageToken::read(token, &list, |key| filter.holds(key)));
         let (functions, next_token) =
-            page(query, FUNCTION_PARTITION, &filter.list(), token).await?;
+            page(query, FUNCTION_PARTITION, list, after.transpose()?).await?;
         Ok(Page { functions, next_token })
     }
 
@@ -107,7 +136,9 @@ impl Records {
     ) -> Result<OperationPage, Refusal> {
         let partition = operation_partition(function);
         let query = self.query(&partition, OPERATION_PREFIX).limit(limit).scan_index_forward(false);
-        let (operations, next_token) = page(query, &partition, &partition, token).await?;
+        let list = partition.clone();
+        let after = token.map(|token| PageToken::read(token, &list, is_operation));
+        let (operations, next_token) = page(query, &partition, list, after.transpose()?).await?;
         Ok(OperationPage { operations, next_token })
     }
 
@@ -130,13 +161,13 @@ impl Records {
     }
 }
 
+/// The page of `list` that begins behind `after`, and the token of the next.
 async fn page<T: DeserializeOwned>(
     query: QueryFluentBuilder,
     partition: &str,
-    list: &str,
-    token: Option<&str>,
+    list: String,
+    after: Option<String>,
 ) -> Result<(Vec<T>, Option<String>), Refusal> {
-    let after = token.map(|token| PageToken::read(token, list)).transpose()?;
     let page = query
         .set_exclusive_start_key(after.map(|after| key(partition, &after)))
         .send()
@@ -147,7 +178,7 @@ async fn page<T: DeserializeOwned>(
         Some(AttributeValue::S(after)) => Some(after.clone()),
         _ => None,
     });
-    let next = last.map(|after| PageToken { list: list.to_owned(), after }.write());
+    let next = last.map(|after| PageToken { list, after }.write());
     Ok((items.map(from_item).collect::<Result<_, _>>()?, next.transpose()?))
 }
 
@@ -155,18 +186,95 @@ async fn page<T: DeserializeOwned>(
 mod tests {
     use super::*;
 
+    fn all() -> ListFilter {
+        ListFilter::default()
+    }
+
+    fn available(prefix: &str) -> ListFilter {
+        let status = Some(FunctionStatus::Available);
+        ListFilter { prefix: Some(prefix.parse().unwrap()), status }
+    }
+
+    fn issued(list: &str, after: &str) -> String {
+        PageToken { list: list.to_owned(), after: after.to_owned() }.write().unwrap()
+    }
+
+    fn read(token: &str, filter: &ListFilter) -> Option<String> {
+        match PageToken::read(token, &filter.list(), |key| filter.holds(key)) {
+            Ok(after) => Some(after),
+            Err(Refusal::InvalidNextToken) => None,
+            Err(other) => panic!("{other}"),
+        }
+    }
+
     #[test]
     fn a_page_token_leads_back_to_its_place_and_only_in_its_list() {
-        let filter = ListFilter { prefix: "a".into(), status: Some(FunctionStatus::Available) };
-        let token = PageToken { list: filter.list(), after: "abc".into() }.write().unwrap();
-        assert_eq!(PageToken::read(&token, &filter.list()).unwrap(), "abc");
-        for other in [ListFilter::default(), ListFilter { prefix: "b".into(), ..filter.clone() }] {
-            let read = PageToken::read(&token, &other.list());
-            assert!(matches!(read, Err(Refusal::InvalidNextToken)));
+        let longest = "n".repeat(64);
+        for (filter, after) in
+            [(available("a"), "abc"), (all(), &longest), (available(&longest), &longest)]
+        {
+            let token = issued(&filter.list(), after);
+            assert_eq!(read(&token, &filter).as_deref(), Some(after));
+            for other in [available("b"), ListFilter { status: None, ..available("a") }] {
+                assert_eq!(read(&token, &other), None);
+            }
         }
-        for broken in ["%", "", "e30"] {
-            let read = PageToken::read(broken, &filter.list());
-            assert!(matches!(read, Err(Refusal::InvalidNextToken)), "{broken}");
+        let list = operation_partition(&longest.parse().unwrap());
+        let after = format!("{OPERATION_PREFIX}{}", OperationId::generate());
+        let token = issued(&list, &after);
+        assert_eq!(PageToken::read(&token, &list, is_operation).unwrap(), after);
+    }
+
+    #[test]
+    fn a_forged_page_token_is_refused() {
+        let filter = available("a");
+        let encoded = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let token = issued(&filter.list(), "abc");
+        assert_eq!(
+            token,
+            encoded(r#"{"list":"functions a AVAILABLE","after":"abc"}"#),
+            "what follows tries other spellings of this"
+        );
+        let long = "a".repeat(65);
+        for after in ["zzz", "", "a b", "a.b", "a/b", "a\0", "a\u{e4}", &long] {
+            assert_eq!(read(&issued(&filter.list(), after), &filter), None, "{after:?}");
+        }
+        for forged in [
+            String::new(),
+            "%".to_owned(),
+            "e30".to_owned(),
+            format!("{token}="),
+            format!("{token}\n"),
+            format!(" {token}"),
+            encoded(r#"{"after":"abc","list":"functions a AVAILABLE"}"#),
+            encoded(r#"{"list":"functions a AVAILABLE","after": "abc"}"#),
+            encoded(r#"{"list":"functions a AVAILABLE","after":"\u0061bc"}"#),
+            encoded(r#"{"list":"functions a AVAILABLE","after":"abc","more":1}"#),
+            encoded(r#"{"list":"functions a AVAILABLE","after":["abc"]}"#),
+            encoded(r#"{"list":"functions a AVAILABLE","after":null}"#),
+            encoded(r#"{"list":"functions a AVAILABLE"}"#),
+            encoded(r#"["functions a AVAILABLE","abc"]"#),
+            encoded("null"),
+            URL_SAFE_NO_PAD.encode([0xff, 0xfe]),
+            "A".repeat(1 << 20),
+        ] {
+            assert_eq!(read(&forged, &filter), None, "{forged:.80}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_operations_ends_with_an_operation() {
+        let list = operation_partition(&"a".parse().unwrap());
+        for after in [
+            "OPERATION#",
+            "OPERATION#01arz3ndektsv4rrffq69g5fav",
+            "OPERATION#81ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "a",
+            "",
+        ] {
+            let read = PageToken::read(&issued(&list, after), &list, is_operation);
+            assert!(matches!(read, Err(Refusal::InvalidNextToken)), "{after}");
         }
     }
 }

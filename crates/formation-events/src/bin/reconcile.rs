@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use formation_aws::sdk_config;
+use formation_aws::{Chain, sdk_config};
 use formation_control::environment::{
     BadVariable, control, drift_check_interval, init_log, required_var,
 };
@@ -32,13 +32,18 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     };
 
     run(service_fn(async move |event: LambdaEvent<Value>| {
-        match event.payload["source"].as_str() {
+        let handled: Result<(), lambda_runtime::Error> = match event.payload["source"].as_str() {
             Some("aws.states") => {
-                reconciler.on_execution_ended(&event.payload["detail"]).await?;
+                let detail = &event.payload["detail"];
+                reconciler.on_execution_ended(detail).await.map_err(Into::into)
             }
-            _ => reconciler.on_schedule(Instant::now() + SCHEDULED_LOOK).await?,
-        }
-        Ok::<_, lambda_runtime::Error>(())
+            _ => {
+                let deadline = Instant::now() + SCHEDULED_LOOK;
+                reconciler.on_schedule(deadline).await.map_err(Into::into)
+            }
+        };
+        handled
+            .inspect_err(|error| tracing::error!(error = %Chain(&**error), "not all was handled"))
     }))
     .await
 }

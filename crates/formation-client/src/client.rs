@@ -1,0 +1,355 @@
+//! The client: how it is built, and how a request becomes an answer.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::provider::SharedCredentialsProvider;
+use bytes::Bytes;
+use http::header::{HeaderName, RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::endpoint::Endpoint;
+use crate::error::{ClientError, Problem};
+use crate::retry::Retries;
+use crate::sign::Signer;
+use crate::transport::{Answer, Transport};
+
+/// API Gateway answers within 30 s.
+/// Source: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>.
+const TIMEOUT: Duration = Duration::from_secs(31);
+/// The environment variable that names a file of certificates to trust.
+/// Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-gen-config.html>.
+const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
+/// Characters that stay as they are in a query (RFC 3986, section 2.3), as signatures ask for.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// The most that is shown of what API Gateway said.
+const LONGEST_MESSAGE: usize = 256;
+
+/// Why a client cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The URL cannot be one of an API. It is not repeated, since there may be a password in it.
+    #[error(
+        "the API's URL must be https://HOST or https://HOST/STAGE, without user, query or `..`"
+    )]
+    InvalidUrl,
+    /// The URL leads elsewhere than to API Gateway, and nobody vouches for it.
+    #[error(
+        "requests, with the environment of functions and session tokens, would go to {0}, which is not \
+         https below amazonaws.com: give the URL explicitly if that is right"
+    )]
+    UntrustedUrl(String),
+    /// The file of certificates cannot be used.
+    #[error("the CA bundle cannot be used: {0}")]
+    CaBundle(String),
+    /// The system has no certificates, so that nobody could be trusted.
+    #[error(
+        "the system has no CA certificates: install them, or name a file of them by AWS_CA_BUNDLE"
+    )]
+    NoCertificates,
+}
+
+/// What a [`Client`] is built from.
+#[derive(Clone, Debug)]
+pub struct ClientBuilder {
+    url: String,
+    given_explicitly: bool,
+    region: String,
+    credentials: SharedCredentialsProvider,
+    ca_bundle: Option<PathBuf>,
+    timeout: Duration,
+    retries: Retries,
+}
+
+impl ClientBuilder {
+    /// Says that a person gave the URL for this very purpose, so that requests go there wherever it
+    /// leads. Without it only https below `amazonaws.com` and `amazonaws.com.cn` is taken: what a
+    /// parameter or a file of a project names must not have bodies and session tokens sent to it.
+    #[must_use]
+    pub fn given_explicitly(self) -> Self {
+        Self { given_explicitly: true, ..self }
+    }
+
+    /// A file of certificates (PEM) to trust besides the system's; that of `AWS_CA_BUNDLE` by
+    /// default.
+    #[must_use]
+    pub fn ca_bundle(self, file: impl Into<PathBuf>) -> Self {
+        Self { ca_bundle: Some(file.into()), ..self }
+    }
+
+    /// How long one try of a request may take, besides what it waits for an outcome; 31 s by default.
+    #[must_use]
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// How requests are repeated.
+    #[must_use]
+    pub fn retries(self, retries: Retries) -> Self {
+        Self { retries, ..self }
+    }
+
+    /// The client. Proxies are those of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`,
+    /// `NO_PROXY`), and none to this machine.
+    ///
+    /// # Errors
+    /// [`BuildError::InvalidUrl`], [`BuildError::UntrustedUrl`], [`BuildError::CaBundle`] and
+    /// [`BuildError::NoCertificates`].
+    pub fn build(self) -> Result<Client, BuildError> {
+        let endpoint = Endpoint::read(&self.url, self.given_explicitly)?;
+        let from_environment = || std::env::var_os(CA_BUNDLE).filter(|path| !path.is_empty());
+        let ca_bundle = self.ca_bundle.or_else(|| from_environment().map(PathBuf::from));
+        let transport = Transport::new(&endpoint, ca_bundle.as_deref())?;
+        Ok(Client {
+            way: Arc::new(Way {
+                endpoint,
+                transport,
+                timeout: self.timeout,
+                retries: self.retries,
+            }),
+            signer: Arc::new(Signer::new(self.region, self.credentials)),
+        })
+    }
+}
+
+/// A client of the API of one stack. Clones are cheap and share connections and credentials.
+#[derive(Clone, Debug)]
+pub struct Client {
+    way: Arc<Way>,
+    signer: Arc<Signer>,
+}
+
+/// How requests get to the API.
+#[derive(Debug)]
+struct Way {
+    endpoint: Endpoint,
+    transport: Transport,
+    timeout: Duration,
+    retries: Retries,
+}
+
+impl Client {
+    /// Builds a client of the API at `url`, in `region`, that signs with `credentials`. They are kept
+    /// until a minute before they expire.
+    pub fn builder(
+        url: impl Into<String>,
+        region: impl Into<String>,
+        credentials: SharedCredentialsProvider,
+    ) -> ClientBuilder {
+        ClientBuilder {
+            url: url.into(),
+            given_explicitly: false,
+            region: region.into(),
+            credentials,
+            ca_bundle: None,
+            timeout: TIMEOUT,
+            retries: Retries::default(),
+        }
+    }
+
+    /// The same client, on the same connections, for another caller.
+    #[must_use]
+    pub fn with_credentials(&self, credentials: SharedCredentialsProvider) -> Self {
+        let signer = Arc::new(self.signer.with_provider(credentials));
+        Self { way: Arc::clone(&self.way), signer }
+    }
+
+    /// The API's own description, OpenAPI 3.1.
+    ///
+    /// # Errors
+    /// As for every request: see [`ClientError`].
+    pub async fn openapi(&self) -> Result<serde_json::Value, ClientError> {
+        read(&self.send(&Request::get("/v1/openapi.json")).await?)
+    }
+
+    /// Sends a request, which can be repeated without acting twice, until it is answered.
+    pub(crate) async fn send(&self, request: &Request) -> Result<Answer, ClientError> {
+        let Way { retries, timeout, .. } = &*self.way;
+        let attempt = async |left: Duration| {
+            let most = left.min(*timeout + request.waits);
+            let attempt = tokio::time::timeout(most, self.attempt(request)).await;
+            attempt.unwrap_or(Err(ClientError::Timeout(most)))
+        };
+        retries.repeat(retries.total + request.waits, attempt).await
+    }
+
+    async fn attempt(&self, request: &Request) -> Result<Answer, ClientError> {
+        let mut signed = request.to_http(&self.way.endpoint)?;
+        self.signer.sign(&mut signed, SystemTime::now()).await?;
+        let answer = self.way.transport.send(signed).await?;
+        if answer.status.is_success() {
+            return Ok(answer);
+        }
+        let error = refusal(&answer);
+        if matches!(&error, ClientError::Gateway { status: StatusCode::FORBIDDEN, .. }) {
+            self.signer.forget().await;
+        }
+        Err(error)
+    }
+}
+
+/// A request that is not yet signed.
+pub(crate) struct Request {
+    method: Method,
+    /// Path and query.
+    target: String,
+    headers: HeaderMap,
+    body: Bytes,
+    /// How long the API is asked to wait for an outcome.
+    waits: Duration,
+}
+
+impl fmt::Debug for Request {
+    /// Without the body, which may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.target)
+    }
+}
+
+impl Request {
+    /// `path` is made of characters that stand for themselves.
+    pub(crate) fn new(method: Method, path: impl Into<String>) -> Self {
+        let headers = HeaderMap::new();
+        Self { method, target: path.into(), headers, body: Bytes::new(), waits: Duration::ZERO }
+    }
+
+    pub(crate) fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    pub(crate) fn query(&mut self, name: &str, value: &str) {
+        let joint = if self.target.contains('?') { '&' } else { '?' };
+        let value = utf8_percent_encode(value, RESERVED);
+        self.target.push_str(&format!("{joint}{name}={value}"));
+    }
+
+    pub(crate) fn header(&mut self, name: HeaderName, value: &str) -> Result<(), ClientError> {
+        let valid = HeaderValue::from_str(value).map_err(|_| {
+            ClientError::InvalidRequest(format!("{name} has a character that no header takes"))
+        })?;
+        self.headers.insert(name, valid);
+        Ok(())
+    }
+
+    pub(crate) fn json(&mut self, document: &impl serde::Serialize) -> Result<(), ClientError> {
+        let body = serde_json::to_vec(document);
+        let body = body.map_err(|error| ClientError::InvalidRequest(error.to_string()))?;
+        self.body = body.into();
+        self.header(http::header::CONTENT_TYPE, "application/json")
+    }
+
+    pub(crate) fn wait(&mut self, time: Duration) {
+        self.query("wait", &time.as_secs().to_string());
+        self.waits = time;
+    }
+
+    fn to_http(&self, endpoint: &Endpoint) -> Result<http::Request<Bytes>, ClientError> {
+        let invalid = |error: http::Error| ClientError::InvalidRequest(error.to_string());
+        let mut request = http::Request::new(self.body.clone());
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = endpoint.uri(&self.target).map_err(invalid)?;
+        *request.headers_mut() = self.headers.clone();
+        let agent = concat!("formation-client/", env!("CARGO_PKG_VERSION"));
+        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(agent));
+        Ok(request)
+    }
+}
+
+/// The document in an answer.
+pub(crate) fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, ClientError> {
+    // serde_json's own message may repeat a value, and values may be secrets.
+    serde_json::from_slice(&answer.body).map_err(|error| {
+        let what = if error.is_data() { "an unexpected value" } else { "no JSON" };
+        let reason = format!("{what} at line {}, column {}", error.line(), error.column());
+        ClientError::Unreadable { status: answer.status, reason }
+    })
+}
+
+/// What API Gateway answers by itself.
+#[derive(Deserialize)]
+struct GatewayError {
+    #[serde(alias = "Message")]
+    message: String,
+}
+
+/// Who refused, and why.
+fn refusal(answer: &Answer) -> ClientError {
+    // Seconds: the API and API Gateway send no dates.
+    let retry_after = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let retry_after =
+        retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+    let status = answer.status;
+    if let Ok(problem) = serde_json::from_slice::<Problem>(&answer.body) {
+        // The status line is what counts to everybody on the way.
+        return ClientError::Problem(Box::new(Problem { status, retry_after, ..problem }));
+    }
+    // The lines below the first may repeat the request, its session token included.
+    let message = serde_json::from_slice::<GatewayError>(&answer.body).ok();
+    let message = message.as_ref().and_then(|error| error.message.lines().next());
+    let message = message.or(status.canonical_reason()).unwrap_or("no reason was given");
+    let message = message.chars().take(LONGEST_MESSAGE).collect();
+    ClientError::Gateway { status, message, retry_after }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn answer(status: u16, body: impl Into<Bytes>) -> Answer {
+        let status = StatusCode::from_u16(status).unwrap();
+        Answer { status, headers: HeaderMap::new(), body: body.into() }
+    }
+
+    #[test]
+    fn who_answered_is_told_apart() {
+        let of = |status, body: &str| refusal(&answer(status, body.to_owned()));
+        let problem = json!({"status": 409, "code": "FUNCTION_EXISTS", "title": "It exists"});
+        let error = of(409, &problem.to_string());
+        assert_eq!(error.code(), Some(formation_model::ProblemCode::FunctionExists));
+        assert_eq!(of(403, r#"{"message":"Forbidden"}"#).to_string(), "403 Forbidden: Forbidden");
+        assert_eq!(of(403, r#"{"Message":"no"}"#).to_string(), "403 Forbidden: no");
+        let proxy = of(502, "<html>s3cr3t</html>").to_string();
+        assert_eq!(proxy, "502 Bad Gateway: Bad Gateway");
+    }
+
+    #[test]
+    fn what_a_gateway_repeats_of_a_request_is_cut_off() {
+        let of = |message: &str| {
+            refusal(&answer(403, json!({"message": message}).to_string())).to_string()
+        };
+        let told = of("The signature does not match.\n\nhost:x\nx-amz-security-token:t0ken");
+        assert_eq!(told, "403 Forbidden: The signature does not match.");
+        assert!(of(&"a".repeat(9999)).len() < 300);
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_not_repeated() {
+        #[derive(Debug, Deserialize)]
+        struct Counted {
+            #[serde(rename = "count")]
+            _count: u64,
+        }
+        for body in [r#"{"count": "s3cr3t"}"#, r#"{"count": s3cr3t}"#] {
+            let error = read::<Counted>(&answer(200, body)).unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(shown.contains("line 1") && !shown.contains("s3cr3t"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_written_as_it_is_signed() {
+        let mut request = Request::get("/v1/functions");
+        request.query("prefix", "a-b_c.d~e");
+        request.query("nextToken", "ä/+= &?");
+        let expected = "/v1/functions?prefix=a-b_c.d~e&nextToken=%C3%A4%2F%2B%3D%20%26%3F";
+        assert_eq!(request.target, expected);
+    }
+}

@@ -1,0 +1,127 @@
+//! The routes of functions.
+
+use formation_model::{FunctionName, FunctionStatus};
+use futures_util::Stream;
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+use crate::change::{Change, Condition, Described};
+use crate::client::{Client, Request, read};
+use crate::error::ClientError;
+use crate::pages::{Page, items};
+use crate::views::{DriftReport, Function};
+
+const FUNCTIONS: &str = "/v1/functions";
+
+pub(crate) fn path(name: &FunctionName) -> String {
+    format!("{FUNCTIONS}/{name}")
+}
+
+/// Which functions to list; all by default.
+#[derive(Clone, Debug, Default)]
+pub struct FunctionFilter {
+    /// Only those with this status.
+    pub status: Option<FunctionStatus>,
+    /// Only those whose name begins so.
+    pub prefix: Option<String>,
+    /// How many a page holds at the most, 1 to 100.
+    pub page_size: Option<u32>,
+}
+
+/// A page as the API writes it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FunctionList {
+    functions: Vec<Function>,
+    next_token: Option<String>,
+}
+
+impl Client {
+    /// Creates a function. `function` is the document of the API's `POST /v1/functions`:
+    /// `functionName`, `code`, and what is not to have its default.
+    pub fn create(&self, function: &impl Serialize) -> Change {
+        Change::new(self, Method::POST, FUNCTIONS).body(function)
+    }
+
+    /// Describes a function.
+    ///
+    /// # Errors
+    /// The problem `FUNCTION_NOT_FOUND`, and as for every request: see [`ClientError`].
+    pub async fn describe(&self, name: &FunctionName) -> Result<Described, ClientError> {
+        Described::read(&self.send(&Request::get(path(name))).await?)
+    }
+
+    /// Every function that fits `filter`, by name, page after page as they are asked for: each page is
+    /// strongly consistent.
+    pub fn functions(
+        &self,
+        filter: FunctionFilter,
+    ) -> impl Stream<Item = Result<Function, ClientError>> + Send + use<> {
+        let client = self.clone();
+        items(move |token| {
+            let (client, filter) = (client.clone(), filter.clone());
+            async move { client.functions_page(&filter, token.as_deref()).await }
+        })
+    }
+
+    /// One page of the functions that fit `filter`: the first, or the one that `token` of the page
+    /// before leads to.
+    ///
+    /// # Errors
+    /// As for every request: see [`ClientError`].
+    pub async fn functions_page(
+        &self,
+        filter: &FunctionFilter,
+        token: Option<&str>,
+    ) -> Result<Page<Function>, ClientError> {
+        let mut request = Request::get(FUNCTIONS);
+        let parameters = [
+            ("status", filter.status.map(|status| status.as_str().to_owned())),
+            ("prefix", filter.prefix.clone()),
+            ("limit", filter.page_size.map(|size| size.to_string())),
+            ("nextToken", token.map(str::to_owned)),
+        ];
+        for (name, value) in parameters {
+            if let Some(value) = value {
+                request.query(name, &value);
+            }
+        }
+        let FunctionList { functions, next_token } = read(&self.send(&request).await?)?;
+        Ok(Page { items: functions, next_token })
+    }
+
+    /// Creates a function, or replaces it whole: what `function` does not name gets its default.
+    pub fn put(
+        &self,
+        name: &FunctionName,
+        function: &impl Serialize,
+        condition: &Condition,
+    ) -> Change {
+        Change::new(self, Method::PUT, path(name)).body(function).on(condition)
+    }
+
+    /// Changes what `patch`, a JSON merge patch (RFC 7396), names, and leaves the rest as it is:
+    /// fields too that this release of the client does not know.
+    pub fn patch(&self, name: &FunctionName, patch: &impl Serialize) -> Change {
+        Change::new(self, Method::PATCH, path(name)).body(patch)
+    }
+
+    /// Deletes a function with all its parts.
+    pub fn delete(&self, name: &FunctionName) -> Change {
+        Change::new(self, Method::DELETE, path(name))
+    }
+
+    /// Brings AWS back to what is recorded of a function; where a create could not be undone,
+    /// finishes undoing it.
+    pub fn repair(&self, name: &FunctionName) -> Change {
+        Change::new(self, Method::POST, format!("{}/repair", path(name)))
+    }
+
+    /// Compares a function with AWS, now.
+    ///
+    /// # Errors
+    /// The problem `FUNCTION_NOT_FOUND`, and as for every request: see [`ClientError`].
+    pub async fn drift(&self, name: &FunctionName) -> Result<DriftReport, ClientError> {
+        read(&self.send(&Request::get(format!("{}/drift", path(name)))).await?)
+    }
+}

@@ -1,0 +1,111 @@
+//! The routes of operations.
+
+use formation_model::{FunctionName, OperationId, ProblemCode};
+use futures_util::Stream;
+use http::Method;
+use serde::Deserialize;
+
+use crate::change::{Accepted, accepted};
+use crate::client::{Client, Request, read};
+use crate::error::ClientError;
+use crate::functions;
+use crate::pages::{Page, items};
+use crate::views::Operation;
+
+fn path(name: &FunctionName, operation: OperationId) -> String {
+    format!("{}/operations/{operation}", functions::path(name))
+}
+
+/// A page as the API writes it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OperationList {
+    operations: Vec<Operation>,
+    next_token: Option<String>,
+}
+
+impl Client {
+    /// A function's operations, newest first, page after page as they are asked for.
+    pub fn operations(
+        &self,
+        name: FunctionName,
+    ) -> impl Stream<Item = Result<Operation, ClientError>> + Send + use<> {
+        let client = self.clone();
+        items(move |token| {
+            let (client, name) = (client.clone(), name.clone());
+            async move { client.operations_page(&name, token.as_deref()).await }
+        })
+    }
+
+    /// One page of a function's operations: the first, or the one that `token` of the page before
+    /// leads to.
+    ///
+    /// # Errors
+    /// The problem `FUNCTION_NOT_FOUND`, and as for every request: see [`ClientError`].
+    pub async fn operations_page(
+        &self,
+        name: &FunctionName,
+        token: Option<&str>,
+    ) -> Result<Page<Operation>, ClientError> {
+        let mut request = Request::get(format!("{}/operations", functions::path(name)));
+        if let Some(token) = token {
+            request.query("nextToken", token);
+        }
+        let OperationList { operations, next_token } = read(&self.send(&request).await?)?;
+        Ok(Page { items: operations, next_token })
+    }
+
+    /// Describes an operation.
+    ///
+    /// # Errors
+    /// The problems `FUNCTION_NOT_FOUND` and `OPERATION_NOT_FOUND`, and as for every request: see
+    /// [`ClientError`].
+    pub async fn operation(
+        &self,
+        name: &FunctionName,
+        operation: OperationId,
+    ) -> Result<Operation, ClientError> {
+        read(&self.send(&Request::get(path(name, operation))).await?)
+    }
+
+    /// Describes an operation with its steps, which are read from Step Functions: that costs more, so
+    /// ask for them when somebody looks.
+    ///
+    /// # Errors
+    /// As for [`Client::operation`].
+    pub async fn operation_with_steps(
+        &self,
+        name: &FunctionName,
+        operation: OperationId,
+    ) -> Result<Operation, ClientError> {
+        let mut request = Request::get(path(name, operation));
+        request.query("steps", "true");
+        read(&self.send(&request).await?)
+    }
+
+    /// Stops an operation while it goes forward, and undoes what it has changed. Of an operation that
+    /// was cancelled before, it answers the same.
+    ///
+    /// # Errors
+    /// The problems `FUNCTION_NOT_FOUND`, `OPERATION_NOT_FOUND` and `NOT_CANCELLABLE`, and as for
+    /// every request: see [`ClientError`].
+    pub async fn cancel(
+        &self,
+        name: &FunctionName,
+        operation: OperationId,
+    ) -> Result<Accepted, ClientError> {
+        let request = Request::new(Method::POST, format!("{}/cancel", path(name, operation)));
+        let error = match self.send(&request).await {
+            Ok(answer) => return accepted(&answer),
+            Err(error) => error,
+        };
+        // It may have been cancelled by a try whose answer was lost, and have ended since.
+        if error.code() == Some(ProblemCode::NotCancellable)
+            && let Ok(operation) = self.operation(name, operation).await
+            && operation.is_cancelled()
+        {
+            return Ok(Accepted { operation, etag: None, replayed: true });
+        }
+        Err(error)
+    }
+}

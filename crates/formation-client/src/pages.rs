@@ -1,0 +1,55 @@
+//! Lists, page by page.
+
+use futures_util::stream::{self, Stream, TryStreamExt};
+use http::StatusCode;
+
+use crate::error::ClientError;
+
+/// One page of a list. It may hold fewer items than asked for, even none: there are more as long as
+/// there is a token.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<Item> {
+    /// The items.
+    pub items: Vec<Item>,
+    /// Where the next page begins; none on the last.
+    pub next_token: Option<String>,
+}
+
+/// Where a list goes on.
+enum Next {
+    First,
+    After(String),
+    Nowhere,
+}
+
+/// The items of all pages; a page is asked for when the one before is used up.
+pub(crate) fn items<Item: Send, Fetch>(
+    page: impl Fn(Option<String>) -> Fetch + Send,
+) -> impl Stream<Item = Result<Item, ClientError>> + Send
+where
+    Fetch: Future<Output = Result<Page<Item>, ClientError>> + Send,
+{
+    let fetch = move |next| {
+        let token = match next {
+            Next::First => Some(None),
+            Next::After(token) => Some(Some(token)),
+            Next::Nowhere => None,
+        };
+        let fetched = token.map(|token| (page(token.clone()), token));
+        async move {
+            let Some((fetched, token)) = fetched else { return Ok(None) };
+            let Page { items, next_token } = fetched.await?;
+            let next = match next_token {
+                None => Next::Nowhere,
+                // Else it would never end.
+                Some(next) if token.as_ref() == Some(&next) => {
+                    let reason = "its next page is itself".to_owned();
+                    return Err(ClientError::Unreadable { status: StatusCode::OK, reason });
+                }
+                Some(next) => Next::After(next),
+            };
+            Ok(Some((stream::iter(items.into_iter().map(Ok)), next)))
+        }
+    };
+    stream::try_unfold(Next::First, fetch).try_flatten()
+}

@@ -1,0 +1,210 @@
+//! What is sent: routes, headers, bodies, signatures.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4::SigningParams;
+use formation_client::{BuildError, Client, Condition, ETag, FunctionFilter};
+use formation_model::{FunctionName, FunctionStatus, OperationId};
+use futures_util::TryStreamExt;
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::stub::{
+    ID, Reply, Seen, Stub, TOKEN, answer, credentials, function, operation, problem,
+};
+
+fn name() -> FunctionName {
+    "hello".parse().unwrap()
+}
+
+fn id() -> OperationId {
+    ID.parse().unwrap()
+}
+
+/// The signature that what came should have, had the key's owner sent it at that time.
+fn signature(seen: &Seen) -> String {
+    let authorization = seen.header("authorization");
+    let signed = authorization.split("SignedHeaders=").nth(1).unwrap().split(',').next().unwrap();
+    let signed: BTreeSet<_> = signed.split(';').collect();
+    assert!(
+        ["host", "x-amz-date", "x-amz-security-token"].iter().all(|name| signed.contains(name))
+    );
+    // These two the signer sets itself.
+    let set = ["x-amz-date", "x-amz-security-token"];
+    let headers = seen.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
+    let headers = headers.filter(|(name, _)| signed.contains(name) && !set.contains(name));
+    let date = format!("{}+0000", seen.header("x-amz-date"));
+    let date = Timestamp::strptime("%Y%m%dT%H%M%SZ%z", date).unwrap();
+    let date = SystemTime::UNIX_EPOCH + Duration::from_secs(date.as_second().try_into().unwrap());
+    let identity = Credentials::new("AKID", "s3cr3t", Some(TOKEN.into()), None, "a test").into();
+    let params = SigningParams::builder()
+        .identity(&identity)
+        .region("eu-central-1")
+        .name("execute-api")
+        .time(date)
+        .settings(SigningSettings::default())
+        .build()
+        .unwrap()
+        .into();
+    let url = format!("http://{}{}", seen.header("host"), seen.target);
+    let body = SignableBody::Bytes(&seen.body);
+    let request = SignableRequest::new(seen.method.as_str(), url, headers, body).unwrap();
+    sign(request, &params).unwrap().signature().to_owned()
+}
+
+#[tokio::test]
+async fn what_is_signed_is_what_is_sent() {
+    let stub = Stub::start(|_, _| answer(200, &[], &json!({"functions": []}))).await;
+    let client = stub.client();
+    let filter = FunctionFilter {
+        status: Some(FunctionStatus::Available),
+        prefix: Some("a b/+&=~ä%2e".into()),
+        page_size: Some(7),
+    };
+    client.functions_page(&filter, Some("to/ken==")).await.unwrap();
+    let document = json!({"functionName": "hello", "environment": {"KEY": "ä"}});
+    // Whatever it is answered with: what counts is what came.
+    let _answer = client.put(&name(), &document, &Condition::Absent).await;
+
+    let seen = stub.seen();
+    assert_eq!(
+        seen[0].target,
+        "/v1/functions?status=AVAILABLE&prefix=a%20b%2F%2B%26%3D~%C3%A4%252e&limit=7&nextToken=to%2Fken%3D%3D"
+    );
+    for seen in &seen {
+        let host = stub.url.strip_prefix("http://").unwrap();
+        assert_eq!((seen.header("host"), seen.header("x-amz-security-token")), (host, TOKEN));
+        assert!(seen.header("user-agent").starts_with("formation-client/"), "{seen:?}");
+        let authorization = seen.header("authorization");
+        assert!(
+            authorization.contains("/eu-central-1/execute-api/aws4_request"),
+            "{authorization}"
+        );
+        assert!(authorization.ends_with(&format!("Signature={}", signature(seen))), "{seen:?}");
+    }
+    let put = &seen[1];
+    assert_eq!(
+        (put.header("if-none-match"), put.header("content-type")),
+        ("*", "application/json")
+    );
+    assert_eq!(put.body, document.to_string());
+    // The whole body and every header that acts is under the signature.
+    let other = Seen { body: "{}".into(), ..put.clone() };
+    assert_ne!(signature(&other), signature(put));
+    for acts in ["if-none-match", "idempotency-key", "content-type"] {
+        assert!(put.header("authorization").contains(acts), "{acts}");
+    }
+}
+
+#[tokio::test]
+async fn every_route_has_a_method() {
+    let stub = Stub::start(|_, seen| match (seen.method.as_str(), seen.path()) {
+        ("GET", "/v1/openapi.json") => answer(200, &[], &json!({"openapi": "3.1.0"})),
+        ("GET", "/v1/functions") => answer(200, &[], &json!({"functions": [function("hello")]})),
+        ("GET", "/v1/functions/hello") => answer(200, &[("etag", "\"1-x\"")], &function("hello")),
+        ("GET", "/v1/functions/hello/drift") => answer(
+            200,
+            &[],
+            &json!({"functionName": "hello", "revision": 3, "status": "IN_SYNC", "differences": []}),
+        ),
+        ("GET", "/v1/functions/hello/operations") => {
+            answer(200, &[], &json!({"operations": [operation("SUCCEEDED")]}))
+        }
+        ("GET", _) => answer(200, &[], &operation("SUCCEEDED")),
+        _ => answer(202, &[("etag", "\"2-y\"")], &operation("RUNNING")),
+    })
+    .await;
+    let client = stub.client();
+    let name = name();
+    let etag = client.describe(&name).await.unwrap().etag;
+    assert_eq!(etag.as_str(), "\"1-x\"");
+    assert_eq!(client.openapi().await.unwrap()["openapi"], "3.1.0");
+    client.create(&json!({"functionName": "hello"})).await.unwrap();
+    client.put(&name, &json!({}), &Condition::Matches(etag.clone())).await.unwrap();
+    let patch = json!({"memoryMegabytes": 256});
+    client.patch(&name, &patch).wait(Duration::from_millis(7900)).await.unwrap();
+    client.delete(&name).if_match(&ETag::any()).wait(Duration::from_secs(99)).await.unwrap();
+    client.repair(&name).if_match(&etag).idempotency_key("mine").await.unwrap();
+    assert_eq!(client.drift(&name).await.unwrap().revision, 3);
+    client.operation(&name, id()).await.unwrap();
+    client.operation_with_steps(&name, id()).await.unwrap();
+    client.cancel(&name, id()).await.unwrap();
+    let functions: Vec<_> =
+        client.functions(FunctionFilter::default()).try_collect().await.unwrap();
+    let operations: Vec<_> = client.operations(name).try_collect().await.unwrap();
+    assert_eq!((functions.len(), operations.len()), (1, 1));
+
+    let seen = stub.seen();
+    let lines: Vec<_> =
+        seen.iter().map(|seen| format!("{} {}", seen.method, seen.target)).collect();
+    assert_eq!(
+        lines,
+        [
+            "GET /v1/functions/hello".to_owned(),
+            "GET /v1/openapi.json".to_owned(),
+            "POST /v1/functions".to_owned(),
+            "PUT /v1/functions/hello".to_owned(),
+            "PATCH /v1/functions/hello?wait=7".to_owned(),
+            "DELETE /v1/functions/hello?wait=25".to_owned(),
+            "POST /v1/functions/hello/repair".to_owned(),
+            "GET /v1/functions/hello/drift".to_owned(),
+            format!("GET /v1/functions/hello/operations/{ID}"),
+            format!("GET /v1/functions/hello/operations/{ID}?steps=true"),
+            format!("POST /v1/functions/hello/operations/{ID}/cancel"),
+            "GET /v1/functions".to_owned(),
+            "GET /v1/functions/hello/operations".to_owned(),
+        ]
+    );
+    let header = |line: usize, name| seen[line].header(name);
+    assert_eq!(header(3, "if-match"), "\"1-x\"");
+    assert_eq!(header(4, "content-type"), "application/json");
+    assert_eq!(header(5, "if-match"), "*");
+    assert_eq!((header(6, "if-match"), header(6, "idempotency-key")), ("\"1-x\"", "mine"));
+    assert!(seen[5].body.is_empty() && header(5, "content-type").is_empty());
+}
+
+#[tokio::test]
+async fn a_value_that_no_header_takes_is_refused_before_anything_is_sent() {
+    let stub = Stub::start(|_, _| Reply::Silence).await;
+    let client = stub.client();
+    for key in ["", "a b", "ä", "a\r\nb", &"x".repeat(129)] {
+        assert!(client.delete(&name()).idempotency_key(key).await.is_err(), "{key}");
+    }
+    let etag = ETag::from("\"1\"\r\nx: y".to_owned());
+    assert!(client.delete(&name()).if_match(&etag).await.is_err());
+    assert!(stub.seen().is_empty());
+}
+
+#[tokio::test]
+async fn another_caller_signs_on_the_same_connections() {
+    let stub = Stub::start(|_, _| answer(404, &[], &problem(404, "FUNCTION_NOT_FOUND"))).await;
+    let client = stub.client();
+    for client in [client.with_credentials(credentials("OTHER")), client] {
+        assert!(client.describe(&name()).await.is_err());
+    }
+    let keys = stub.seen();
+    let keys = keys.iter().map(|seen| seen.header("authorization").contains("=OTHER/"));
+    assert_eq!(keys.collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn a_url_that_nobody_vouches_for_is_refused() {
+    let built = |url, explicitly: bool| {
+        let builder = Client::builder(url, "eu-central-1", credentials("AKID"));
+        if explicitly { builder.given_explicitly() } else { builder }.build()
+    };
+    let refused = built("http://127.0.0.1:1", false);
+    assert!(matches!(refused, Err(BuildError::UntrustedUrl(host)) if host == "127.0.0.1:1"));
+    assert!(built("http://127.0.0.1:1", true).is_ok());
+    let refused = Client::builder(
+        "https://a1b2.execute-api.eu-central-1.amazonaws.com",
+        "eu-central-1",
+        credentials("AKID"),
+    );
+    let refused = refused.ca_bundle(Path::new("/there/is/none.pem")).build();
+    assert!(matches!(refused, Err(BuildError::CaBundle(_))));
+}
