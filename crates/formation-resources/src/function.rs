@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder;
 use aws_sdk_lambda::types::{
     Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus,
     LoggingConfig, PackageType, Runtime, State,
@@ -276,8 +277,7 @@ async fn assign_idle_role(
         .update_function_configuration()
         .function_name(spec.function_name.as_str())
         .role(&settings.idle_role_arn);
-    let refused = |error| AwsError::new("lambda:UpdateFunctionConfiguration", error);
-    when_role_is_ready(async || update.clone().send().await.map(|_| ()).map_err(refused)).await
+    reconfigure(update).await
 }
 
 async fn update_configuration(
@@ -296,6 +296,12 @@ async fn update_configuration(
         .set_timeout(i32::try_from(spec.timeout_seconds).ok())
         .environment(environment(spec))
         .logging_config(logging(spec));
+    reconfigure(update).await
+}
+
+async fn reconfigure(
+    update: UpdateFunctionConfigurationFluentBuilder,
+) -> Result<(), ResourceError> {
     let refused = |error| AwsError::new("lambda:UpdateFunctionConfiguration", error);
     when_role_is_ready(async || update.clone().send().await.map(|_| ()).map_err(refused)).await
 }

@@ -71,9 +71,9 @@ impl Age {
     }
 }
 
-/// What a comparison takes for the beginning of the last operation. None is under way, so only what
-/// was made just now may be without its tags for a moment; whatever else is without them has lost
-/// them, and whoever asks is told so.
+/// What a comparison takes for the beginning of an operation. What is compared may have been made
+/// just now, and be without its tags for a moment; whatever else is without them has lost them, and
+/// whoever asks is told so.
 pub(crate) fn a_moment_ago() -> Timestamp {
     Timestamp::now() - SignedDuration::from_secs(15)
 }
