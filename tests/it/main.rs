@@ -90,6 +90,8 @@ fn main() -> ExitCode {
             ownership::a_create_is_not_accepted_while_nobody_can_tell_whose_the_name_is,
             ownership::a_foreign_function_that_appears_later_is_found_before_its_role_is_made,
             ownership::what_a_foreign_function_has_logged_is_left_to_it,
+            ownership::what_another_logs_while_a_function_is_deleted_is_left_to_it,
+            ownership::what_a_failed_create_left_is_said_until_it_is_gone,
             ownership::a_delete_says_what_it_leaves_because_it_was_taken_from_us,
             ownership::a_write_that_is_denied_right_after_the_create_is_made_good,
             ownership::tags_that_are_shown_late_are_waited_for,

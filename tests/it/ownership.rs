@@ -153,8 +153,8 @@ pub async fn what_a_foreign_function_has_logged_is_left_to_it(world: &World) {
     let name = world.name("foreign-logs");
     let operation = meet_foreign_function(world, &name, true).await;
     assert_refused(world, &name, &operation, &["function", "log group"]).await;
-    let (_, tags) = world.live(&name).await.log_group.unwrap();
-    assert_eq!(tags, BTreeMap::new(), "the log group is theirs, without our tags");
+    let left = world.live(&name).await.log_group.unwrap();
+    assert_eq!(left, (None, BTreeMap::new()), "the log group is theirs, without our marks");
     let streams = world.logs.describe_log_streams().log_group_name(format!("/aws/lambda/{name}"));
     let streams = streams.send().await.unwrap();
     assert_eq!(streams.log_streams()[0].log_stream_name(), Some("theirs"));
@@ -164,6 +164,47 @@ pub async fn what_a_foreign_function_has_logged_is_left_to_it(world: &World) {
     let name = world.name("foreign-mute");
     let operation = meet_foreign_function(world, &name, false).await;
     assert_refused(world, &name, &operation, &["function"]).await;
+}
+
+pub async fn what_another_logs_while_a_function_is_deleted_is_left_to_it(world: &World) {
+    let name = world.name("renamed");
+    world.create(&name, json!({"logRetentionDays": 1})).await;
+    world.proxy.inject(Rule::new("iam:DeleteRolePolicy", &name, 1000, Fault::Throttle));
+    let accepted = world.api(Method::DELETE, &format!("/v1/functions/{name}"), None).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.json());
+    let gone = async || world.live(&name).await.function.is_none().then_some(());
+    world.until("the function is gone", gone).await;
+    make_foreign_function(world, &name).await;
+    let group = format!("/aws/lambda/{name}");
+    let create = world.logs.create_log_stream().log_group_name(group);
+    create.log_stream_name("theirs").send().await.unwrap();
+    world.proxy.release(&name);
+    assert_eq!(world.ended(&accepted).await["status"], "SUCCEEDED");
+    assert_eq!(world.live(&name).await.parts(), ["function", "log group"]);
+    let left = world.live(&name).await.log_group.unwrap();
+    assert_eq!(left, (None, BTreeMap::new()), "the log group is theirs, without our marks");
+}
+
+pub async fn what_a_failed_create_left_is_said_until_it_is_gone(world: &World) {
+    let name = world.name("left-behind");
+    let refuse = || Fault::Refuse(403, "AccessDeniedException", "explicit deny");
+    // Three tries each are more than a step makes of a call that is denied.
+    world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 3, refuse()));
+    world.proxy.inject(Rule::new("iam:DeleteRole", &name, 1000, refuse()));
+    let operation = world.create(&name, json!({})).await;
+    assert_eq!(operation["leftovers"], json!(["ROLE", "LOG_GROUP"]), "{operation:#}");
+    world.proxy.release(&name);
+
+    take_from_us(world, &name, "ROLE").await;
+    let deleted = world.delete(&name).await;
+    assert_eq!(deleted["status"], "FAILED", "{deleted:#}");
+    assert_eq!(deleted["error"]["code"], "NOT_OWNED");
+    assert_eq!(deleted["leftovers"], json!(["ROLE", "LOG_GROUP"]));
+    assert_eq!(world.live(&name).await.parts(), ["role", "log group"]);
+
+    give_back(world, &name, "ROLE").await;
+    assert_eq!(world.delete(&name).await["status"], "SUCCEEDED");
+    assert!(world.live(&name).await.parts().is_empty());
 }
 
 /// `part` loses our tags, and is tagged by somebody else.

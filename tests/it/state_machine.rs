@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use formation_local::diagram::{self, state_machine_page};
-use formation_model::step::{FIRST_STATE, INVOCATION_FAILED, INVOCATION_THROTTLED, goes_forward};
+use formation_model::step::{
+    FIRST_STATE, INVOCATION_FAILED, INVOCATION_THROTTLED, goes_forward, part_made_by,
+};
 use formation_model::{ErrorName, ExecutionInput, OperationId, OperationKind, Part};
 use formation_tests::World;
 use serde_json::{Map, Value};
@@ -189,6 +191,9 @@ pub async fn what_is_left_over_is_the_failed_part_and_all_behind_it(_: &World) {
             _ => continue,
         };
         assert!(!parts.is_empty(), "{name} is about no part");
+        let made = part_made_by(name).map(|part| serde_json::to_value(part).unwrap());
+        let ensured = (list == "unfinished").then(|| parts[0].clone().into());
+        assert_eq!(made, ensured, "{name}");
         let output = state["Catch"][1]["Output"].as_str().unwrap();
         assert_eq!(named(output, list), Some(parts), "{name}");
     }

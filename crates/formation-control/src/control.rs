@@ -198,6 +198,7 @@ impl Control {
             failures: 0,
             drift: Drift::default(),
             repaired: None,
+            leftovers: Vec::new(),
             role_id: None,
         };
         let etag = Some(etag(operation.revision, operation_id));
@@ -251,6 +252,7 @@ impl Control {
         let operation = OperationRecord {
             target: Some(spec),
             previous: Some(function.spec.clone()),
+            former_leftovers: function.leftovers.clone(),
             role_id: function.role_id.clone(),
             revision: function.revision + 1,
             warnings,
@@ -312,6 +314,7 @@ impl Control {
         let operation = OperationRecord {
             target,
             previous: Some(function.spec.clone()),
+            former_leftovers: function.leftovers.clone(),
             role_id: function.role_id.clone(),
             revision: function.revision,
             failures,
@@ -354,6 +357,7 @@ impl Control {
         }
         let operation = OperationRecord {
             previous: Some(function.spec.clone()),
+            former_leftovers: function.leftovers.clone(),
             role_id: function.role_id.clone(),
             revision: function.revision,
             failures,
@@ -753,6 +757,7 @@ fn running(
         idempotency_key: requester.key.as_ref().map(|key| key.key.clone()),
         interruption: None,
         failures: 0,
+        former_leftovers: Vec::new(),
         role_id: None,
     }
 }

@@ -250,6 +250,7 @@ mod tests {
             idempotency_key: None,
             interruption: None,
             failures: 0,
+            former_leftovers: Vec::new(),
             role_id: None,
         }
     }

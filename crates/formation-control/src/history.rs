@@ -41,11 +41,11 @@ pub(crate) fn steps(events: &[HistoryEvent]) -> Vec<OperationStep> {
             | HistoryEventType::TaskSubmitFailed
             | HistoryEventType::EvaluationFailed => {
                 let failure = failure(event, &step.name).to_operation_error();
-                step.waiting_for = Some(failure.message.clone());
-                step.last_error = Some(failure);
                 if step.ended_at.is_none() {
                     step.status = StepStatus::Waiting;
+                    step.waiting_for = Some(failure.message.clone());
                 }
+                step.last_error = Some(failure);
             }
             HistoryEventType::TaskSucceeded if step.ended_at.is_none() => {
                 step.status = StepStatus::Succeeded;
@@ -265,5 +265,8 @@ mod tests {
     fn a_step_that_was_cut_off_stays_so_whatever_comes_late() {
         let story = ensure_role().plain(Kind::ExecutionAborted).plain(Kind::TaskSucceeded);
         assert_eq!(steps(&story.events)[0].status, StepStatus::Aborted);
+        let story = ensure_role().plain(Kind::ExecutionAborted).failed("Formation.NotReady");
+        let step = &steps(&story.events)[0];
+        assert_eq!((step.status, &step.waiting_for), (StepStatus::Aborted, &None));
     }
 }

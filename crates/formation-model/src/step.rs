@@ -156,6 +156,16 @@ pub fn goes_forward(state: &str) -> bool {
     state == FIRST_STATE || state.starts_with("Ensure ")
 }
 
+/// The part that an Ensure state of `statemachine.asl.json` makes; none for other states.
+pub fn part_made_by(state: &str) -> Option<Part> {
+    match state {
+        "Ensure role" => Some(Part::Role),
+        "Ensure log group" => Some(Part::LogGroup),
+        "Ensure function" => Some(Part::Function),
+        _ => None,
+    }
+}
+
 /// The names of errors that somebody acts on: the retriers and catchers of
 /// `statemachine.asl.json`, and whoever reads `error.code` of an operation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

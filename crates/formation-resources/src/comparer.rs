@@ -52,7 +52,8 @@ impl Comparer {
     /// [`ResourceError::NotOwned`] if one has; [`ResourceError::NotReady`], or what AWS answered, if it
     /// cannot be told now.
     pub async fn refuse_foreign(&self, function: &FunctionName) -> Result<(), ResourceError> {
-        function::refuse_foreign(&self.lambda, &self.settings.stack, function, Timestamp::now())
-            .await
+        // Nothing of an operation that is yet to be accepted is there.
+        let since = Timestamp::MAX;
+        function::refuse_foreign(&self.lambda, &self.settings.stack, function, since).await
     }
 }

@@ -460,7 +460,9 @@ async fn find(
     let Some(found) = get(lambda, function).await? else { return Ok(None) };
     let configuration =
         found.configuration.ok_or_else(|| AwsError::incomplete("lambda:GetFunction"))?;
-    let age = Age::of(made(&configuration), since);
+    // Lambda tells when it was last changed, by anybody: only a function of our role may be new.
+    let has_our_role = configuration.role() == Some(stack.role_arn(function).as_str());
+    let age = if has_our_role { Age::of(made(&configuration), since) } else { Age::Settled };
     // Without the tags, but not because there are none.
     if let Some(error) = found.tags_error {
         let error = AwsError::told("lambda:ListTags", error.error_code(), error.message());

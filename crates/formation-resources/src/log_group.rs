@@ -92,7 +92,7 @@ pub async fn remove(
 
 /// Removes the log group of a function that never was ours, because somebody else's has its name: if
 /// anything was logged, that function has logged it, so that the log group is left to its owner,
-/// without our tags and those that `spec` declares.
+/// without our retention, our tags and those that `spec` declares.
 ///
 /// # Errors
 /// As for [`remove`].
@@ -110,6 +110,15 @@ pub async fn give_up(
     let name = log_group_name(removal.function);
     if !was_written(logs, &name).await? {
         return delete(logs, stack, removal).await;
+    }
+    // While our tags are on it, since they allow the call.
+    match logs.delete_retention_policy().log_group_name(&name).send().await {
+        Ok(_) => {}
+        Err(error) => match AwsError::new("logs:DeleteRetentionPolicy", error) {
+            error if does_not_exist(&error) => return Ok(()),
+            error if may_be_gone(&error) && !is_ours(logs, stack, removal).await? => return Ok(()),
+            error => return Err(denied_or_not_ready(logs, removal, error).await?),
+        },
     }
     let declared = spec.map(|spec| spec.tags.clone()).unwrap_or_default();
     let ours = stack.tags(removal.function, &declared).into_keys();
@@ -319,6 +328,7 @@ mod tests {
 
     use aws_sdk_cloudwatchlogs::operation::create_log_group::CreateLogGroupOutput;
     use aws_sdk_cloudwatchlogs::operation::delete_log_group::DeleteLogGroupOutput;
+    use aws_sdk_cloudwatchlogs::operation::delete_retention_policy::DeleteRetentionPolicyOutput;
     use aws_sdk_cloudwatchlogs::operation::describe_log_groups::DescribeLogGroupsOutput;
     use aws_sdk_cloudwatchlogs::operation::describe_log_streams::DescribeLogStreamsOutput;
     use aws_sdk_cloudwatchlogs::operation::list_tags_for_resource::ListTagsForResourceOutput;
@@ -573,7 +583,12 @@ mod tests {
                 keys == ["formation:function", "formation:stack", "team"]
             })
             .then_output(|| UntagResourceOutput::builder().build());
-        let rules = [&ours(), &streams(&["2026/11/25/[$LATEST]ab"]), &untag];
+        let kept = || {
+            mock!(Client::delete_retention_policy)
+                .match_requests(|request| request.log_group_name() == Some(GROUP))
+                .then_output(|| DeleteRetentionPolicyOutput::builder().build())
+        };
+        let rules = [&ours(), &streams(&["2026/11/25/[$LATEST]ab"]), &kept(), &untag];
         give_up(&client(&rules), &stack(), Some(&spec), &undo(&function)).await.unwrap();
         assert_all_called(&rules);
 
@@ -581,7 +596,7 @@ mod tests {
         let denied = mock!(Client::untag_resource)
             .then_http_response(|| json_error(400, "AccessDeniedException", "denied"));
         let gone = tagged(BTreeMap::new());
-        let rules = [&ours(), &streams(&["2026/11/25/[$LATEST]ab"]), &denied, &gone];
+        let rules = [&ours(), &streams(&["2026/11/25/[$LATEST]ab"]), &kept(), &denied, &gone];
         give_up(&client(&rules), &stack(), Some(&spec), &undo(&function)).await.unwrap();
         assert_all_called(&rules);
 

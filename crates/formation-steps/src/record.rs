@@ -2,9 +2,10 @@
 
 use formation_control::OperationRecord;
 use formation_control::{Bundles, Outcome, Records};
-use formation_model::step::Announcement;
+use formation_model::step::{Announcement, part_made_by};
 use formation_model::{
-    Bundle, ErrorName, Failure, FunctionSpec, OperationStatus, Rollback, StepInput,
+    Bundle, ErrorName, Failure, FunctionSpec, OperationKind, OperationStatus, Part, Rollback,
+    StepInput,
 };
 use jiff::SignedDuration;
 
@@ -61,13 +62,30 @@ pub async fn record_failure(
         let text = "the state machine told no failure to record";
         return Err(StepError::new(ErrorName::Rejected, text));
     };
-    let rollback =
-        if input.leftovers.is_empty() { Rollback::Complete } else { Rollback::Incomplete };
-    let outcome = Outcome::Failed { rollback, error, leftovers: input.leftovers.clone() };
+    let leftovers = leftovers(&operation, &input);
+    let rollback = if leftovers.is_empty() { Rollback::Complete } else { Rollback::Incomplete };
+    let outcome = Outcome::Failed { rollback, error, leftovers };
     // What was to be is not, and nothing that is left to do needs its code.
     let (target, previous) = (bundle(&operation.target), bundle(&operation.previous));
     let released = target.filter(|target| previous != Some(target)).cloned();
     commit(records, bundles, &operation, &outcome, released, check_after, &input).await
+}
+
+/// What is left of the parts that could not be removed or restored: of a function that never was made
+/// completely, only those that were made.
+fn leftovers(operation: &OperationRecord, input: &StepInput) -> Vec<Part> {
+    let mut left = input.leftovers.clone();
+    let failure = input.failure.as_ref().filter(|_| operation.kind == OperationKind::Create);
+    if let Some(failure) = failure
+        && let Some(failed) = part_made_by(&failure.step)
+    {
+        // Of what it has not proved ours the step has made nothing. The role's name is ours alone.
+        let foreign = failure.error == ErrorName::NotOwned.as_str() && failed != Part::Role;
+        left.retain(|part| *part < failed || (*part == failed && !foreign));
+    } else if operation.revision == 0 && !operation.former_leftovers.is_empty() {
+        left.retain(|part| operation.former_leftovers.contains(part));
+    }
+    left
 }
 
 async fn commit(

@@ -1,8 +1,9 @@
 //! The steps that take a part of a function away, in a delete and to undo a create.
 
 use formation_control::{OperationRecord, Records};
-use formation_model::{ErrorName, OperationKind, StackIdentity, StepInput};
+use formation_model::{ErrorName, OperationKind, Part, StackIdentity, StepInput};
 use formation_resources::{Foreign, Removal, ResourceError, function, log_group, role};
+use jiff::Timestamp;
 
 use crate::{Removed, StepError, current_operation};
 
@@ -17,7 +18,7 @@ pub async fn remove_function(
     input: StepInput,
 ) -> Result<Removed, StepError> {
     let operation = current_operation(records, &input).await?;
-    function::remove(lambda, stack, &removal(&operation)).await?;
+    function::remove(lambda, stack, &removal(&operation, Part::Function)).await?;
     Ok(Removed {})
 }
 
@@ -32,12 +33,12 @@ pub async fn remove_role(
     input: StepInput,
 ) -> Result<Removed, StepError> {
     let operation = current_operation(records, &input).await?;
-    role::remove(iam, stack, &removal(&operation)).await?;
+    role::remove(iam, stack, &removal(&operation, Part::Role)).await?;
     Ok(Removed {})
 }
 
-/// Removes the function's log group. Where somebody else's function has the name of one that never was
-/// ours, what was logged is not ours to delete.
+/// Removes the function's log group. Where somebody else's function has the name by now, what it has
+/// logged is not ours to delete.
 ///
 /// # Errors
 /// Those of [`log_group::remove`] and [`function::refuse_foreign`], or that the attempt is superseded.
@@ -49,8 +50,8 @@ pub async fn remove_log_group(
     input: StepInput,
 ) -> Result<Removed, StepError> {
     let operation = current_operation(records, &input).await?;
-    let removal = removal(&operation);
-    if removal.foreign == Foreign::IsLeft && is_foreign(lambda, stack, &removal, &input).await? {
+    let removal = removal(&operation, Part::LogGroup);
+    if is_foreign(lambda, stack, &removal, &input).await? {
         let spec = operation.target.as_ref().or(operation.previous.as_ref());
         log_group::give_up(logs, stack, spec, &removal).await?;
     } else {
@@ -59,14 +60,17 @@ pub async fn remove_log_group(
     Ok(Removed {})
 }
 
-/// What an operation removes. Once a function was made completely, a delete must not leave a part of
-/// it unsaid that somebody has taken from us; what was never made may have been another's all along.
-fn removal(operation: &OperationRecord) -> Removal<'_> {
-    let was_made = operation.kind == OperationKind::Delete && operation.revision > 0;
-    Removal {
-        function: &operation.function_name,
-        foreign: if was_made { Foreign::IsAnError } else { Foreign::IsLeft },
-        since: operation.started_at,
+/// What an operation removes. A part that an earlier operation made, of a function that was once made
+/// completely or whose undo left the part, must not be left unsaid where somebody has taken it from us.
+/// What was never made may have been another's all along.
+fn removal(operation: &OperationRecord, part: Part) -> Removal<'_> {
+    let was_complete = operation.kind == OperationKind::Delete && operation.revision > 0;
+    let function = &operation.function_name;
+    if was_complete || operation.former_leftovers.contains(&part) {
+        // Nothing of it is as young as this operation.
+        Removal { function, foreign: Foreign::IsAnError, since: Timestamp::MAX }
+    } else {
+        Removal { function, foreign: Foreign::IsLeft, since: operation.started_at }
     }
 }
 

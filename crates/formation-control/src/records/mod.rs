@@ -93,6 +93,9 @@ pub struct FunctionRecord {
     /// What was repaired last because a comparison had found it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repaired: Option<RepairedDrift>,
+    /// What its last operation left, while it is FAILED.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<Part>,
     /// The RoleId of the role that it was last committed with; none where a release recorded it that
     /// did not know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -183,6 +186,9 @@ pub struct OperationRecord {
     /// one; 0 for everybody else's.
     #[serde(default)]
     pub failures: u32,
+    /// What the operation before it left, as the function's record told when it was claimed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_leftovers: Vec<Part>,
     /// The RoleId that the function's record had when the operation claimed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_id: Option<String>,
@@ -510,6 +516,10 @@ impl Records {
             .expression_attribute_values(":failures", to_attribute_value(failures)?)
             .expression_attribute_values(":due", queue.partition())
             .expression_attribute_values(":dueAt", to_attribute_value(due.as_second())?);
+        set.push_str(", #leftovers = :leftovers");
+        update = update
+            .expression_attribute_names("#leftovers", "leftovers")
+            .expression_attribute_values(":leftovers", to_attribute_value(&ended.leftovers)?);
         if good {
             // Every facet has just been brought to what is recorded.
             set.push_str(", #drift = :drift");
@@ -727,6 +737,7 @@ pub(crate) mod tests {
             failures: 0,
             drift: Drift::default(),
             repaired: None,
+            leftovers: Vec::new(),
             role_id: None,
         }
     }
@@ -753,6 +764,7 @@ pub(crate) mod tests {
             idempotency_key: None,
             interruption: None,
             failures: 0,
+            former_leftovers: Vec::new(),
             role_id: None,
         }
     }
