@@ -172,11 +172,11 @@ impl Client {
     pub(crate) async fn send(&self, request: &Request) -> Result<Answer, ClientError> {
         let Way { retries, timeout, .. } = &*self.way;
         let attempt = async |left: Duration| {
-            let most = left.min(*timeout + request.waits);
+            let most = left.min(timeout.saturating_add(request.waits));
             let attempt = tokio::time::timeout(most, self.attempt(request)).await;
             attempt.unwrap_or(Err(ClientError::Timeout(most)))
         };
-        retries.repeat(retries.total + request.waits, attempt).await
+        retries.repeat(retries.total.saturating_add(request.waits), attempt).await
     }
 
     async fn attempt(&self, request: &Request) -> Result<Answer, ClientError> {

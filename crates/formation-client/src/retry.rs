@@ -42,7 +42,7 @@ impl Retries {
         total: Duration,
         attempt: impl Fn(Duration) -> Try,
     ) -> Result<T, ClientError> {
-        let until = Instant::now() + total;
+        let until = deadline(total);
         let mut limit = self.first_pause;
         let mut tried = 0;
         loop {
@@ -61,6 +61,13 @@ impl Retries {
             limit = limit.saturating_mul(2);
         }
     }
+}
+
+/// When `time` from now is over. A time beyond what clocks can tell, such as [`Duration::MAX`], is as
+/// good as without end.
+pub(crate) fn deadline(time: Duration) -> Instant {
+    const WITHOUT_END: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    Instant::now() + time.min(WITHOUT_END)
 }
 
 #[cfg(test)]
