@@ -114,10 +114,13 @@ mod tests {
         assert!(tries > 10 && took <= many.total, "{tries} {took:?}");
         let (tries, took) = failing(retries, Duration::from_secs(999), busy).await;
         assert_eq!((tries, took), (1, retries.total));
+        let pause = Duration::MAX;
+        let slow = Retries { first_pause: pause, longest_pause: pause, ..retries };
+        assert_eq!(failing(slow, Duration::ZERO, busy).await.0, 1);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_asks_to_be_left_in_peace_is() {
+    async fn a_pause_is_as_long_as_asked_for() {
         let retries = Retries { tries: 3, ..Retries::default() };
         let later = || gateway(StatusCode::SERVICE_UNAVAILABLE, Some(7));
         let (tries, took) = failing(retries, Duration::ZERO, later).await;
