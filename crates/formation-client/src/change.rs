@@ -19,6 +19,7 @@ use crate::views::{Function, Operation, Plan};
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
 /// The most characters of an idempotency key.
 const KEY_LENGTH: usize = 128;
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The entity tag of a function: it changes with each change that succeeds.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -69,7 +70,7 @@ pub struct Described {
 impl Described {
     pub(crate) fn read(answer: &Answer) -> Result<Self, ClientError> {
         let function = read(answer)?;
-        let etag = answer.header(ETAG.as_str()).ok_or_else(|| ClientError::Unreadable {
+        let etag = answer.header(ETAG).ok_or_else(|| ClientError::Unreadable {
             status: answer.status,
             reason: "it has no ETag".to_owned(),
         })?;
@@ -221,15 +222,12 @@ impl IntoFuture for Change {
     }
 }
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-
 /// What an answer to a change says.
 fn changed(answer: &Answer, dry_run: bool) -> Result<Changed, ClientError> {
-    let replayed = answer.header("idempotency-replayed") == Some("true");
     let operation = answer.header("operation-location");
     let done = |function| {
         let operation = operation.and_then(|path| path.rsplit('/').next()?.parse().ok());
-        Changed::Done(Done { function, operation, replayed })
+        Changed::Done(Done { function, operation, replayed: is_replayed(answer) })
     };
     Ok(match answer.status {
         StatusCode::ACCEPTED => Changed::Accepted(accepted(answer)?),
@@ -244,7 +242,12 @@ fn changed(answer: &Answer, dry_run: bool) -> Result<Changed, ClientError> {
 pub(crate) fn accepted(answer: &Answer) -> Result<Accepted, ClientError> {
     Ok(Accepted {
         operation: read(answer)?,
-        etag: answer.header(ETAG.as_str()).map(|text| ETag(text.to_owned())),
-        replayed: answer.header("idempotency-replayed") == Some("true"),
+        etag: answer.header(ETAG).map(|text| ETag(text.to_owned())),
+        replayed: is_replayed(answer),
     })
+}
+
+/// Whether the change was accepted earlier, under the same key.
+fn is_replayed(answer: &Answer) -> bool {
+    answer.header("idempotency-replayed") == Some("true")
 }

@@ -25,8 +25,9 @@ const TIMEOUT: Duration = Duration::from_secs(31);
 /// The environment variable that names a file of certificates to trust.
 /// Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-gen-config.html>.
 const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
-/// Characters that stay as they are in a query (RFC 3986, section 2.3), as signatures ask for.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Characters that a query escapes: all but the unreserved ones of RFC 3986, section 2.3. Signatures
+/// ask for just these.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The most that is shown of what API Gateway said.
 const LONGEST_MESSAGE: usize = 256;
 
@@ -39,7 +40,7 @@ pub enum BuildError {
         "the API's URL must be https://HOST or https://HOST/STAGE, without user, query or `..`"
     )]
     InvalidUrl,
-    /// The URL leads elsewhere than to API Gateway, and nobody vouches for it.
+    /// The URL leads elsewhere than to API Gateway, and was not given explicitly.
     #[error(
         "requests, with the environment of functions and session tokens, would go to {0}, which is not \
          https below amazonaws.com: give the URL explicitly if that is right"
@@ -48,7 +49,7 @@ pub enum BuildError {
     /// The file of certificates cannot be used.
     #[error("the CA bundle cannot be used: {0}")]
     CaBundle(String),
-    /// The system has no certificates, so that nobody could be trusted.
+    /// The system has no CA certificates, so that no server could be trusted.
     #[error(
         "the system has no CA certificates: install them, or name a file of them by AWS_CA_BUNDLE"
     )]
@@ -172,11 +173,11 @@ impl Client {
     pub(crate) async fn send(&self, request: &Request) -> Result<Answer, ClientError> {
         let Way { retries, timeout, .. } = &*self.way;
         let attempt = async |left: Duration| {
-            let most = left.min(*timeout + request.waits);
+            let most = left.min(timeout.saturating_add(request.waits));
             let attempt = tokio::time::timeout(most, self.attempt(request)).await;
             attempt.unwrap_or(Err(ClientError::Timeout(most)))
         };
-        retries.repeat(retries.total + request.waits, attempt).await
+        retries.repeat(retries.total.saturating_add(request.waits), attempt).await
     }
 
     async fn attempt(&self, request: &Request) -> Result<Answer, ClientError> {
@@ -225,7 +226,7 @@ impl Request {
 
     pub(crate) fn query(&mut self, name: &str, value: &str) {
         let joint = if self.target.contains('?') { '&' } else { '?' };
-        let value = utf8_percent_encode(value, RESERVED);
+        let value = utf8_percent_encode(value, ESCAPED);
         self.target.push_str(&format!("{joint}{name}={value}"));
     }
 
@@ -281,9 +282,8 @@ struct GatewayError {
 /// Who refused, and why.
 fn refusal(answer: &Answer) -> ClientError {
     // Seconds: the API and API Gateway send no dates.
-    let retry_after = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let retry_after =
-        retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+    let retry_after = answer.header(RETRY_AFTER).and_then(|text| text.trim().parse().ok());
+    let retry_after = retry_after.map(Duration::from_secs);
     let status = answer.status;
     if let Ok(problem) = serde_json::from_slice::<Problem>(&answer.body) {
         // The status line is what counts to everybody on the way.

@@ -21,7 +21,7 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Reads a URL. `trusted` is whether the caller vouches for it, wherever it leads.
+    /// Reads a URL. `trusted` is whether it was given explicitly, so that it may lead anywhere.
     pub(crate) fn read(url: &str, trusted: bool) -> Result<Self, BuildError> {
         let parts = url.parse::<Uri>().map_err(|_| BuildError::InvalidUrl)?.into_parts();
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {

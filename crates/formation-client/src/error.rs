@@ -26,7 +26,7 @@ pub enum ClientError {
         status: StatusCode,
         /// What it said.
         message: String,
-        /// How long to leave it in peace.
+        /// How long it asks to wait before the next request.
         retry_after: Option<Duration>,
     },
     /// The request or its answer was lost on the way. What was asked for may have been accepted.
@@ -80,7 +80,7 @@ impl ClientError {
         }
     }
 
-    /// How long the API, or API Gateway, asks to be left in peace.
+    /// How long the API, or API Gateway, asks to wait before the next request.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Problem(problem) => problem.retry_after,
@@ -154,14 +154,21 @@ pub struct Problem {
 }
 
 impl fmt::Display for Problem {
-    /// Title, detail, and each thing that is wrong with the function on a line of its own.
+    /// Title, detail, each thing that is wrong with the function on a line of its own, and how many
+    /// more there are.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.title)?;
         if !self.detail.is_empty() {
             write!(f, ": {}", self.detail)?;
         }
         write!(f, " ({})", self.code)?;
-        self.errors.iter().try_for_each(|error| write!(f, "\n{}: {}", error.pointer, error.detail))
+        for error in &self.errors {
+            write!(f, "\n{}: {}", error.pointer, error.detail)?;
+        }
+        match self.error_count.unwrap_or_default().saturating_sub(self.errors.len() as u64) {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more"),
+        }
     }
 }
 
@@ -237,5 +244,8 @@ mod tests {
         );
         assert_eq!(told.to_string(), "T: D (A_NEW_CODE)\n/runtime: is unknown");
         assert_eq!(told.code(), None);
+        let error = json!({"pointer": "/tags/a", "code": "X", "detail": "is too long"});
+        let first = problem(422, json!({"errors": [error], "errorCount": 102}));
+        assert_eq!(first.to_string(), "T: D (A_NEW_CODE)\n/tags/a: is too long\nand 101 more");
     }
 }

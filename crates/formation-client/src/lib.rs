@@ -65,5 +65,5 @@ pub use open::Open;
 pub use pages::Page;
 pub use retry::Retries;
 pub use views::{
-    Difference, Drift, DriftReport, Function, Operation, OperationStep, Plan, PlannedPart,
+    Difference, Drift, DriftReport, Function, Operation, OperationStep, Plan, PlannedPart, Warning,
 };

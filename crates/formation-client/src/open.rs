@@ -34,12 +34,6 @@ impl<Word: PartialEq> PartialEq<Word> for Open<Word> {
     }
 }
 
-impl<Word> From<Word> for Open<Word> {
-    fn from(word: Word) -> Self {
-        Self::Known(word)
-    }
-}
-
 impl<'de, Word: Deserialize<'de>> Deserialize<'de> for Open<Word> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;

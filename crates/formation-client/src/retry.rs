@@ -42,7 +42,7 @@ impl Retries {
         total: Duration,
         attempt: impl Fn(Duration) -> Try,
     ) -> Result<T, ClientError> {
-        let until = Instant::now() + total;
+        let until = deadline(total);
         let mut limit = self.first_pause;
         let mut tried = 0;
         loop {
@@ -61,6 +61,13 @@ impl Retries {
             limit = limit.saturating_mul(2);
         }
     }
+}
+
+/// When `time` from now is over. A time beyond what clocks can tell, such as [`Duration::MAX`], is as
+/// good as without end.
+pub(crate) fn deadline(time: Duration) -> Instant {
+    const WITHOUT_END: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    Instant::now() + time.min(WITHOUT_END)
 }
 
 #[cfg(test)]
@@ -107,10 +114,13 @@ mod tests {
         assert!(tries > 10 && took <= many.total, "{tries} {took:?}");
         let (tries, took) = failing(retries, Duration::from_secs(999), busy).await;
         assert_eq!((tries, took), (1, retries.total));
+        let pause = Duration::MAX;
+        let slow = Retries { first_pause: pause, longest_pause: pause, ..retries };
+        assert_eq!(failing(slow, Duration::ZERO, busy).await.0, 1);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_asks_to_be_left_in_peace_is() {
+    async fn a_pause_is_as_long_as_asked_for() {
         let retries = Retries { tries: 3, ..Retries::default() };
         let later = || gateway(StatusCode::SERVICE_UNAVAILABLE, Some(7));
         let (tries, took) = failing(retries, Duration::ZERO, later).await;

@@ -11,8 +11,10 @@ use aws_smithy_http_client::{Connector, ConnectorBuilder};
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings};
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::http::HttpError;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
+use http::header::AsHeaderName;
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use rustls::pki_types::CertificateDer;
@@ -24,7 +26,7 @@ use crate::error::ClientError;
 
 /// The most that is read of an answer: twice what a Lambda function can answer.
 const LARGEST_ANSWER: usize = 12 * 1024 * 1024;
-/// The most that is read of a refusal. The API lists problems in a tenth of it.
+/// The most that is read of a refusal. The API lists problems in an eighth of it.
 const LARGEST_REFUSAL: usize = 1024 * 1024;
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -43,7 +45,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// A header as text, if it is there.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
@@ -77,11 +79,13 @@ impl Transport {
 
     /// Sends a request and reads its answer, whatever its status.
     pub(crate) async fn send(&self, request: http::Request<Bytes>) -> Result<Answer, ClientError> {
-        let invalid =
-            |error: &dyn std::error::Error| ClientError::InvalidRequest(error.to_string());
-        let request = request.map(SdkBody::from).try_into().map_err(|error| invalid(&error))?;
+        let request = request.map(SdkBody::from).try_into();
+        let request =
+            request.map_err(|error: HttpError| ClientError::InvalidRequest(error.to_string()))?;
         let answer = self.0.call(request).await.map_err(ClientError::Transport)?;
-        let answer = answer.try_into_http1x().map_err(|error| invalid(&error))?;
+        let answer = answer
+            .try_into_http1x()
+            .map_err(|error| ClientError::Transport(ConnectorError::other(error.into(), None)))?;
         let (parts, body) = answer.into_parts();
         let (status, headers) = (parts.status, parts.headers);
         let most = if status.is_success() { LARGEST_ANSWER } else { LARGEST_REFUSAL };

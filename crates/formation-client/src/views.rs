@@ -7,7 +7,7 @@ use formation_model::function::Resources;
 use formation_model::operation::{CANCELLED, OperationError, StepStatus};
 use formation_model::{
     Facet, FunctionName, FunctionSpec, FunctionStatus, OperationId, OperationKind, OperationStatus,
-    Part, Rollback,
+    Part, Rollback, WarningCode,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,9 @@ pub struct Operation {
     /// What an incomplete rollback, or an unfinished delete, left in AWS.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<Open<Part>>,
+    /// What was accepted and will probably not do what was meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// When it was accepted.
     pub started_at: Timestamp,
     /// When it ended, its rollback included.
@@ -183,6 +186,9 @@ pub struct Plan {
     pub kind: Option<Open<OperationKind>>,
     /// What would be done to each part.
     pub parts: Vec<PlannedPart>,
+    /// What would be accepted and will probably not do what was meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
 }
 
 /// What an operation would do to one part.
@@ -198,21 +204,32 @@ pub struct PlannedPart {
     pub differences: Vec<Difference>,
 }
 
+/// One thing that was accepted, or would be, and will probably not do what was meant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Warning {
+    /// What it is about: a JSON pointer (RFC 6901) into the request's body.
+    pub pointer: String,
+    /// What it is, for programs.
+    pub code: Open<WarningCode>,
+    /// What it is and what to do about it, for people.
+    pub detail: String,
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
+    use formation_model::event::EventProblem;
     use schemars::{JsonSchema, schema_for};
     use serde::de::DeserializeOwned;
     use serde_json::json;
 
     use super::*;
+    use crate::error::Problem;
 
     const ID: &str = "01JDJ3M6Q5X8Z7W2V4T9R0N1KB";
 
     fn function() -> Value {
         json!({
-            "functionName": "hello", "code": {"sha256": "abc=", "sizeBytes": 182},
+            "functionName": "hello", "code": {"sha256": "abc=", "sizeBytes": 182, "inline": true},
             "runtime": "nodejs24.x", "handler": "index.handler", "architecture": "arm64",
             "memoryMegabytes": 128, "timeoutSeconds": 3, "logRetentionDays": 30,
             "environment": {}, "description": "", "tags": {}, "deletionProtection": false,
@@ -250,7 +267,7 @@ mod tests {
         });
         json!({
             "operationId": ID, "kind": "CREATE", "functionName": "hello", "status": "FAILED",
-            "rollback": "INCOMPLETE", "error": error, "leftovers": ["ROLE"],
+            "rollback": "INCOMPLETE", "error": error, "leftovers": ["ROLE"], "warnings": [warning()],
             "startedAt": "2026-11-25T17:00:00Z", "endedAt": "2026-11-25T17:00:09Z",
             "requestedBy": "ann", "executionArn": "arn:e", "consoleUrl": "https://x",
             "steps": [step],
@@ -258,36 +275,60 @@ mod tests {
     }
 
     fn plan() -> Value {
-        let part = json!({"part": "ROLE", "action": "CHANGE", "differences": [difference()]});
-        json!({"functionName": "hello", "kind": "UPDATE", "parts": [part]})
+        let part = |part| json!({"part": part, "action": "CHANGE", "differences": [difference()]});
+        json!({
+            "functionName": "hello", "kind": "UPDATE", "parts": Part::ALL.map(part),
+            "warnings": [warning()],
+        })
+    }
+
+    fn warning() -> Value {
+        json!({"pointer": "/handler", "code": "HANDLER_NOT_FOUND", "detail": "there is no file"})
+    }
+
+    fn problem() -> Value {
+        json!({
+            "type": "about:blank", "title": "told", "status": 422, "detail": "told",
+            "code": "INVALID_FUNCTION", "errorCount": 102,
+            "errors": [{"pointer": "/runtime", "code": "NOT_SUPPORTED", "detail": "told"}],
+            "operation": ID, "rollback": "COMPLETE", "requestId": "r-1",
+        })
     }
 
     fn read<View: DeserializeOwned>(value: &Value) -> View {
         serde_json::from_value(value.clone()).unwrap()
     }
 
-    /// Every name of a property in `value`, which is a schema (below `properties`) or an answer.
-    fn names(value: &Value, of_schema: bool, found: &mut BTreeSet<String>) {
-        if let Value::Object(object) = value {
-            let named = if of_schema { object.get("properties") } else { Some(value) };
-            if let Some(Value::Object(named)) = named {
-                found.extend(named.keys().cloned());
-            }
-            object.values().for_each(|value| names(value, of_schema, found));
-        } else if let Value::Array(array) = value {
-            array.iter().for_each(|value| names(value, of_schema, found));
+    /// Where `value` lacks a property that `schema` declares; `all` is the schema that it is part of.
+    fn missing(schema: &Value, all: &Value, value: &Value, at: &str) -> Vec<String> {
+        if let Some(reference) = schema["$ref"].as_str() {
+            let schema = all.pointer(reference.trim_start_matches('#')).unwrap();
+            return missing(schema, all, value, at);
         }
+        if value.is_null() {
+            return vec![at.to_owned()];
+        }
+        let mut found = Vec::new();
+        for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+            found.extend(missing(schema, all, &value[name], &format!("{at}/{name}")));
+        }
+        if schema["items"].is_object() {
+            found.extend(missing(&schema["items"], all, &value[0], &format!("{at}/0")));
+        }
+        for schema in schema["anyOf"].as_array().into_iter().flatten() {
+            found.extend(missing(schema, all, value, at));
+        }
+        found
     }
 
     /// That the view has every property that the API's own type has, and changes none of them.
     fn mirrors<Model: JsonSchema, View: DeserializeOwned + Serialize>(sample: &Value) {
         let view = serde_json::to_value(read::<View>(sample)).unwrap();
         assert_eq!(&view, sample);
-        let (mut declared, mut shown) = (BTreeSet::new(), BTreeSet::new());
-        names(schema_for!(Model).as_value(), true, &mut declared);
-        names(&view, false, &mut shown);
-        let missing: Vec<_> = declared.difference(&shown).collect();
-        assert!(declared.len() > 3 && missing.is_empty(), "{missing:?}");
+        let schema = schema_for!(Model).to_value();
+        let missing = |value: &Value| missing(&schema, &schema, value, "");
+        assert_eq!(missing(&view), [""; 0]);
+        assert!(missing(&json!({})).len() > 3, "{schema}");
     }
 
     #[test]
@@ -296,6 +337,8 @@ mod tests {
         mirrors::<formation_model::Operation, Operation>(&operation());
         mirrors::<formation_model::Plan, Plan>(&plan());
         mirrors::<formation_model::Drift, Drift>(&drift());
+        // An event tells a problem as the API does, but for what only an answer has.
+        mirrors::<EventProblem, Problem>(&problem());
     }
 
     #[test]
@@ -315,9 +358,11 @@ mod tests {
         later["leftovers"] = json!(["ROLE", "LIVE"]);
         later["steps"][0]["status"] = json!("SKIPPED");
         later["rollback"] = json!("IMPOSSIBLE");
+        later["warnings"][0]["code"] = json!("TOO_LARGE");
         let view: Operation = read(&later);
         assert!(view.kind.known().is_none() && view.leftovers[0] == Part::Role);
         assert!(view.has_ended());
+        assert_eq!(view.warnings[0].code.to_string(), "TOO_LARGE");
 
         let mut later = plan();
         later["parts"][0]["action"] = json!("REPLACE");

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::client::Client;
 use crate::error::ClientError;
+use crate::retry::deadline;
 use crate::views::Operation;
 
 /// Pauses between looks: the first, and what no pause exceeds.
@@ -79,7 +80,7 @@ async fn outcome<Look: Future<Output = Result<Operation, ClientError>>>(
     patience: Duration,
     look: impl Fn() -> Look,
 ) -> Result<Operation, ClientError> {
-    let until = Instant::now() + patience;
+    let until = deadline(patience);
     let mut pauses = Pauses::new();
     let mut last: Result<Operation, ClientError> = Err(ClientError::Timeout(patience));
     loop {

@@ -192,7 +192,7 @@ async fn another_caller_signs_on_the_same_connections() {
 }
 
 #[test]
-fn a_url_that_nobody_vouches_for_is_refused() {
+fn a_url_that_is_not_api_gateways_is_refused_unless_given_explicitly() {
     let built = |url, explicitly: bool| {
         let builder = Client::builder(url, "eu-central-1", credentials("AKID"));
         if explicitly { builder.given_explicitly() } else { builder }.build()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use formation_client::{Client, ClientError};
+use formation_client::{Client, ClientError, Retries};
 use formation_model::{FunctionName, OperationStatus};
 use futures_util::TryStreamExt;
 use serde_json::json;
@@ -58,6 +58,29 @@ async fn silence_does_not_outlast_patience() {
     let patience = Duration::from_millis(400);
     let waited = stub.client().wait_for(&name(), ID.parse().unwrap(), patience).await;
     assert!(matches!(waited, Err(ClientError::StillRunning(_))), "{waited:?}");
+}
+
+#[tokio::test]
+async fn patience_may_be_without_end() {
+    let stub = Stub::start(|before, seen| match (before, seen.method.as_str()) {
+        (0, _) => Reply::Lost,
+        (_, "DELETE") => answer(202, &[], &operation("RUNNING")),
+        (2, _) => answer(200, &[], &operation("RUNNING")),
+        _ => answer(200, &[], &operation("SUCCEEDED")),
+    })
+    .await;
+    let without_end = Duration::MAX;
+    let retries = Retries {
+        tries: u32::MAX,
+        first_pause: Duration::from_millis(1),
+        longest_pause: without_end,
+        total: without_end,
+    };
+    let client = stub.builder().timeout(without_end).retries(retries).build().unwrap();
+    client.delete(&name()).wait(without_end).await.unwrap();
+    let ended = client.wait_for(&name(), ID.parse().unwrap(), without_end).await.unwrap();
+    assert!(ended.status == OperationStatus::Succeeded);
+    assert_eq!(stub.seen().len(), 4);
 }
 
 /// Nothing is sent: what counts is that it compiles.
