@@ -100,7 +100,7 @@ tools: .venv/installed ## Installs the pinned tools into .venv
 	@touch $@
 
 .venv/generator: tests/properties/requirements.txt .venv/installed
-	.venv/bin/pip install --quiet --disable-pip-version-check --requirement tests/properties/requirements.txt
+	.venv/bin/python3 -m pip install --quiet --disable-pip-version-check --requirement tests/properties/requirements.txt
 	@touch $@
 
 infra/node_modules: infra/package-lock.json

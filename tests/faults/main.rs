@@ -32,15 +32,17 @@ enum Act {
     UpdateBoth,
     Delete,
     Repair,
+    RepairRole,
 }
 
-const ACTS: [Act; 6] = [
+const ACTS: [Act; 7] = [
     Act::Create,
     Act::UpdateConfiguration,
     Act::UpdateCode,
     Act::UpdateBoth,
     Act::Delete,
     Act::Repair,
+    Act::RepairRole,
 ];
 
 impl Act {
@@ -52,6 +54,7 @@ impl Act {
             Self::UpdateBoth => "update of both",
             Self::Delete => "delete",
             Self::Repair => "repair",
+            Self::RepairRole => "repair of the role",
         }
     }
 
@@ -64,12 +67,25 @@ impl Act {
         let created = world.ask_for(name, fields).await;
         assert_eq!(created.status, 202, "{}", created.json());
         assert_eq!(world.ended_unseen(&created.json()).await.0, "SUCCEEDED");
-        if self == Self::Repair {
+        match self {
             // What is to be repaired: one part gone, one changed.
-            world.lambda.delete_function().function_name(name).send().await.expect("deleted");
-            let retention = world.logs.put_retention_policy();
-            let retention = retention.log_group_name(format!("/aws/lambda/{name}"));
-            retention.retention_in_days(365).send().await.expect("changed");
+            Self::Repair => {
+                world.lambda.delete_function().function_name(name).send().await.expect("deleted");
+                let retention = world.logs.put_retention_policy();
+                let retention = retention.log_group_name(format!("/aws/lambda/{name}"));
+                retention.retention_in_days(365).send().await.expect("changed");
+            }
+            // The function is to get its grant anew.
+            Self::RepairRole => {
+                let role = world.role_name(name);
+                let policies = world.iam.list_role_policies().role_name(&role).send().await;
+                for policy in policies.expect("listed").policy_names {
+                    let delete = world.iam.delete_role_policy().role_name(&role);
+                    delete.policy_name(policy).send().await.expect("deleted");
+                }
+                world.iam.delete_role().role_name(&role).send().await.expect("deleted");
+            }
+            _ => {}
         }
     }
 
@@ -94,7 +110,9 @@ impl Act {
                 world.api(Method::PATCH, &path, Some(&both)).await
             }
             Self::Delete => world.api(Method::DELETE, &path, None).await,
-            Self::Repair => world.api(Method::POST, &format!("{path}/repair"), None).await,
+            Self::Repair | Self::RepairRole => {
+                world.api(Method::POST, &format!("{path}/repair"), None).await
+            }
         }
     }
 }
@@ -141,6 +159,9 @@ async fn clean_run(world: &World, act: Act) -> Clean {
     assert_eq!(accepted.status, 202, "{}", accepted.json());
     let ended = world.ended_unseen(&accepted.json()).await;
     assert_eq!(ended.0, "SUCCEEDED", "a clean {}", act.name());
+    let after = facts(world, &name).await;
+    let recorded = &after["role"]["idIsRecorded"];
+    assert_eq!(recorded == &json!(true), after["role"].is_object(), "a clean {}", act.name());
 
     let calls = world.proxy.calls(&name).split_off(prepared);
     let start = calls.iter().position(|call| call.operation == "StartExecution");
@@ -160,7 +181,7 @@ async fn clean_run(world: &World, act: Act) -> Clean {
         };
         Place { call: call.name(), before, phase }
     });
-    Clean { places: places.collect(), before, after: facts(world, &name).await }
+    Clean { places: places.collect(), before, after }
 }
 
 /// A fault, and whether it goes away by itself.
@@ -289,7 +310,7 @@ async fn case(world: &World, act: Act, clean: &Clean, place: &Place, trouble: Tr
             assert_eq!(found, clean.before, "not what was there before");
         }
         // A delete and a repair only go forward: reconcile finishes them.
-        ("FAILED", "INCOMPLETE") if [Act::Delete, Act::Repair].contains(&act) => {
+        ("FAILED", "INCOMPLETE") if [Act::Delete, Act::Repair, Act::RepairRole].contains(&act) => {
             assert!(may_go_back, "{trouble:?} at {place:?} was not got over");
             world.reconcile_function(&name).await;
             world

@@ -266,17 +266,16 @@ pub async fn what_cannot_be_looked_at_is_put_off_and_holds_up_nothing_behind_it(
     let group = format!("/aws/lambda/{name}");
     let retention = world.logs.put_retention_policy().log_group_name(&group);
     retention.retention_in_days(365).send().await.unwrap();
-    let update = world.dynamodb.update_item().table_name(&world.stack.table_name);
-    let update = update.set_key(Some(function_key(&name)));
-    // Its own looks have failed before.
-    let update = update.update_expression("SET dueAt = :behind, lookFailures = :three");
-    let number = |number: usize| AttributeValue::N(number.to_string());
-    let update = update.expression_attribute_values(":behind", number(HEADS));
-    update.expression_attribute_values(":three", number(3)).send().await.unwrap();
-
     world
         .alone_with_reconcile(async || {
             let heads = heads_of_the_queue(world, &name).await;
+            // Behind them, and looks at it have failed before.
+            let update = world.dynamodb.update_item().table_name(&world.stack.table_name);
+            let update = update.set_key(Some(function_key(&name)));
+            let update = update.update_expression("SET dueAt = :behind, lookFailures = :three");
+            let number = |number: usize| AttributeValue::N(number.to_string());
+            let update = update.expression_attribute_values(":behind", number(HEADS));
+            update.expression_attribute_values(":three", number(3)).send().await.unwrap();
             let told = world.run_reconcile().await.unwrap_err().to_string();
             assert!(told.contains("items could not be looked at"), "{told}");
             let put_off = async |failures: i64, least: i64| {

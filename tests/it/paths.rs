@@ -143,7 +143,10 @@ pub async fn a_path_leads_to_what_was_authorised_and_nowhere_else(world: &World)
         assert_eq!(read.status, 200, "{who}: {}", String::from_utf8_lossy(&read.body));
 
         let mut reached = 0;
-        let requests = spellings(&mine, &victim);
+        let mut requests = spellings(&mine, &victim);
+        // Local AWS drops slashes at the head of a path before IAM judges it, so this one is the
+        // victim's own path for who may read it.
+        requests.retain(|(_, target)| *who != "root" || !target.starts_with("//"));
         for Tried { method, target, answer } in try_all(world, identity, requests).await {
             let body = String::from_utf8_lossy(&answer.body);
             let told = format!("{who}: {method} {target:?}: {} {body}", answer.status);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use formation_aws::Chain;
 use formation_control::records::ListFilter;
 use formation_control::{Accepted, Changed, Refusal};
 use formation_model::function::{Function, FunctionStatus};
@@ -262,7 +263,9 @@ impl App {
                     return Ok(response);
                 }
                 Ok(Ok(None)) => {}
-                Ok(Err(error)) => tracing::warn!("the outcome cannot be told: {error}"),
+                Ok(Err(error)) => {
+                    tracing::warn!(error = %Chain(&error), "the outcome cannot be told")
+                }
                 Err(_) => tracing::warn!("the outcome cannot be told in time"),
             }
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use formation_aws::Chain;
 use formation_control::Refusal;
 use formation_model::{Operation, OperationStatus};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -27,7 +28,9 @@ pub(crate) async fn outcome<Look: Future<Output = Result<Operation, Refusal>>>(
         pause = (pause * 3 / 2).min(LONGEST_PAUSE);
         match timeout_at(until, look()).await {
             Ok(Ok(seen)) => operation = seen,
-            Ok(Err(error)) => tracing::warn!("the operation cannot be looked at: {error}"),
+            Ok(Err(error)) => {
+                tracing::warn!(error = %Chain(&error), "the operation cannot be looked at");
+            }
             Err(_) => break,
         }
     }

@@ -147,14 +147,17 @@ impl ApiError {
             ),
             Self::NoCaller => (ProblemCode::InternalError, String::new()),
         };
-        // Of a fault of our own the log tells the cause, and the answer where to look for it.
-        let detail = if code == ProblemCode::InternalError {
-            self.log();
-            "the cause is in the API's log, under this requestId".to_owned()
-        } else {
-            detail
-        };
         let status = code.status();
+        if status >= 500 {
+            self.log();
+        }
+        // Of a fault of our own the log tells the cause, and the answer where to look for it.
+        let detail = match code {
+            ProblemCode::InternalError => {
+                "the cause is in the API's log, under this requestId".to_owned()
+            }
+            _ => detail,
+        };
         let mut problem = Problem {
             problem_type: "about:blank",
             title: code.title(),
@@ -207,12 +210,17 @@ impl ApiError {
         response
     }
 
+    /// Tells operators why the answer is a 5xx. Of an operation that failed the record tells it.
     fn log(&self) {
         match self {
             Self::Refused(refusal) => {
                 tracing::error!(error = %Chain(refusal), "the request failed");
             }
-            _ => tracing::error!("the request has no verified caller: are the routes authorised?"),
+            Self::OutOfTime => tracing::error!("AWS has not answered in time"),
+            Self::NoCaller => {
+                tracing::error!("the request has no verified caller: are the routes authorised?");
+            }
+            _ => {}
         }
     }
 }

@@ -35,8 +35,8 @@ pub fn problems_page() -> String {
          Written by `make docs`; a test compares it with the code. Errors of the HTTP API are \
          `application/problem+json`\n(RFC 9457); `code` is stable, the text beside it is not. The \
          same codes stand in an operation's `error.code`\nand in the `problem` of a request by event \
-         that was rejected. Of what is wrong with a function, `errors` has the first hundred things, and\n\
-         `errorCount` says how many there are.\n\n\
+         that was rejected. Of what is wrong with a function, `errors`\nhas the first hundred things, \
+         and `errorCount` says how many there are.\n\n\
          | code | HTTP status | title |\n|---|---|---|\n",
     );
     for code in ProblemCode::ALL {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder;
 use aws_sdk_lambda::types::{
     Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus,
     LoggingConfig, PackageType, Runtime, State,
@@ -17,7 +18,7 @@ use jiff::Timestamp;
 use tokio::time::sleep;
 
 use crate::error::{ResourceError, may_be_gone};
-use crate::ownership::{Age, not_spread};
+use crate::ownership::{Age, a_moment_ago, not_spread};
 use crate::redaction::Secrets;
 use crate::tags::{self, Keys, TagChanges};
 use crate::{Removal, Target};
@@ -168,7 +169,7 @@ pub async fn compare(
     stack: &StackIdentity,
     spec: &FunctionSpec,
 ) -> Result<Vec<Difference>, ResourceError> {
-    let found = match find(lambda, stack, &spec.function_name, Timestamp::MIN).await {
+    let found = match find(lambda, stack, &spec.function_name, a_moment_ago()).await {
         Ok(Some(found)) => found,
         Ok(None) => return Ok(vec![Difference::missing(Part::Function)]),
         Err(ResourceError::NotOwned { .. }) => {
@@ -276,8 +277,7 @@ async fn assign_idle_role(
         .update_function_configuration()
         .function_name(spec.function_name.as_str())
         .role(&settings.idle_role_arn);
-    let refused = |error| AwsError::new("lambda:UpdateFunctionConfiguration", error);
-    when_role_is_ready(async || update.clone().send().await.map(|_| ()).map_err(refused)).await
+    reconfigure(update).await
 }
 
 async fn update_configuration(
@@ -296,6 +296,12 @@ async fn update_configuration(
         .set_timeout(i32::try_from(spec.timeout_seconds).ok())
         .environment(environment(spec))
         .logging_config(logging(spec));
+    reconfigure(update).await
+}
+
+async fn reconfigure(
+    update: UpdateFunctionConfigurationFluentBuilder,
+) -> Result<(), ResourceError> {
     let refused = |error| AwsError::new("lambda:UpdateFunctionConfiguration", error);
     when_role_is_ready(async || update.clone().send().await.map(|_| ()).map_err(refused)).await
 }

@@ -10,7 +10,7 @@ use formation_model::{Difference, Facet, FunctionSpec, Part, StackIdentity};
 use jiff::Timestamp;
 
 use crate::error::{ResourceError, may_be_gone};
-use crate::ownership::{Age, not_spread, once_spread};
+use crate::ownership::{Age, a_moment_ago, not_spread, once_spread};
 use crate::tags::{self, Keys, TagChanges};
 use crate::{Removal, Target};
 
@@ -145,7 +145,7 @@ pub async fn compare(
     let Some(current) = tags_of(logs, &stack.log_group_arn(&spec.function_name)).await? else {
         return Ok(gone());
     };
-    let age = Age::of(made(&group), Timestamp::MIN);
+    let age = Age::of(made(&group), a_moment_ago());
     match age.prove(stack, &spec.function_name, &current, described(&name)) {
         Err(ResourceError::NotOwned { .. }) => {
             return Ok(vec![Difference::not_owned(Part::LogGroup)]);

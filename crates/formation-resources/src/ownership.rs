@@ -71,6 +71,13 @@ impl Age {
     }
 }
 
+/// What a comparison takes for the beginning of an operation. What is compared may have been made
+/// just now, and be without its tags for a moment; whatever else is without them has lost them, and
+/// whoever asks is told so.
+pub(crate) fn a_moment_ago() -> Timestamp {
+    Timestamp::now() - SignedDuration::from_secs(15)
+}
+
 /// Repeats a write to `what`, which this process has just made, while AWS does not know it or denies
 /// the call.
 ///

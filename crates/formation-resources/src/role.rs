@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use crate::error::{ResourceError, may_be_gone};
-use crate::ownership::{Age, not_spread, once_spread};
+use crate::ownership::{Age, a_moment_ago, not_spread, once_spread};
 use crate::tags::{self, Keys, TagChanges};
 use crate::{Removal, Target};
 
@@ -127,7 +127,7 @@ pub async fn compare(
         return Ok(vec![Difference::missing(Part::Role)]);
     };
     let tags = tags_of(&role);
-    let age = Age::of(made(&role), Timestamp::MIN);
+    let age = Age::of(made(&role), a_moment_ago());
     match age.prove(&settings.stack, function, &tags, described(&name)) {
         Err(ResourceError::NotOwned { .. }) => return Ok(vec![Difference::not_owned(Part::Role)]),
         proved => proved?,
