@@ -221,7 +221,7 @@ pub struct Drift {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub checked_at: Option<Timestamp>,
-    /// What differs: the first 50 differences, with long values cut.
+    /// What differs: the first 50 differences, whole parts before properties, with long values cut.
     #[serde(default)]
     pub differences: Vec<Difference>,
     /// How many more differences there are; absent if all are shown.
@@ -249,10 +249,13 @@ impl Drift {
         };
         // Serialising these types cannot fail.
         let whole = || serde_json::to_string(differences).unwrap_or_default();
+        // That a part is gone or is not ours is never what is left out.
+        let mut shown: Vec<_> = differences.iter().collect();
+        shown.sort_by_key(|it| !(it.is_missing() || it.is_not_owned()));
         Self {
             status,
             checked_at: Some(now),
-            differences: differences.iter().take(MOST_SHOWN).map(Difference::cut).collect(),
+            differences: shown.into_iter().take(MOST_SHOWN).map(Difference::cut).collect(),
             more: differences.len().saturating_sub(MOST_SHOWN),
             digest: (!differences.is_empty()).then(|| hex(&whole())),
         }
@@ -553,6 +556,11 @@ mod tests {
         assert!(text.len() < 100_000, "{} bytes", text.len());
         assert!(text.contains("9999 characters"), "{text}");
         assert_eq!(serde_json::from_str::<Drift>(&text).unwrap(), drift);
+
+        let parts = [Difference::not_owned(Part::LogGroup), Difference::missing(Part::Function)];
+        let with_parts: Vec<_> = found.iter().cloned().chain(parts.clone()).collect();
+        let drift = Drift::found(&with_parts, Timestamp::now());
+        assert_eq!(drift.differences[..2], parts, "whole parts come first");
 
         let text = serde_json::to_value(Drift::found(&found[..1], Timestamp::now())).unwrap();
         assert!(text.get("more").is_none(), "{text}");
