@@ -93,7 +93,6 @@ mod tests {
             goal: Goal::Target,
             failure: None,
             leftovers: Vec::new(),
-            warnings: Vec::new(),
         }
     }
 
