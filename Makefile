@@ -72,10 +72,11 @@ destroy: tools ## Deletes a stack that nobody uses from AWS: STACK=formation REG
 	infra/destroy.sh
 
 .PHONY: lint
-lint: tools infra/node_modules ## Checks formatting, clippy, docs, the template and the state machine
+lint: tools infra/node_modules ## Checks formatting, clippy, docs, the scripts, the template and the state machine
 	cargo fmt --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	shellcheck infra/*.sh
 	cfn-lint infra/template.yaml
 	@# The validator knows ARNs, not substitutions.
 	infra/node_modules/.bin/asl-validator --json-path <(sed 's/$${Partition}/aws/' statemachine.asl.json)

@@ -6,11 +6,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source infra/stack.sh
 
-refuse() {
-  printf 'error: %s\n' "$@" >&2
-  exit 1
-}
-
 # All that can be refused is refused before anything is made. Nothing in PARAMETERS is a pattern.
 set -f
 # shellcheck disable=SC2206  # PARAMETERS are words.
@@ -25,6 +20,7 @@ done
 any=$(deployment_bucket 000000000000)
 ((${#any} <= 63)) || refuse "the name of the bucket for packages would have ${#any} characters, of which S3 takes 63:" \
   "take a stack name that is $((${#any} - 63)) shorter, or name a bucket of this account with DEPLOYMENT_BUCKET"
+require_ours
 
 account=$(aws sts get-caller-identity --query Account --output text --region "$REGION")
 bucket=$(deployment_bucket "$account")
@@ -41,8 +37,6 @@ trap 'rm -f "$packaged"' EXIT
 aws cloudformation package --region "$REGION" --template-file infra/template.yaml \
   --s3-bucket "$bucket" --s3-prefix "$STACK" --output-template-file "$packaged" > /dev/null
 
-status=$(aws cloudformation describe-stacks --region "$REGION" --stack-name "$STACK" \
-  --query 'Stacks[0].StackStatus' --output text 2> /dev/null) || status=NONE
 case $status in
   ROLLBACK_COMPLETE | ROLLBACK_FAILED)
     # CloudFormation can only delete a stack whose first deploy failed. It never worked.

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# Deletes a stack: see `make destroy`. Refuses, before anything is deleted, while functions are in it
-# or others use what is its own. Needs STACK and REGION, and DEPLOYMENT_BUCKET if that was set.
+# Deletes a stack of Formation's: see `make destroy`. Refuses, before anything is deleted, while functions
+# are in it or others use what is its own. Needs STACK and REGION, and DEPLOYMENT_BUCKET if that was set.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source infra/stack.sh
+
+require_ours
+[[ $status != NONE ]] || refuse "there is no stack $STACK in $REGION"
 
 account=$(aws sts get-caller-identity --query Account --output text --region "$REGION")
 resources=$(resources)
@@ -15,8 +18,9 @@ bus=$(physical EventBus)
 
 reasons=()
 if [ -n "$table" ]; then
-  functions=$(aws dynamodb query --region "$REGION" --table-name "$table" --consistent-read \
+  functions=$(if_there dynamodb query --region "$REGION" --table-name "$table" --consistent-read \
     --key-condition-expression 'pk = :pk' --expression-attribute-values '{":pk": {"S": "FUNCTION"}}' \
+    --projection-expression sk \
     --query 'Items[].sk.S' --output text)
   for function in $functions; do
     reasons+=("the function $function; delete it through the API")
@@ -25,7 +29,7 @@ fi
 # CloudFormation would fail at these, after it has deleted the API.
 # shellcheck disable=SC2013  # ARNs are words.
 for policy in $(awk '$1 == "AWS::IAM::ManagedPolicy" && $2 != "FunctionBoundary" { print $3 }' <<< "$resources"); do
-  attached=$(aws iam list-entities-for-policy --region "$REGION" --policy-arn "$policy" --output text \
+  attached=$(if_there iam list-entities-for-policy --region "$REGION" --policy-arn "$policy" --output text \
     --query '[PolicyUsers[].UserName, PolicyGroups[].GroupName, PolicyRoles[].RoleName][]')
   for who in $attached; do
     reasons+=("$who, to whom $policy is attached; detach it")
@@ -34,7 +38,7 @@ done
 if [ -n "$bus" ]; then
   # The physical id of a rule is `bus|rule`.
   own=$(awk '$1 == "AWS::Events::Rule" { sub(/.*\|/, "", $3); print $3 }' <<< "$resources")
-  rules=$(aws events list-rules --region "$REGION" --event-bus-name "$bus" --query 'Rules[].Name' --output text)
+  rules=$(if_there events list-rules --region "$REGION" --event-bus-name "$bus" --query 'Rules[].Name' --output text)
   for rule in $rules; do
     grep -qxF -- "$rule" <<< "$own" || reasons+=("the rule $rule on the bus $bus; delete it with its targets")
   done

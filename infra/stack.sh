@@ -1,6 +1,39 @@
 # shellcheck shell=bash
 # What deploy.sh and destroy.sh share. Needs STACK and REGION.
 
+refuse() {
+  printf 'error: %s\n' "$@" >&2
+  exit 1
+}
+
+# Calls the AWS CLI, and answers nothing where what is asked about is not there: a stack has lost what
+# somebody deleted by hand.
+if_there() {
+  local problem answered=true
+  problem=$(mktemp)
+  aws "$@" 2> "$problem" \
+    || grep -qE '\((ResourceNotFoundException|NoSuchEntity)\)|\(ValidationError\).* does not exist' "$problem" \
+    || { answered=false && cat "$problem" >&2; }
+  rm -f "$problem"
+  $answered
+}
+
+# Sets `status` to the stack's, or to NONE. Refuses a stack of another template: by its name it could be
+# replaced, or deleted.
+require_ours() {
+  local told description
+  told=$(if_there cloudformation describe-stacks --region "$REGION" --stack-name "$STACK" \
+    --query 'Stacks[0].[StackStatus, Description]' --output text) \
+    || refuse "the stack $STACK cannot be looked at: nothing was done"
+  IFS=$'\t' read -r status description <<< "${told:-NONE}"
+  case $status in
+    # Of a change set that nobody has executed: there is no template yet, and nothing to lose.
+    NONE | REVIEW_IN_PROGRESS) ;;
+    *) [[ $description == "Formation provisions functions"* ]] \
+      || refuse "the stack $STACK is not Formation's: nothing was done" ;;
+  esac
+}
+
 # The bucket that packages go to, in the account $1.
 deployment_bucket() {
   # A stack's name may have capitals, a bucket's may not.

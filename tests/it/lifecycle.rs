@@ -10,10 +10,10 @@ use formation_tests::world::{CODE_BUCKET, EXAMPLE_CODE, policy};
 use http::Method;
 use serde_json::json;
 
-/// The fewest states that a create or a delete can enter: DESIGN section 9.
+/// The fewest states that a create or a delete can enter.
 const STATES: usize = 6;
 
-pub async fn the_original_examples_function_answers_and_everything_is_as_designed(world: &World) {
+pub async fn the_examples_function_answers_and_everything_is_as_designed(world: &World) {
     let name = world.name("example");
     let accepted = world.ask_for(&name, json!({})).await;
     assert_eq!(accepted.status, 202);

@@ -79,7 +79,7 @@ fn main() -> ExitCode {
             input::an_archive_that_lambda_could_not_unzip_is_refused_and_nothing_is_made,
             input::inline_source_keeps_a_handler_and_a_runtime_that_can_run_it,
             input::a_tag_whose_key_changes_in_case_only_is_changed_on_every_part,
-            lifecycle::the_original_examples_function_answers_and_everything_is_as_designed,
+            lifecycle::the_examples_function_answers_and_everything_is_as_designed,
             lifecycle::every_field_reaches_aws,
             lifecycle::code_from_s3_is_taken_over_when_it_is_accepted,
             lifecycle::code_that_is_too_large_to_be_read_is_copied_within_s3,

@@ -16,6 +16,8 @@ const MISSING: &str = "An error occurred (404) when calling the HeadBucket opera
 const FORBIDDEN: &str = "An error occurred (403) when calling the HeadBucket operation: Forbidden";
 const NO_STACK: &str = "An error occurred (ValidationError) when calling the DescribeStacks \
                         operation: Stack with id formation does not exist";
+/// Of the template, as a stack that was made from it tells.
+const DESCRIPTION: &str = "Formation provisions functions on AWS Lambda";
 
 /// A script in a folder of its own, and the account that it finds.
 struct Script {
@@ -94,12 +96,12 @@ impl Script {
 
     /// A stack that is deployed again, into an account where all is well.
     fn deploy() -> Self {
-        Self::new("deploy.sh")
+        Self::new("deploy.sh").in_status("UPDATE_COMPLETE")
     }
 
     /// A stack that works and is not used.
     fn destroy() -> Self {
-        Self::new("destroy.sh").answering(
+        Self::new("destroy.sh").in_status("CREATE_COMPLETE").answering(
             "cloudformation list-stack-resources",
             "AWS::DynamoDB::Table\tTable\tformation-Table-1\n\
              AWS::S3::Bucket\tArtifactBucket\tformation-bucket-1\n\
@@ -110,6 +112,15 @@ impl Script {
              AWS::Events::Rule\tRequestRule\tformation|formation-RequestRule-1\n\
              AWS::Events::Rule\tScheduleRule\tformation-ScheduleRule-1",
         )
+    }
+
+    /// A stack of ours with this status.
+    fn in_status(self, status: &str) -> Self {
+        self.described(status, DESCRIPTION)
+    }
+
+    fn described(self, status: &str, description: &str) -> Self {
+        self.answering("cloudformation describe-stacks", &format!("{status}\t{description}"))
     }
 
     /// The last answer given to a command holds.
@@ -179,14 +190,14 @@ fn a_bucket_that_is_anothers_gets_no_packages() {
     run.refused_because_of(&format!("is not the account's ({ACCOUNT})"));
     let owner = format!("<--expected-bucket-owner><{ACCOUNT}>");
     assert!(run.call("s3api head-bucket").contains(&owner), "{:#?}", run.calls);
-    run.did_not(&["s3 mb", "cloudformation"]);
+    run.did_not(&["s3 mb", "cloudformation package", "cloudformation deploy"]);
 }
 
 #[test]
 fn a_first_deploy_that_failed_can_be_repeated() {
     for status in ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED"] {
-        let script = Script::deploy().answering("cloudformation describe-stacks", status);
-        let run = script
+        let run = Script::deploy()
+            .in_status(status)
             .answering(
                 "cloudformation list-stack-resources",
                 "AWS::DynamoDB::Table\tTable\tformation-Table-1",
@@ -208,7 +219,7 @@ fn a_stack_that_works_is_never_deleted_by_a_deploy() {
     for status in
         ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "DELETE_FAILED"]
     {
-        let run = Script::deploy().answering("cloudformation describe-stacks", status).run();
+        let run = Script::deploy().in_status(status).run();
         assert!(run.succeeded, "{status}: {}", run.printed);
         run.did_in_order(&["cloudformation package", "cloudformation deploy"]);
         run.did_not(&["cloudformation delete-stack", "s3 mb"]);
@@ -310,6 +321,7 @@ fn nothing_is_deleted_while_a_stack_is_used() {
 fn a_stack_that_never_worked_can_be_destroyed() {
     let script = Script::destroy().failing("s3api head-bucket", MISSING);
     let run = script
+        .in_status("ROLLBACK_COMPLETE")
         .answering(
             "cloudformation list-stack-resources",
             "AWS::DynamoDB::Table\tTable\tformation-Table-1",
@@ -317,16 +329,77 @@ fn a_stack_that_never_worked_can_be_destroyed() {
         .run();
     assert!(run.succeeded, "{}", run.printed);
     run.did_in_order(&["dynamodb query", "cloudformation delete-stack"]);
-    run.did_not(&[
-        "iam list-entities-for-policy",
-        "events list-rules",
-        "cloudformation describe-stacks",
-    ]);
+    run.did_not(&["iam list-entities-for-policy", "events list-rules"]);
     let kept: Vec<_> = run.printed.lines().filter(|line| line.starts_with("  the ")).collect();
     assert_eq!(kept, ["  the table formation-Table-1, with the history of operations"]);
+}
 
-    let script = Script::destroy().failing("cloudformation list-stack-resources", NO_STACK);
+#[test]
+fn a_stack_that_has_lost_parts_can_be_destroyed() {
+    let missing = |code: &str| format!("An error occurred ({code}) when calling it: not found");
+    let script = Script::destroy()
+        .failing("dynamodb query", &missing("ResourceNotFoundException"))
+        .failing("iam list-entities-for-policy", &missing("NoSuchEntity"))
+        .failing("events list-rules", &missing("ResourceNotFoundException"));
     let run = script.run();
-    run.refused_because_of("does not exist");
-    run.did_not(&["cloudformation delete-stack"]);
+    assert!(run.succeeded, "{}", run.printed);
+    run.call("cloudformation delete-stack");
+
+    for command in ["dynamodb query", "iam list-entities-for-policy", "events list-rules"] {
+        let run = Script::destroy().failing(command, &missing("AccessDeniedException")).run();
+        run.refused_because_of("AccessDeniedException");
+        run.did_not(&["cloudformation delete-stack"]);
+    }
+}
+
+#[test]
+fn no_values_are_read_to_tell_which_functions_there_are() {
+    let run = Script::destroy().run();
+    let query = run.call("dynamodb query");
+    assert!(query.contains("<--projection-expression><sk>"), "{query}");
+}
+
+#[test]
+fn a_stack_of_another_product_is_never_deleted_or_replaced() {
+    for script in [Script::deploy, Script::destroy] {
+        for status in ["CREATE_COMPLETE", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"] {
+            // The CLI writes None where a stack has no description.
+            for description in ["A shop", "None", "Like Formation provisions functions"] {
+                let run = script().described(status, description).run();
+                run.refused_because_of("the stack formation is not Formation's: nothing was done");
+                assert_eq!(run.calls.len(), 1, "{status}, {description}: {:#?}", run.calls);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stack_that_cannot_be_looked_at_is_left_alone() {
+    for code in ["AccessDenied", "Throttling", "ExpiredToken"] {
+        for script in [Script::deploy, Script::destroy] {
+            let problem = format!("An error occurred ({code}) when calling DescribeStacks");
+            let run = script().failing("cloudformation describe-stacks", &problem).run();
+            run.refused_because_of(&problem);
+            assert_eq!(run.calls.len(), 1, "{:#?}", run.calls);
+        }
+    }
+}
+
+#[test]
+fn a_stack_that_is_not_there_is_not_destroyed() {
+    let run = Script::destroy().failing("cloudformation describe-stacks", NO_STACK).run();
+    run.refused_because_of("there is no stack formation in eu-west-1");
+    assert_eq!(run.calls.len(), 1, "{:#?}", run.calls);
+}
+
+#[test]
+fn the_scripts_know_the_template_by_its_description() {
+    let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra");
+    let read = |file| fs::read_to_string(infra.join(file)).unwrap();
+    let (template, scripts) = (read("template.yaml"), read("stack.sh"));
+    let own = template.lines().find_map(|line| line.strip_prefix("Description: ")).unwrap();
+    assert!(own.starts_with(DESCRIPTION), "{own}");
+    let (_, known) = scripts.split_once("$description == \"").unwrap();
+    let (known, _) = known.split_once("\"*").unwrap();
+    assert!(known.len() > 20 && own.starts_with(known), "{known}");
 }

@@ -32,7 +32,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// A bucket that the stack takes code from.
 pub const CODE_BUCKET: &str = "formation-test-code";
 
-/// The function of the original example.
+/// The code of the example's function.
 pub use formation_local::walkthrough::EXAMPLE_CODE;
 
 /// Local AWS with Formation on it.
@@ -247,7 +247,7 @@ impl World {
         self.client.api(method, path, body).await.expect("the API answers")
     }
 
-    /// Asks for the original example's function, with what `fields` adds.
+    /// Asks for the example's function, with what `fields` adds.
     pub async fn ask_for(&self, name: &str, fields: Value) -> Answer {
         let mut body = json!({"functionName": name, "code": EXAMPLE_CODE});
         for (field, value) in fields.as_object().expect("fields are an object") {
@@ -256,7 +256,7 @@ impl World {
         self.api(Method::POST, "/v1/functions", Some(&body)).await
     }
 
-    /// Creates the original example's function, and answers the ended operation.
+    /// Creates the example's function, and answers the ended operation.
     pub async fn create(&self, name: &str, fields: Value) -> Value {
         let accepted = self.ask_for(name, fields).await;
         assert_eq!(accepted.status, 202, "{}", accepted.json());

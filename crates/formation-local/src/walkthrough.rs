@@ -1,4 +1,4 @@
-//! What `make run` shows: the life of the original example's function through the signed HTTP API.
+//! What `make run` shows: the life of the example's function through the signed HTTP API.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use crate::client::{Answer, Client};
 use crate::error::LocalError;
 
-/// The function of the original example.
+/// The code of the example's function.
 pub const EXAMPLE_CODE: &str = "export const handler = async (event) => { return { statusCode: 200, body: JSON.stringify(`Hello!`) }; };";
 
 const NAME: &str = "hello";

@@ -377,7 +377,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_original_examples_function_gets_the_documented_defaults() {
+    fn the_examples_function_gets_the_documented_defaults() {
         let body = json!({"functionName": "hello", "code": "export const handler = () => 1;"});
         let function = read(&body, &DEFAULTS, None).unwrap();
         assert_eq!(function.runtime, "nodejs24.x");

@@ -51,7 +51,7 @@ impl JsonSchema for OperationId {
     }
 }
 
-/// A function that the original example would accept, too.
+/// The function of the example, with some fields more.
 pub fn example() -> Value {
     json!({
         "functionName": "hello",
