@@ -163,29 +163,48 @@ pub async fn an_outcome_that_its_execution_did_not_announce_is_announced(world: 
     assert!(!world.operation_item(&operation).await.contains_key("due"), "it is due no more");
 }
 
+/// A create that left its role over because its rollback stayed incomplete.
+async fn left_over(world: &World, name: &str) -> Value {
+    let refuse = Fault::Refuse(403, "AccessDeniedException", "explicit deny");
+    world.proxy.inject(Rule::new("lambda:CreateFunction", name, 1, refuse));
+    let refuse = Fault::Refuse(400, "UnmodifiableEntity", "told");
+    world.proxy.inject(Rule::new("iam:DeleteRole", name, 1, refuse));
+    let operation = world.create(name, json!({})).await;
+    assert_eq!(operation["rollback"], "INCOMPLETE");
+    operation
+}
+
+/// Makes two operations what the previous release would have left of a rollback that stayed
+/// incomplete: for ever, with specifications. The earlier one is not the function's last.
+async fn keep_specifications(world: &World, operation: &Value) -> [Value; 2] {
+    let spec = item_of(world, &function_key(operation["functionName"].as_str().unwrap())).await;
+    let spec = spec["spec"].clone();
+    let earlier = json!({
+        "functionName": operation["functionName"],
+        "operationId": "01JAAAAAAAAAAAAAAAAAAAAAAA",
+    });
+    let mut item = world.operation_item(operation).await;
+    for attribute in ["expiresAt", "due", "dueAt"] {
+        item.remove(attribute);
+    }
+    let (mut first, mut last) = (item.clone(), item);
+    first.extend(operation_key(&earlier));
+    first.insert("operationId".to_owned(), text(earlier["operationId"].as_str().unwrap()));
+    first.insert("previous".to_owned(), spec.clone());
+    last.insert("target".to_owned(), spec);
+    put(world, first).await;
+    put(world, last).await;
+    [earlier, operation.clone()]
+}
+
 pub async fn a_rollback_that_stayed_incomplete_is_finished(world: &World) {
     let name = world.name("leftover");
-    let refuse = Fault::Refuse(403, "AccessDeniedException", "explicit deny");
-    world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 1, refuse));
-    let refuse = Fault::Refuse(400, "UnmodifiableEntity", "told");
-    world.proxy.inject(Rule::new("iam:DeleteRole", &name, 1, refuse));
-    let operation = world.create(&name, json!({})).await;
-    assert_eq!(operation["rollback"], "INCOMPLETE");
+    let operation = left_over(world, &name).await;
     assert_eq!(world.live(&name).await.parts(), ["role", "log group"]);
     let item = world.operation_item(&operation).await;
     assert!(!item.contains_key("target") && item.contains_key("expiresAt"), "{item:?}");
 
-    // As the previous release would have left it: for ever, with its specification.
-    let function = item_of(world, &function_key(&name)).await;
-    let update = world.dynamodb.update_item().table_name(&world.stack.table_name);
-    let update = update.set_key(Some(operation_key(&operation)));
-    let update = update.update_expression("SET target = :spec REMOVE expiresAt");
-    let spec = function["spec"].clone();
-    update.expression_attribute_values(":spec", spec).send().await.unwrap();
-
     world.reconcile_function(&name).await;
-    let item = world.operation_item(&operation).await;
-    assert!(!item.contains_key("target") && item.contains_key("expiresAt"), "{item:?}");
     let healed = world
         .announced("it is healed", |event| {
             event["detail"]["functionName"] == name && event["detail"]["kind"] == "REPAIR"
@@ -197,6 +216,40 @@ pub async fn a_rollback_that_stayed_incomplete_is_finished(world: &World) {
     let operations = format!("{}/operations", path(&name));
     let operations = world.api(Method::GET, &operations, None).await.json();
     assert_eq!(operations["operations"][0]["requestedBy"], "formation:reconcile");
+}
+
+pub async fn what_the_previous_release_kept_is_forgotten_whoever_comes_first(world: &World) {
+    for way in ["reconcile", "DELETE", "repair", "event"] {
+        let name = world.name("kept");
+        let operation = left_over(world, &name).await;
+        let kept = keep_specifications(world, &operation).await;
+        match way {
+            "reconcile" => world.reconcile_function(&name).await,
+            "event" => {
+                let function = json!({"functionName": name});
+                world.put_request(json!({"kind": "DELETE", "function": function})).await;
+            }
+            _ => {
+                let path = path(&name);
+                let (method, path) = match way {
+                    "repair" => (Method::POST, format!("{path}/repair")),
+                    _ => (Method::DELETE, path),
+                };
+                let accepted = world.api(method, &path, None).await;
+                assert_eq!(accepted.status, 202, "{}", accepted.json());
+            }
+        }
+        world
+            .until(way, async || {
+                (world.api(Method::GET, &path(&name), None).await.status == 404).then_some(())
+            })
+            .await;
+        for operation in &kept {
+            let item = world.operation_item(operation).await;
+            let specified = ["target", "previous"].iter().any(|it| item.contains_key(*it));
+            assert!(!specified && item.contains_key("expiresAt"), "{way}: {item:?}");
+        }
+    }
 }
 
 pub async fn a_delete_that_could_not_be_finished_is_finished(world: &World) {

@@ -72,6 +72,7 @@ fn main() -> ExitCode {
             healing::recoveries_in_a_row_pause_longer,
             healing::an_outcome_that_its_execution_did_not_announce_is_announced,
             healing::a_rollback_that_stayed_incomplete_is_finished,
+            healing::what_the_previous_release_kept_is_forgotten_whoever_comes_first,
             healing::a_delete_that_could_not_be_finished_is_finished,
             healing::what_cannot_be_looked_at_is_put_off_and_holds_up_nothing_behind_it,
             healing::a_part_that_was_taken_from_us_is_told_and_not_repaired,

@@ -374,18 +374,29 @@ impl Control {
     pub async fn heal(&self, function: &FunctionRecord) -> Result<Changed, Refusal> {
         let name = &function.spec.function_name;
         let last = self.records.operation(name, function.operation_id).await?;
-        if let Some(last) = &last
-            && last.status != OperationStatus::Running
-            && (last.target.is_some() || last.previous.is_some())
-        {
-            self.records.forget(last).await?;
-        }
         let requester = Requester::formation();
         match last.map(|last| last.kind) {
             Some(OperationKind::Delete) => {
                 self.delete_function(function, &requester, function.failures).await
             }
             _ => self.repair_function(function, &requester, function.failures).await,
+        }
+    }
+
+    /// Forgets what the previous release kept in operations on the function that have ended. Only
+    /// those kept anything that left it FAILED, so nothing is done for one that is well and that this
+    /// release has committed. Best effort: what fails is made up for by the next change or look.
+    pub async fn forget_specifications(&self, function: &FunctionRecord) {
+        if function.status != FunctionStatus::Failed && function.role_id.is_some() {
+            return;
+        }
+        let name = &function.spec.function_name;
+        if let Err(error) = self.records.forget_specifications(name).await {
+            tracing::error!(
+                functionName = %name,
+                error = %Chain(&error),
+                "specifications that the previous release kept are not forgotten yet"
+            );
         }
     }
 
@@ -627,6 +638,7 @@ impl Control {
         requester: &Requester,
         etag: Option<String>,
     ) -> Result<Changed, Refusal> {
+        self.forget_specifications(function).await;
         let memory = memory(requester, operation, etag.as_ref());
         let remembered = requester.key.as_ref().zip(memory.as_ref());
         let claim = self.records.claim_change(function, status, operation, remembered).await?;

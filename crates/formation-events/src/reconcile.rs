@@ -243,6 +243,7 @@ impl Reconciler {
             }
             FunctionStatus::Available => {
                 let began = Instant::now();
+                self.control.forget_specifications(&function).await;
                 let looked = self.compare(&function).await;
                 sleep(COMPARISON_PAUSE.saturating_sub(began.elapsed())).await;
                 looked

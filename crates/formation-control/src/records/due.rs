@@ -20,7 +20,8 @@ use serde_dynamo::{from_attribute_value, from_item, to_attribute_value};
 
 use super::{
     FUNCTION_PARTITION, FunctionRecord, Item, OPERATION_PREFIX, OPERATION_RETENTION,
-    OperationRecord, Records, RepairedDrift, function_key, key, operation_key, text,
+    OperationRecord, Records, RepairedDrift, function_key, key, operation_key, operation_partition,
+    text,
 };
 use crate::refusal::Refusal;
 
@@ -297,8 +298,8 @@ impl Records {
     }
 
     /// Looks at an operation that has ended and was announced no more, and forgets what the previous
-    /// release left in it: see [`Records::forget`]. Nothing happens if it is not as it was seen any
-    /// more.
+    /// release left in it: see [`Records::forget_specifications`]. Nothing happens if it is not as it
+    /// was seen any more.
     ///
     /// # Errors
     /// [`Refusal::Aws`]: what DynamoDB answered.
@@ -312,14 +313,40 @@ impl Records {
         if_as_seen(forgetting(update)?).await.map(|_| ())
     }
 
-    /// Forgets the specifications of an operation that has ended, and lets it expire. The previous
-    /// release kept both for ever where a rollback stayed incomplete.
+    /// Forgets the specifications in operations on `function` that have ended, and lets those expire:
+    /// the previous release kept both for ever where a rollback stayed incomplete. The oldest first,
+    /// and so many at a time that nobody waits for long.
     ///
     /// # Errors
     /// [`Refusal::Aws`]: what DynamoDB answered.
-    pub async fn forget(&self, ended: &OperationRecord) -> Result<(), Refusal> {
-        let update = self.update_as_seen(ended)?.update_expression(FORGET);
-        if_as_seen(forgetting(update)?).await.map(|_| ())
+    pub async fn forget_specifications(&self, function: &FunctionName) -> Result<(), Refusal> {
+        // One page holds a thousand operations at least, and those of the previous release come first.
+        let kept = self
+            .query(&operation_partition(function), OPERATION_PREFIX)
+            .projection_expression("#pk, #sk")
+            .filter_expression(
+                "attribute_exists(#endedAt) AND \
+                 (attribute_exists(#target) OR attribute_exists(#previous))",
+            )
+            .expression_attribute_names("#endedAt", "endedAt")
+            .expression_attribute_names("#target", "target")
+            .expression_attribute_names("#previous", "previous")
+            .send()
+            .await
+            .map_err(|error| AwsError::new("dynamodb:Query", error))?;
+        for key in kept.items.unwrap_or_default().into_iter().take(MOST_FORGOTTEN) {
+            let update = self
+                .client
+                .update_item()
+                .table_name(&self.table)
+                .set_key(Some(key))
+                .update_expression(FORGET)
+                // What has ended stays so, and what is gone stays gone.
+                .condition_expression("attribute_exists(#endedAt)")
+                .expression_attribute_names("#endedAt", "endedAt");
+            if_as_seen(forgetting(update)?).await?;
+        }
+        Ok(())
     }
 
     /// An update of an operation on condition that it is as it was seen.
@@ -387,6 +414,9 @@ impl Records {
     }
 }
 
+/// How many operations forget their specifications at a time.
+const MOST_FORGOTTEN: usize = 50;
+
 /// Takes the specifications out of an operation that has ended.
 const FORGET: &str =
     "SET #expiresAt = if_not_exists(#expiresAt, :expiresAt) REMOVE #target, #previous";
@@ -417,6 +447,7 @@ fn is_not_as_seen(error: Option<&UpdateItemError>) -> bool {
 #[cfg(test)]
 mod tests {
     use aws_sdk_dynamodb::Client;
+    use aws_sdk_dynamodb::operation::query::QueryOutput;
     use aws_sdk_dynamodb::operation::update_item::UpdateItemOutput;
     use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
     use aws_smithy_mocks::{Rule, mock};
@@ -505,6 +536,39 @@ mod tests {
             .then_output(|| UpdateItemOutput::builder().build());
         records(&[&update]).conclude(&operation()).await.unwrap();
         assert_eq!(update.num_calls(), 1);
+    }
+
+    #[tokio::test]
+    async fn every_operation_that_has_ended_forgets_what_the_previous_release_kept_in_it() {
+        let name: FunctionName = "hello".parse().unwrap();
+        let keys = [(); 2].map(|()| operation_key(&name, OperationId::generate()));
+        let found = keys.to_vec();
+        let query = mock!(Client::query)
+            .match_requests(|request| {
+                let filter = request.filter_expression().unwrap();
+                let values = request.expression_attribute_values().unwrap();
+                request.key_condition_expression()
+                    == Some("#pk = :pk AND begins_with(#sk, :prefix)")
+                    && values[":pk"] == text("FUNCTION#hello")
+                    && ["#endedAt", "#target", "#previous"]
+                        .iter()
+                        .all(|name| filter.contains(&format!("attribute_exists({name})")))
+            })
+            .then_output(move || QueryOutput::builder().set_items(Some(found.clone())).build());
+        let forgets = |key: Item| {
+            mock!(Client::update_item)
+                .match_requests(move |request| {
+                    request.key() == Some(&key)
+                        && request.update_expression() == Some(FORGET)
+                        && request.condition_expression() == Some("attribute_exists(#endedAt)")
+                })
+                .then_output(|| UpdateItemOutput::builder().build())
+        };
+        // One that is gone meanwhile keeps nothing, and holds up none of the others.
+        let [_, second] = keys;
+        let rules = [query, refused(&operation()), forgets(second)];
+        records(&rules.each_ref()).forget_specifications(&name).await.unwrap();
+        assert!(rules.iter().all(|rule| rule.num_calls() == 1));
     }
 
     /// Which look in a row it is that has failed.

@@ -142,7 +142,8 @@ impl Records {
         Ok(OperationPage { operations, next_token })
     }
 
-    fn query(&self, partition: &str, prefix: &str) -> QueryFluentBuilder {
+    /// The items of `partition` whose sort key begins with `prefix`, strongly consistent.
+    pub(super) fn query(&self, partition: &str, prefix: &str) -> QueryFluentBuilder {
         let query = self
             .client
             .query()
