@@ -38,7 +38,7 @@ down: ## Ends the local AWS of `make run`
 test: build ## Runs unit, wire-level and end-to-end tests, these on a local AWS of their own
 	@# The binaries' own targets hold no tests, and each would have to be linked.
 	cargo test --locked --workspace --lib --test bounds --test it --test scripts --test stack
-	cargo test --locked --package formation-client --doc
+	cargo test --locked --workspace --doc
 
 .PHONY: test-faults
 test-faults: build ## Runs the fault matrix: every call of every operation, failing in every way

@@ -264,7 +264,7 @@ impl App {
                 }
                 Ok(Ok(None)) => {}
                 Ok(Err(error)) => {
-                    tracing::warn!(error = %Chain(&error), "the outcome cannot be told")
+                    tracing::warn!(error = %Chain(&error), "the outcome cannot be told");
                 }
                 Err(_) => tracing::warn!("the outcome cannot be told in time"),
             }
