@@ -22,12 +22,15 @@ use formation_model::{
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::announcer::{AnnounceError, Announcer};
 
 /// How many items of a queue are looked at before it is the next one's turn.
 const PAGE: i32 = 20;
+/// How long one look may take. A scheduled look goes on for 45 s and the Lambda may for 60: the last
+/// one must end, and be put off, in between.
+const LONGEST_LOOK: Duration = Duration::from_secs(12);
 /// Between two comparisons with AWS: at most 2 functions a second, to leave AWS's rates to others.
 const COMPARISON_PAUSE: Duration = Duration::from_millis(500);
 /// When an operation whose execution runs is looked at again.
@@ -69,6 +72,9 @@ pub enum ReconcileError {
     /// It is of a kind that this release does not know.
     #[error("this release does not know what it is")]
     Unknown,
+    /// Somebody does not answer.
+    #[error("the look took longer than {} s", LONGEST_LOOK.as_secs())]
+    OutOfTime,
 }
 
 /// The detail of Step Functions' `Execution Status Change`, as far as it matters here.
@@ -126,13 +132,17 @@ impl Reconciler {
     }
 
     async fn look_at(&self, due: &Due) -> Result<(), ReconcileError> {
-        let looked = match due {
-            Due::Operation(function, operation) => {
-                self.look_at_operation(function, *operation).await
+        let look = async {
+            match due {
+                Due::Operation(function, operation) => {
+                    self.look_at_operation(function, *operation).await
+                }
+                Due::Function(function) => self.look_at_function(function).await,
+                Due::Unknown(..) => Err(ReconcileError::Unknown),
             }
-            Due::Function(function) => self.look_at_function(function).await,
-            Due::Unknown(..) => Err(ReconcileError::Unknown),
         };
+        // Every write can be repeated, so a look can be cut off anywhere.
+        let looked = timeout(LONGEST_LOOK, look).await.unwrap_or(Err(ReconcileError::OutOfTime));
         if let Err(error) = &looked {
             tracing::error!(item = %due, error = %Chain(error), "could not be looked at; it is put off");
             if let Err(error) = self.control.records.put_off(due).await {
@@ -373,7 +383,23 @@ pub enum ScheduleError {
 
 #[cfg(test)]
 mod tests {
-    use formation_model::Facet;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use aws_sdk_eventbridge::config::http::HttpRequest;
+    use aws_sdk_eventbridge::config::{
+        Credentials, Region, RuntimeComponents, SharedCredentialsProvider,
+    };
+    use aws_smithy_runtime_api::client::http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    };
+    use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+    use aws_smithy_runtime_api::http::StatusCode;
+    use formation_control::{Bundles, Executions, Records};
+    use formation_model::function::Architecture;
+    use formation_model::{Defaults, Facet, StackIdentity};
+    use formation_resources::Comparer;
+    use formation_resources::role::RoleSettings;
     use serde_json::json;
 
     use super::*;
@@ -423,5 +449,80 @@ mod tests {
         assert!(!is_news(&drift(Some(7)), &drift(Some(7))));
         assert!(is_news(&drift(Some(7)), &drift(Some(14))));
         assert!(is_news(&drift(Some(7)), &drift(None)));
+    }
+
+    /// An AWS that takes writes of single items, which are counted, and answers nothing else.
+    #[derive(Clone, Debug, Default)]
+    struct Silent(Arc<AtomicUsize>);
+
+    impl HttpConnector for Silent {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            if request.headers().get("x-amz-target") != Some("DynamoDB_20120810.UpdateItem") {
+                return HttpConnectorFuture::new(std::future::pending());
+            }
+            self.0.fetch_add(1, Ordering::Relaxed);
+            let status = StatusCode::try_from(200).unwrap();
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(status, "{}".into())))
+        }
+    }
+
+    impl HttpClient for Silent {
+        fn http_connector(
+            &self,
+            _: &HttpConnectorSettings,
+            _: &RuntimeComponents,
+        ) -> SharedHttpConnector {
+            SharedHttpConnector::new(self.clone())
+        }
+    }
+
+    fn reconciler(aws: &Silent) -> Reconciler {
+        let credentials = Credentials::new("id", "secret", None, None, "test");
+        let config = &formation_aws::sdk_config()
+            .into_builder()
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(aws.clone())
+            .build();
+        let stack = StackIdentity {
+            partition: "aws".into(),
+            region: "eu-central-1".into(),
+            account_id: "111122223333".into(),
+            stack_key: "0a1b2c3d".into(),
+        };
+        let settings = RoleSettings { stack: stack.clone(), boundary_arn: "arn".into() };
+        Reconciler {
+            control: Control {
+                stack,
+                defaults: Defaults { architecture: Architecture::Arm64, code_buckets: false },
+                records: Records::new(aws_sdk_dynamodb::Client::new(config), "records"),
+                bundles: Bundles::new(
+                    aws_sdk_s3::Client::new(config),
+                    "bundles",
+                    "111122223333",
+                    Vec::new(),
+                ),
+                executions: Executions::new(aws_sdk_sfn::Client::new(config), "arn"),
+                comparer: Comparer::new(config, settings),
+            },
+            announcer: Announcer::new(aws_sdk_eventbridge::Client::new(config), "bus"),
+            drift_mode: DriftMode::Report,
+            check_after: SignedDuration::from_hours(1),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_gets_no_answer_ends_in_time_and_is_put_off() {
+        let name: FunctionName = "hello".parse().unwrap();
+        for due in
+            [Due::Function(name.clone()), Due::Operation(name.clone(), OperationId::generate())]
+        {
+            let aws = Silent::default();
+            let began = tokio::time::Instant::now();
+            let looked = reconciler(&aws).look_at(&due).await;
+            assert!(matches!(looked, Err(ReconcileError::OutOfTime)), "{looked:?}");
+            assert!(began.elapsed() < LONGEST_LOOK + Duration::from_secs(1));
+            assert_eq!(aws.0.load(Ordering::Relaxed), 1, "{due} is put off");
+        }
     }
 }
