@@ -22,12 +22,15 @@ use formation_model::{
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::announcer::{AnnounceError, Announcer};
 
 /// How many items of a queue are looked at before it is the next one's turn.
 const PAGE: i32 = 20;
+/// How long one look may take. A scheduled look goes on for 45 s and the Lambda may for 60: the last
+/// one must end, and be put off, in between.
+const LONGEST_LOOK: Duration = Duration::from_secs(12);
 /// Between two comparisons with AWS: at most 2 functions a second, to leave AWS's rates to others.
 const COMPARISON_PAUSE: Duration = Duration::from_millis(500);
 /// When an operation whose execution runs is looked at again.
@@ -69,6 +72,9 @@ pub enum ReconcileError {
     /// It is of a kind that this release does not know.
     #[error("this release does not know what it is")]
     Unknown,
+    /// Somebody does not answer.
+    #[error("the look took longer than {} s", LONGEST_LOOK.as_secs())]
+    OutOfTime,
 }
 
 /// The detail of Step Functions' `Execution Status Change`, as far as it matters here.
@@ -126,13 +132,17 @@ impl Reconciler {
     }
 
     async fn look_at(&self, due: &Due) -> Result<(), ReconcileError> {
-        let looked = match due {
-            Due::Operation(function, operation) => {
-                self.look_at_operation(function, *operation).await
+        let look = async {
+            match due {
+                Due::Operation(function, operation) => {
+                    self.look_at_operation(function, *operation).await
+                }
+                Due::Function(function) => self.look_at_function(function).await,
+                Due::Unknown(..) => Err(ReconcileError::Unknown),
             }
-            Due::Function(function) => self.look_at_function(function).await,
-            Due::Unknown(..) => Err(ReconcileError::Unknown),
         };
+        // Every write can be repeated, so a look can be cut off anywhere.
+        let looked = timeout(LONGEST_LOOK, look).await.unwrap_or(Err(ReconcileError::OutOfTime));
         if let Err(error) = &looked {
             tracing::error!(item = %due, error = %Chain(error), "could not be looked at; it is put off");
             if let Err(error) = self.control.records.put_off(due).await {
@@ -319,13 +329,15 @@ fn react(
         return (DriftReaction::None, None);
     }
     let digest = drift.digest.clone().unwrap_or_default();
-    let again = function.repaired.as_ref().filter(|it| it.digest == digest);
-    let times = again.map_or(0, |it| it.times) + 1;
-    let repaired = Some(RepairedDrift {
-        digest,
+    let last = function.operation_id;
+    let times = match function.repaired.as_ref().filter(|it| it.digest == digest) {
+        None => 1,
+        // What was decided on never ran: its claim failed, or this look was cut off before it.
+        Some(again) if again.after == Some(last) => again.times,
         // One more than it was repaired: that it was stopped is known by that.
-        times: times.min(EQUAL_REPAIRS + 1),
-    });
+        Some(again) => (again.times + 1).min(EQUAL_REPAIRS + 1),
+    };
+    let repaired = Some(RepairedDrift { digest, times, after: Some(last) });
     if times > EQUAL_REPAIRS {
         (DriftReaction::Stopped, repaired)
     } else {
@@ -335,10 +347,7 @@ fn react(
 
 /// A first look that finds all as recorded is no news.
 fn is_news(before: &Drift, now: &Drift) -> bool {
-    if before.is_quiet() && now.is_quiet() {
-        return false;
-    }
-    before.status != now.status || before.digest != now.digest
+    !(before.is_quiet() && now.is_quiet() || before.is_same(now))
 }
 
 /// Whether an execution that ended so has announced the outcome of `operation`: it does so just
@@ -373,7 +382,23 @@ pub enum ScheduleError {
 
 #[cfg(test)]
 mod tests {
-    use formation_model::Facet;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use aws_sdk_eventbridge::config::http::HttpRequest;
+    use aws_sdk_eventbridge::config::{
+        Credentials, Region, RuntimeComponents, SharedCredentialsProvider,
+    };
+    use aws_smithy_runtime_api::client::http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    };
+    use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+    use aws_smithy_runtime_api::http::StatusCode;
+    use formation_control::{Bundles, Executions, Records};
+    use formation_model::function::Architecture;
+    use formation_model::{Defaults, Facet, StackIdentity};
+    use formation_resources::Comparer;
+    use formation_resources::role::RoleSettings;
     use serde_json::json;
 
     use super::*;
@@ -409,10 +434,27 @@ mod tests {
             let (reaction, repaired) = react(&function, &drift(found), DriftMode::Repair);
             reactions.push(reaction);
             function.repaired = repaired;
+            if reaction == DriftReaction::Repair {
+                function.operation_id = OperationId::generate();
+            }
         }
         use DriftReaction::{None as Nothing, Repair, Stopped};
         assert_eq!(reactions, [Repair, Repair, Stopped, Stopped, Repair, Nothing, Repair]);
         assert_eq!(react(&function, &drift(Some(7)), DriftMode::Report).0, Nothing);
+    }
+
+    #[test]
+    fn a_repair_that_never_ran_does_not_count() {
+        let mut function = function();
+        for _ in 0..5 {
+            let (reaction, repaired) = react(&function, &drift(Some(7)), DriftMode::Repair);
+            assert_eq!(reaction, DriftReaction::Repair);
+            function.repaired = repaired;
+        }
+        // The first release did not record it, and counted each.
+        function.repaired.as_mut().unwrap().after = None;
+        let (_, repaired) = react(&function, &drift(Some(7)), DriftMode::Repair);
+        assert_eq!(repaired.unwrap().times, 2);
     }
 
     #[test]
@@ -423,5 +465,99 @@ mod tests {
         assert!(!is_news(&drift(Some(7)), &drift(Some(7))));
         assert!(is_news(&drift(Some(7)), &drift(Some(14))));
         assert!(is_news(&drift(Some(7)), &drift(None)));
+    }
+
+    #[test]
+    fn drift_that_the_first_release_has_announced_is_no_news() {
+        let long = "x".repeat(5000);
+        let stored = json!({
+            "status": "DRIFTED", "checkedAt": "2026-11-01T00:00:00Z",
+            "differences": [{
+                "part": "CONFIGURATION", "property": "description", "expected": "", "actual": long,
+            }],
+        });
+        let before: Drift = serde_json::from_value(stored).unwrap();
+        let found = |actual: &str| {
+            let found = Difference::between(Facet::Configuration, "description", "", actual);
+            Drift::found(found.as_slice(), Timestamp::now())
+        };
+        assert!(!is_news(&before, &found(&long)));
+        assert!(is_news(&before, &found("y")));
+        assert!(is_news(&before, &drift(None)));
+    }
+
+    /// An AWS that takes writes of single items, which are counted, and answers nothing else.
+    #[derive(Clone, Debug, Default)]
+    struct Silent(Arc<AtomicUsize>);
+
+    impl HttpConnector for Silent {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            if request.headers().get("x-amz-target") != Some("DynamoDB_20120810.UpdateItem") {
+                return HttpConnectorFuture::new(std::future::pending());
+            }
+            self.0.fetch_add(1, Ordering::Relaxed);
+            let status = StatusCode::try_from(200).unwrap();
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(status, "{}".into())))
+        }
+    }
+
+    impl HttpClient for Silent {
+        fn http_connector(
+            &self,
+            _: &HttpConnectorSettings,
+            _: &RuntimeComponents,
+        ) -> SharedHttpConnector {
+            SharedHttpConnector::new(self.clone())
+        }
+    }
+
+    fn reconciler(aws: &Silent) -> Reconciler {
+        let credentials = Credentials::new("id", "secret", None, None, "test");
+        let config = &formation_aws::sdk_config()
+            .into_builder()
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(aws.clone())
+            .build();
+        let stack = StackIdentity {
+            partition: "aws".into(),
+            region: "eu-central-1".into(),
+            account_id: "111122223333".into(),
+            stack_key: "0a1b2c3d".into(),
+        };
+        let settings = RoleSettings { stack: stack.clone(), boundary_arn: "arn".into() };
+        Reconciler {
+            control: Control {
+                stack,
+                defaults: Defaults { architecture: Architecture::Arm64, code_buckets: false },
+                records: Records::new(aws_sdk_dynamodb::Client::new(config), "records"),
+                bundles: Bundles::new(
+                    aws_sdk_s3::Client::new(config),
+                    "bundles",
+                    "111122223333",
+                    Vec::new(),
+                ),
+                executions: Executions::new(aws_sdk_sfn::Client::new(config), "arn"),
+                comparer: Comparer::new(config, settings),
+            },
+            announcer: Announcer::new(aws_sdk_eventbridge::Client::new(config), "bus"),
+            drift_mode: DriftMode::Report,
+            check_after: SignedDuration::from_hours(1),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_gets_no_answer_ends_in_time_and_is_put_off() {
+        let name: FunctionName = "hello".parse().unwrap();
+        for due in
+            [Due::Function(name.clone()), Due::Operation(name.clone(), OperationId::generate())]
+        {
+            let aws = Silent::default();
+            let began = tokio::time::Instant::now();
+            let looked = reconciler(&aws).look_at(&due).await;
+            assert!(matches!(looked, Err(ReconcileError::OutOfTime)), "{looked:?}");
+            assert!(began.elapsed() < LONGEST_LOOK + Duration::from_secs(1));
+            assert_eq!(aws.0.load(Ordering::Relaxed), 1, "{due} is put off");
+        }
     }
 }
