@@ -142,7 +142,8 @@ impl Reconciler {
             }
         };
         // Every write can be repeated, so a look can be cut off anywhere.
-        let looked = timeout(LONGEST_LOOK, look).await.unwrap_or(Err(ReconcileError::OutOfTime));
+        let looked =
+            timeout(LONGEST_LOOK, Box::pin(look)).await.unwrap_or(Err(ReconcileError::OutOfTime));
         if let Err(error) = &looked {
             tracing::error!(item = %due, error = %Chain(error), "could not be looked at; it is put off");
             if let Err(error) = self.control.records.put_off(due).await {
@@ -434,7 +435,7 @@ mod tests {
             let (reaction, repaired) = react(&function, &drift(found), DriftMode::Repair);
             reactions.push(reaction);
             function.repaired = repaired;
-            if reaction == DriftReaction::Repair {
+            if reaction == Repair {
                 function.operation_id = OperationId::generate();
             }
         }

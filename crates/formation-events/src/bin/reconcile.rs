@@ -35,11 +35,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         let handled: Result<(), lambda_runtime::Error> = match event.payload["source"].as_str() {
             Some("aws.states") => {
                 let detail = &event.payload["detail"];
-                reconciler.on_execution_ended(detail).await.map_err(Into::into)
+                Box::pin(reconciler.on_execution_ended(detail)).await.map_err(Into::into)
             }
             _ => {
                 let deadline = Instant::now() + SCHEDULED_LOOK;
-                reconciler.on_schedule(deadline).await.map_err(Into::into)
+                Box::pin(reconciler.on_schedule(deadline)).await.map_err(Into::into)
             }
         };
         handled
