@@ -329,13 +329,15 @@ fn react(
         return (DriftReaction::None, None);
     }
     let digest = drift.digest.clone().unwrap_or_default();
-    let again = function.repaired.as_ref().filter(|it| it.digest == digest);
-    let times = again.map_or(0, |it| it.times) + 1;
-    let repaired = Some(RepairedDrift {
-        digest,
+    let last = function.operation_id;
+    let times = match function.repaired.as_ref().filter(|it| it.digest == digest) {
+        None => 1,
+        // What was decided on never ran: its claim failed, or this look was cut off before it.
+        Some(again) if again.after == Some(last) => again.times,
         // One more than it was repaired: that it was stopped is known by that.
-        times: times.min(EQUAL_REPAIRS + 1),
-    });
+        Some(again) => (again.times + 1).min(EQUAL_REPAIRS + 1),
+    };
+    let repaired = Some(RepairedDrift { digest, times, after: Some(last) });
     if times > EQUAL_REPAIRS {
         (DriftReaction::Stopped, repaired)
     } else {
@@ -435,10 +437,27 @@ mod tests {
             let (reaction, repaired) = react(&function, &drift(found), DriftMode::Repair);
             reactions.push(reaction);
             function.repaired = repaired;
+            if reaction == Repair {
+                function.operation_id = OperationId::generate();
+            }
         }
         use DriftReaction::{None as Nothing, Repair, Stopped};
         assert_eq!(reactions, [Repair, Repair, Stopped, Stopped, Repair, Nothing, Repair]);
         assert_eq!(react(&function, &drift(Some(7)), DriftMode::Report).0, Nothing);
+    }
+
+    #[test]
+    fn a_repair_that_never_ran_does_not_count() {
+        let mut function = function();
+        for _ in 0..5 {
+            let (reaction, repaired) = react(&function, &drift(Some(7)), DriftMode::Repair);
+            assert_eq!(reaction, DriftReaction::Repair);
+            function.repaired = repaired;
+        }
+        // The first release did not record it, and counted each.
+        function.repaired.as_mut().unwrap().after = None;
+        let (_, repaired) = react(&function, &drift(Some(7)), DriftMode::Repair);
+        assert_eq!(repaired.unwrap().times, 2);
     }
 
     #[test]

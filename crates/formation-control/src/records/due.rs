@@ -643,7 +643,7 @@ mod tests {
                 request.update_expression() == Some("SET #drift = :drift, #repaired = :repaired")
             })
             .then_output(|| UpdateItemOutput::builder().build());
-        let repaired = RepairedDrift { digest: "d".into(), times: 1 };
+        let repaired = RepairedDrift { digest: "d".into(), times: 1, after: None };
         let records = records(&[&goes_on]);
         assert!(records.record_drift(&function, &drift, Some(&repaired), None).await.unwrap());
     }

@@ -108,6 +108,10 @@ pub struct RepairedDrift {
     pub digest: String,
     /// How often in a row.
     pub times: u32,
+    /// The function's last operation when the repair was decided on: while it still is the last, the
+    /// repair has not run. None in records of the first release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<OperationId>,
 }
 
 impl FunctionRecord {
@@ -1000,6 +1004,6 @@ pub(crate) mod tests {
     fn drift_that_the_first_release_repaired_is_readable() {
         let stored = serde_json::json!({"differences": [], "times": 2});
         let read: RepairedDrift = serde_json::from_value(stored).unwrap();
-        assert_eq!(read, RepairedDrift { digest: String::new(), times: 2 });
+        assert_eq!(read, RepairedDrift { digest: String::new(), times: 2, after: None });
     }
 }
