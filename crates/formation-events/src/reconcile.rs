@@ -347,10 +347,7 @@ fn react(
 
 /// A first look that finds all as recorded is no news.
 fn is_news(before: &Drift, now: &Drift) -> bool {
-    if before.is_quiet() && now.is_quiet() {
-        return false;
-    }
-    before.status != now.status || before.digest != now.digest
+    !(before.is_quiet() && now.is_quiet() || before.is_same(now))
 }
 
 /// Whether an execution that ended so has announced the outcome of `operation`: it does so just
@@ -468,6 +465,25 @@ mod tests {
         assert!(!is_news(&drift(Some(7)), &drift(Some(7))));
         assert!(is_news(&drift(Some(7)), &drift(Some(14))));
         assert!(is_news(&drift(Some(7)), &drift(None)));
+    }
+
+    #[test]
+    fn drift_that_the_first_release_has_announced_is_no_news() {
+        let long = "x".repeat(5000);
+        let stored = json!({
+            "status": "DRIFTED", "checkedAt": "2026-11-01T00:00:00Z",
+            "differences": [{
+                "part": "CONFIGURATION", "property": "description", "expected": "", "actual": long,
+            }],
+        });
+        let before: Drift = serde_json::from_value(stored).unwrap();
+        let found = |actual: &str| {
+            let found = Difference::between(Facet::Configuration, "description", "", actual);
+            Drift::found(found.as_slice(), Timestamp::now())
+        };
+        assert!(!is_news(&before, &found(&long)));
+        assert!(is_news(&before, &found("y")));
+        assert!(is_news(&before, &drift(None)));
     }
 
     /// An AWS that takes writes of single items, which are counted, and answers nothing else.

@@ -173,6 +173,13 @@ fn hex(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// A digest of `differences`; none of none.
+fn digest(differences: &[Difference]) -> Option<String> {
+    // Serialising these types cannot fail.
+    let whole = || serde_json::to_string(differences).unwrap_or_default();
+    (!differences.is_empty()).then(|| hex(&whole()))
+}
+
 /// The differences between two maps, key by key; values are shown unless `hidden`.
 pub fn between_maps(
     facet: Facet,
@@ -247,15 +254,19 @@ impl Drift {
         } else {
             DriftStatus::Drifted
         };
-        // Serialising these types cannot fail.
-        let whole = || serde_json::to_string(differences).unwrap_or_default();
         Self {
             status,
             checked_at: Some(now),
             differences: differences.iter().take(MOST_SHOWN).map(Difference::cut).collect(),
             more: differences.len().saturating_sub(MOST_SHOWN),
-            digest: (!differences.is_empty()).then(|| hex(&whole())),
+            digest: digest(differences),
         }
+    }
+
+    /// Whether both found the same. The first release stored no digest, and every difference whole.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let whole = |it: &Self| it.digest.clone().or_else(|| digest(&it.differences));
+        self.status == other.status && whole(self) == whole(other)
     }
 
     /// Whether AWS was found to be as recorded, or was not looked at.
