@@ -88,7 +88,8 @@ impl Bundles {
     }
 
     /// Stores the code of an operation, as pending, and tells what its function will miss in it.
-    /// Code that is the same as `current`, to the byte, is not stored again.
+    /// Code that is the same as `current`, to the byte, is not stored again; whether it was given
+    /// inline is what it is this time.
     ///
     /// # Errors
     /// [`Refusal::InvalidFunction`] if the code cannot be used, otherwise what S3 answered.
@@ -106,18 +107,15 @@ impl Bundles {
                 let sha256 = bundle::sha256(&archive.bytes);
                 let bundle = match same(&sha256) {
                     Some(same) => same,
-                    None => {
-                        let stored = self.put(key, archive.bytes.clone(), sha256).await?;
-                        Bundle { inline: archive.inline, ..stored }
-                    }
+                    None => self.put(key, archive.bytes.clone(), sha256).await?,
                 };
-                Ok((bundle, archive.warnings.clone()))
+                Ok((Bundle { inline: archive.inline, ..bundle }, archive.warnings.clone()))
             }
             CodeSource::S3(object) => {
                 let (stored, warnings) = self.fetch(key, object, request).await?;
                 let Some(same) = same(&stored.sha256) else { return Ok((stored, warnings)) };
                 self.discard(&stored).await;
-                Ok((same, warnings))
+                Ok((Bundle { inline: false, ..same }, warnings))
             }
         }
     }
@@ -133,11 +131,8 @@ impl Bundles {
         current: Option<&Bundle>,
     ) -> Result<(CodeSummary, Vec<Warning>), Refusal> {
         let summary = |archive: &[u8], inline| {
-            let sha256 = bundle::sha256(archive);
-            match current.filter(|current| current.sha256 == sha256) {
-                Some(same) => same.into(),
-                None => CodeSummary { sha256, size_bytes: archive.len() as u64, inline },
-            }
+            let (sha256, size_bytes) = (bundle::sha256(archive), archive.len() as u64);
+            CodeSummary { sha256, size_bytes, inline }
         };
         match &request.code {
             CodeSource::Unchanged => Ok((unchanged(current)?.into(), Vec::new())),
@@ -582,5 +577,13 @@ mod tests {
 
         let (same, _) = bundles(&[]).preview(&request, Some(&bundle)).await.unwrap();
         assert_eq!(same, CodeSummary::from(&bundle));
+
+        // The previous release did not: the next time that the same comes inline it is learnt, and
+        // nothing is stored.
+        let unknown = Bundle { inline: false, ..bundle.clone() };
+        let (learnt, _) = bundles(&[]).store(id, &request, Some(&unknown)).await.unwrap();
+        assert_eq!(learnt, bundle);
+        let (learnt, _) = bundles(&[]).preview(&request, Some(&unknown)).await.unwrap();
+        assert!(learnt.inline);
     }
 }

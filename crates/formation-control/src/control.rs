@@ -269,7 +269,7 @@ impl Control {
                     | Refusal::KeyReused
             ),
         };
-        if lost && bundle != *current {
+        if lost && !bundle.is_same_object(current) {
             self.bundles.discard(&bundle).await;
         }
         claimed
