@@ -281,7 +281,7 @@ impl Bundles {
             .expected_bucket_owner(&self.account_id)
             .send()
             .await
-            .map_err(|error| source_problem("s3:GetObject", error))
+            .map_err(|error| source_problem("s3:GetObject", object, error))
     }
 
     async fn read_source(
@@ -300,7 +300,7 @@ impl Bundles {
             .set_if_match(head.e_tag.clone())
             .send()
             .await
-            .map_err(|error| source_problem("s3:GetObject", error))?;
+            .map_err(|error| source_problem("s3:GetObject", object, error))?;
         let body = read.body.collect().await;
         Ok(body.map_err(|_| AwsError::incomplete("s3:GetObject"))?.to_vec())
     }
@@ -331,7 +331,7 @@ impl Bundles {
             .config_override(Config::builder().timeout_config(copy_timeout))
             .send()
             .await
-            .map_err(|error| source_problem("s3:CopyObject", error))?;
+            .map_err(|error| source_problem("s3:CopyObject", object, error))?;
         let version = copied.version_id.ok_or(AwsError::incomplete("s3:CopyObject"))?;
         let stored = self
             .client
@@ -388,7 +388,7 @@ fn copy_source(object: &S3Object) -> String {
 }
 
 /// An object that cannot be read is the user's to mend; a throttled or broken call is not.
-fn source_problem<E>(call: &'static str, error: SdkError<E>) -> Refusal
+fn source_problem<E>(call: &'static str, object: &S3Object, error: SdkError<E>) -> Refusal
 where
     E: aws_sdk_s3::error::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
@@ -403,8 +403,15 @@ where
         (_, Some(412)) => {
             invalid("/code/s3Key", code, "the object was replaced meanwhile; try again".into())
         }
-        (_, Some(400)) => {
+        (_, Some(400)) if object.version.is_some() => {
             invalid("/code/s3ObjectVersion", code, "S3 does not take this version id".into())
+        }
+        // So it answers whoever does not send the key of an object that is encrypted with one (SSE-C).
+        // Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>.
+        (_, Some(400)) => {
+            let detail = "S3 does not hand this object out (400); is it encrypted with a key of its \
+                          own?";
+            invalid("/code/s3Key", code, detail.into())
         }
         // Without s3:ListBucket a missing object reads as forbidden.
         (_, Some(403)) => invalid(
@@ -538,6 +545,21 @@ mod tests {
             assert_eq!(problem.code, FieldProblemCode::CodeNotAvailable);
             assert!(problem.detail.contains("upload it again"), "{}", problem.detail);
             assert_eq!(delete.num_calls(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_version_is_at_fault_only_where_one_was_sent() {
+        for (version, pointer) in [(Some("x"), "/code/s3ObjectVersion"), (None, "/code/s3Key")] {
+            let refused = mock!(Client::head_object).then_http_response(|| {
+                HttpResponse::new(StatusCode::try_from(400).unwrap(), "".into())
+            });
+            let (bucket, key) = ("builds".into(), "a.zip".into());
+            let code =
+                CodeSource::S3(S3Object { bucket, key, version: version.map(str::to_owned) });
+            let problem = problem(bundles(&[&refused]).preview(&request(code), None).await);
+            assert_eq!(problem.pointer, pointer);
+            assert_eq!(problem.code, FieldProblemCode::CodeNotAvailable);
         }
     }
 
