@@ -1,10 +1,11 @@
 //! What requests hold, as people send it: archives, inline source, tags.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use formation_model::bundle;
 use formation_tests::World;
-use formation_tests::world::{CODE_BUCKET, Live};
+use formation_tests::world::{CODE_BUCKET, EXAMPLE_CODE, Live};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -116,6 +117,32 @@ pub async fn inline_source_keeps_a_handler_and_a_runtime_that_can_run_it(world: 
     let body = described.json().to_string();
     let put = world.client.api_raw(Method::PUT, &path(&name), &etag, body).await.unwrap();
     assert_eq!(put.status, 200, "{}", put.json());
+}
+
+pub async fn a_function_made_by_the_previous_release_learns_that_its_source_is_inline(
+    world: &World,
+) {
+    let name = world.name("learns");
+    world.create(&name, json!({})).await;
+    let forget = world.dynamodb.update_item().table_name(&world.stack.table_name);
+    let forget = forget.key("pk", AttributeValue::S("FUNCTION".to_owned()));
+    let forget = forget.key("sk", AttributeValue::S(name.clone()));
+    forget.update_expression("REMOVE spec.code.inline").send().await.unwrap();
+    let main = json!({"handler": "main.handler"});
+    let plan = world.api(Method::PATCH, &format!("{}?dryRun=true", path(&name)), Some(&main)).await;
+    assert_eq!(plan.status, 200, "it is not known: {}", plan.json());
+
+    let before = world.proxy.calls(&name).len();
+    let same = json!({"code": EXAMPLE_CODE});
+    let accepted = world.api(Method::PATCH, &path(&name), Some(&same)).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.json());
+    assert_eq!(world.ended(&accepted).await["status"], "SUCCEEDED");
+    world.assert_changed_once(&name, before, &[]);
+    assert_eq!(world.bundle_states(&name).await, ["kept"], "the object that both refer to stays");
+    let refused = world.api(Method::PATCH, &path(&name), Some(&main)).await;
+    assert_eq!(refused.status, 422, "{}", refused.json());
+    let again = world.api(Method::PATCH, &path(&name), Some(&same)).await;
+    assert_eq!(again.status, 200, "{}", again.json());
 }
 
 /// The user's own tags of each part.

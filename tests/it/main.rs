@@ -79,6 +79,7 @@ fn main() -> ExitCode {
             input::what_an_archive_lacks_is_told_beside_the_plan_and_the_operation,
             input::an_archive_that_lambda_could_not_unzip_is_refused_and_nothing_is_made,
             input::inline_source_keeps_a_handler_and_a_runtime_that_can_run_it,
+            input::a_function_made_by_the_previous_release_learns_that_its_source_is_inline,
             input::a_tag_whose_key_changes_in_case_only_is_changed_on_every_part,
             lifecycle::the_examples_function_answers_and_everything_is_as_designed,
             lifecycle::every_field_reaches_aws,

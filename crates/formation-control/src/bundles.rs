@@ -88,7 +88,8 @@ impl Bundles {
     }
 
     /// Stores the code of an operation, as pending, and tells what its function will miss in it.
-    /// Code that is the same as `current`, to the byte, is not stored again.
+    /// Code that is the same as `current`, to the byte, is not stored again; whether it was given
+    /// inline is what it is this time.
     ///
     /// # Errors
     /// [`Refusal::InvalidFunction`] if the code cannot be used, otherwise what S3 answered.
@@ -106,18 +107,15 @@ impl Bundles {
                 let sha256 = bundle::sha256(&archive.bytes);
                 let bundle = match same(&sha256) {
                     Some(same) => same,
-                    None => {
-                        let stored = self.put(key, archive.bytes.clone(), sha256).await?;
-                        Bundle { inline: archive.inline, ..stored }
-                    }
+                    None => self.put(key, archive.bytes.clone(), sha256).await?,
                 };
-                Ok((bundle, archive.warnings.clone()))
+                Ok((Bundle { inline: archive.inline, ..bundle }, archive.warnings.clone()))
             }
             CodeSource::S3(object) => {
                 let (stored, warnings) = self.fetch(key, object, request).await?;
                 let Some(same) = same(&stored.sha256) else { return Ok((stored, warnings)) };
                 self.discard(&stored).await;
-                Ok((same, warnings))
+                Ok((Bundle { inline: false, ..same }, warnings))
             }
         }
     }
@@ -133,11 +131,8 @@ impl Bundles {
         current: Option<&Bundle>,
     ) -> Result<(CodeSummary, Vec<Warning>), Refusal> {
         let summary = |archive: &[u8], inline| {
-            let sha256 = bundle::sha256(archive);
-            match current.filter(|current| current.sha256 == sha256) {
-                Some(same) => same.into(),
-                None => CodeSummary { sha256, size_bytes: archive.len() as u64, inline },
-            }
+            let (sha256, size_bytes) = (bundle::sha256(archive), archive.len() as u64);
+            CodeSummary { sha256, size_bytes, inline }
         };
         match &request.code {
             CodeSource::Unchanged => Ok((unchanged(current)?.into(), Vec::new())),
@@ -286,7 +281,7 @@ impl Bundles {
             .expected_bucket_owner(&self.account_id)
             .send()
             .await
-            .map_err(|error| source_problem("s3:GetObject", error))
+            .map_err(|error| source_problem("s3:GetObject", object, error))
     }
 
     async fn read_source(
@@ -305,7 +300,7 @@ impl Bundles {
             .set_if_match(head.e_tag.clone())
             .send()
             .await
-            .map_err(|error| source_problem("s3:GetObject", error))?;
+            .map_err(|error| source_problem("s3:GetObject", object, error))?;
         let body = read.body.collect().await;
         Ok(body.map_err(|_| AwsError::incomplete("s3:GetObject"))?.to_vec())
     }
@@ -336,7 +331,7 @@ impl Bundles {
             .config_override(Config::builder().timeout_config(copy_timeout))
             .send()
             .await
-            .map_err(|error| source_problem("s3:CopyObject", error))?;
+            .map_err(|error| source_problem("s3:CopyObject", object, error))?;
         let version = copied.version_id.ok_or(AwsError::incomplete("s3:CopyObject"))?;
         let stored = self
             .client
@@ -393,7 +388,7 @@ fn copy_source(object: &S3Object) -> String {
 }
 
 /// An object that cannot be read is the user's to mend; a throttled or broken call is not.
-fn source_problem<E>(call: &'static str, error: SdkError<E>) -> Refusal
+fn source_problem<E>(call: &'static str, object: &S3Object, error: SdkError<E>) -> Refusal
 where
     E: aws_sdk_s3::error::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
@@ -408,8 +403,15 @@ where
         (_, Some(412)) => {
             invalid("/code/s3Key", code, "the object was replaced meanwhile; try again".into())
         }
-        (_, Some(400)) => {
+        (_, Some(400)) if object.version.is_some() => {
             invalid("/code/s3ObjectVersion", code, "S3 does not take this version id".into())
+        }
+        // So it answers whoever does not send the key of an object that is encrypted with one (SSE-C).
+        // Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>.
+        (_, Some(400)) => {
+            let detail = "S3 does not hand this object out (400); is it encrypted with a key of its \
+                          own?";
+            invalid("/code/s3Key", code, detail.into())
         }
         // Without s3:ListBucket a missing object reads as forbidden.
         (_, Some(403)) => invalid(
@@ -547,6 +549,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_version_is_at_fault_only_where_one_was_sent() {
+        for (version, pointer) in [(Some("x"), "/code/s3ObjectVersion"), (None, "/code/s3Key")] {
+            let refused = mock!(Client::head_object).then_http_response(|| {
+                HttpResponse::new(StatusCode::try_from(400).unwrap(), "".into())
+            });
+            let (bucket, key) = ("builds".into(), "a.zip".into());
+            let code =
+                CodeSource::S3(S3Object { bucket, key, version: version.map(str::to_owned) });
+            let problem = problem(bundles(&[&refused]).preview(&request(code), None).await);
+            assert_eq!(problem.pointer, pointer);
+            assert_eq!(problem.code, FieldProblemCode::CodeNotAvailable);
+        }
+    }
+
+    #[tokio::test]
     async fn code_in_s3_is_judged_as_if_it_were_in_the_request() {
         let good = bundle::from_source("index.mjs", "x").unwrap();
         let mut damaged = good.clone();
@@ -582,5 +599,13 @@ mod tests {
 
         let (same, _) = bundles(&[]).preview(&request, Some(&bundle)).await.unwrap();
         assert_eq!(same, CodeSummary::from(&bundle));
+
+        // The previous release did not: the next time that the same comes inline it is learnt, and
+        // nothing is stored.
+        let unknown = Bundle { inline: false, ..bundle.clone() };
+        let (learnt, _) = bundles(&[]).store(id, &request, Some(&unknown)).await.unwrap();
+        assert_eq!(learnt, bundle);
+        let (learnt, _) = bundles(&[]).preview(&request, Some(&unknown)).await.unwrap();
+        assert!(learnt.inline);
     }
 }

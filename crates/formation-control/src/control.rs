@@ -271,7 +271,7 @@ impl Control {
                     | Refusal::KeyReused
             ),
         };
-        if lost && bundle != *current {
+        if lost && !bundle.is_same_object(current) {
             self.bundles.discard(&bundle).await;
         }
         claimed
@@ -484,7 +484,7 @@ impl Control {
         Ok(self.comparer.compare(&function.spec, function.role_id.as_deref()).await?)
     }
 
-    /// One page of functions, ordered by name.
+    /// One page of functions, ordered by name, of those whose record can be read.
     ///
     /// # Errors
     /// [`Refusal::InvalidNextToken`], or why they cannot be read.

@@ -34,6 +34,14 @@ pub struct Bundle {
     pub inline: bool,
 }
 
+impl Bundle {
+    /// Whether both are the same object in the bucket, whatever is remembered of it: what becomes of
+    /// the object goes by this.
+    pub fn is_same_object(&self, other: &Self) -> bool {
+        self.key == other.key && self.version == other.version
+    }
+}
+
 /// What a caller sees of a function's code.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -29,12 +29,12 @@ pub async fn record_success(
         return announce(bundles, &operation).await;
     }
     let (target, previous) = (bundle(&operation.target), bundle(&operation.previous));
-    if let Some(target) = target.filter(|target| previous != Some(target)) {
+    if let Some(target) = only_in(target, previous) {
         // Before the commit: a bundle that a record refers to must never expire. One that it has
         // referred to before is kept already.
         bundles.keep(target).await?;
     }
-    let released = previous.filter(|previous| target != Some(previous)).cloned();
+    let released = only_in(previous, target).cloned();
     let outcome = Outcome::Succeeded;
     commit(records, bundles, &operation, &outcome, released, check_after, &input).await
 }
@@ -67,7 +67,7 @@ pub async fn record_failure(
     let outcome = Outcome::Failed { rollback, error, leftovers };
     // What was to be is not, and nothing that is left to do needs its code.
     let (target, previous) = (bundle(&operation.target), bundle(&operation.previous));
-    let released = target.filter(|target| previous != Some(target)).cloned();
+    let released = only_in(target, previous).cloned();
     commit(records, bundles, &operation, &outcome, released, check_after, &input).await
 }
 
@@ -118,4 +118,30 @@ async fn announce(bundles: &Bundles, ended: &OperationRecord) -> Result<Announce
 
 fn bundle(spec: &Option<FunctionSpec>) -> Option<&Bundle> {
     spec.as_ref().map(|spec| &spec.code)
+}
+
+/// The bundle of one specification, unless the other refers to the same object.
+fn only_in<'a>(one: Option<&'a Bundle>, other: Option<&Bundle>) -> Option<&'a Bundle> {
+    one.filter(|one| !other.is_some_and(|other| other.is_same_object(one)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_that_both_specifications_refer_to_is_neither_kept_anew_nor_released() {
+        let bundle = |version: &str, inline| Bundle {
+            sha256: "c2hh".into(),
+            size_bytes: 7,
+            key: "bundles/hello/1.zip".into(),
+            version: version.into(),
+            inline,
+        };
+        let (first, learnt, second) = (bundle("1", false), bundle("1", true), bundle("2", false));
+        assert_eq!(only_in(Some(&first), Some(&learnt)), None);
+        assert_eq!(only_in(Some(&first), Some(&second)), Some(&first));
+        assert_eq!(only_in(Some(&first), None), Some(&first));
+        assert_eq!(only_in(None, Some(&first)), None);
+    }
 }

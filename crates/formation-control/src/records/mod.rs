@@ -15,6 +15,8 @@
 mod due;
 mod idempotency;
 mod pages;
+#[cfg(test)]
+mod releases;
 
 pub use due::{Due, DuePage, Position, Queue, pause_after};
 pub use idempotency::{IdempotencyRecord, RequestKey};

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use formation_aws::AwsError;
+use formation_aws::{AwsError, Chain};
 use formation_model::{FunctionName, FunctionStatus, OperationId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,8 @@ use crate::refusal::Refusal;
 /// One page of functions, ordered by name.
 #[derive(Debug)]
 pub struct Page {
-    /// The functions. Where a filter applies there may be fewer than asked for, even none.
+    /// The functions. Where a filter applies there may be fewer than asked for, even none. Those
+    /// whose record cannot be read are left out.
     pub functions: Vec<FunctionRecord>,
     /// Where the next page begins; none on the last.
     pub next_token: Option<String>,
@@ -28,7 +29,8 @@ pub struct Page {
 /// One page of a function's operations, newest first.
 #[derive(Debug)]
 pub struct OperationPage {
-    /// The operations. Those that have expired are left out, so there may be fewer than asked for.
+    /// The operations. Those that have expired, and those whose record cannot be read, are left out,
+    /// so there may be fewer than asked for.
     pub operations: Vec<OperationRecord>,
     /// Where the next page begins; none on the last.
     pub next_token: Option<String>,
@@ -102,7 +104,7 @@ impl Records {
     /// One page of functions with at most `limit` of them, strongly consistent.
     ///
     /// # Errors
-    /// [`Refusal::InvalidNextToken`], what DynamoDB answered, or a record that cannot be read.
+    /// [`Refusal::InvalidNextToken`], or what DynamoDB answered.
     pub async fn list(
         &self,
         filter: &ListFilter,
@@ -162,7 +164,8 @@ impl Records {
     }
 }
 
-/// The page of `list` that begins behind `after`, and the token of the next.
+/// The page of `list` that begins behind `after`, and the token of the next. What cannot be read is
+/// left out, and the log names it: one bad record must not hide all others.
 async fn page<T: DeserializeOwned>(
     query: QueryFluentBuilder,
     partition: &str,
@@ -180,12 +183,88 @@ async fn page<T: DeserializeOwned>(
         _ => None,
     });
     let next = last.map(|after| PageToken { list, after }.write());
-    Ok((items.map(from_item).collect::<Result<_, _>>()?, next.transpose()?))
+    let read = items.filter_map(|item| {
+        let name = item.get("sk").and_then(|it| it.as_s().ok()).cloned().unwrap_or_default();
+        let read = from_item(item).map_err(Refusal::from);
+        read.inspect_err(|error| {
+            tracing::error!(
+                item = %format_args!("{partition} {name}"),
+                error = %Chain(error),
+                "a record cannot be read; it is left out of the page"
+            );
+        })
+        .ok()
+    });
+    Ok((read.collect(), next.transpose()?))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use aws_sdk_dynamodb::Client;
+    use aws_sdk_dynamodb::operation::query::QueryOutput;
+    use aws_smithy_mocks::mock;
+    use serde_dynamo::to_item;
+    use tracing_subscriber::fmt::MakeWriter;
+
+    use super::super::tests::{function, operation, records};
+    use super::super::{Item, function_key, operation_key, with_key};
     use super::*;
+
+    /// What is logged.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl MakeWriter<'_> for Log {
+        type Writer = Self;
+
+        fn make_writer(&self) -> Self {
+            self.clone()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_record_that_cannot_be_read_hides_no_other() {
+        let log = Log::default();
+        let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false);
+        let _logged = tracing::subscriber::set_default(subscriber.finish());
+        let page = |good: Item, bad: Item| {
+            let bad = with_key([("spec".to_owned(), text("s3cr3t"))].into(), bad);
+            let items = vec![bad, good];
+            mock!(Client::query)
+                .then_output(move || QueryOutput::builder().set_items(Some(items.clone())).build())
+        };
+        let name: FunctionName = "broken".parse().unwrap();
+        let good = function(OperationId::generate());
+        let query = page(to_item(&good).unwrap(), function_key(&name));
+        let found = records(&[&query]).list(&all(), 20, None).await.unwrap();
+        assert_eq!(found.functions.len(), 1);
+        assert_eq!(found.functions[0].spec, good.spec);
+
+        let id = OperationId::generate();
+        let query = page(to_item(operation()).unwrap(), operation_key(&name, id));
+        let found = records(&[&query]).list_operations(&name, 20, None).await.unwrap();
+        assert_eq!(found.operations.len(), 1);
+
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        for item in ["FUNCTION broken".to_owned(), format!("FUNCTION#broken OPERATION#{id}")] {
+            let told = |line: &&str| line.contains("ERROR") && line.contains(&item);
+            assert_eq!(log.lines().filter(told).count(), 1, "{item}: {log}");
+        }
+        assert!(!log.contains("s3cr3t"), "{log}");
+    }
 
     fn all() -> ListFilter {
         ListFilter::default()
