@@ -113,7 +113,9 @@ impl ApiError {
             ),
             Self::BodyTooLarge => (
                 ProblemCode::BodyTooLarge,
-                "a body must not be larger than 6 MB; put larger code into S3".to_owned(),
+                "a body must not be larger than 6 MB, nor a zip archive in one than 3 MB; larger code can \
+                 only come from a bucket that the stack's parameter CodeBuckets names, if it names any"
+                    .to_owned(),
             ),
             Self::OperationFailed(operation) => {
                 let error = operation.error.as_ref();
