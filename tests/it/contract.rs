@@ -564,7 +564,7 @@ pub async fn the_api_describes_itself_and_the_template_has_the_same_routes(world
     assert_eq!(served.status, 200);
     assert_eq!(served.header("content-type"), "application/json");
     let document = served.json();
-    assert_eq!(document, formation_api::openapi::document());
+    assert_eq!(document, formation_api::openapi::document(&world.stack.api_url));
     assert_eq!(document["openapi"], "3.1.0");
     let mut described = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {

@@ -46,6 +46,8 @@ pub(crate) struct Payload {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RequestContext {
     pub request_id: Option<String>,
+    /// The API's own domain, or a custom one that the request came by.
+    pub domain_name: Option<String>,
     pub http: Http,
     authorizer: Option<Authorizer>,
 }

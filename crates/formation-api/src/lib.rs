@@ -101,7 +101,7 @@ impl App {
             Action::ListOperations => functions::list_operations(self, request).await,
             Action::DescribeOperation => functions::describe_operation(self, request).await,
             Action::CancelOperation => functions::cancel(self, request).await,
-            Action::DescribeApi => Ok(openapi::serve()),
+            Action::DescribeApi => Ok(openapi::serve(&request)),
         }
     }
 }

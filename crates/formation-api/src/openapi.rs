@@ -1,8 +1,6 @@
 //! The API's own description: OpenAPI 3.1, made from the types that requests are read into and
 //! answers are written from.
 
-use std::sync::LazyLock;
-
 use formation_model::function::Function;
 use formation_model::schema::{self, function_patch, function_request};
 use formation_model::{FunctionStatus, Operation, Plan, ProblemCode};
@@ -14,11 +12,11 @@ use crate::answer::{self, Answered};
 use crate::change::LONGEST_WAIT;
 use crate::functions::{DEFAULT_LIMIT, DriftReport, FunctionList, MOST, OperationList};
 use crate::problem::Problem;
+use crate::request::Request;
 
 /// `GET /v1/openapi.json`
-pub(crate) fn serve() -> Answered {
-    static DOCUMENT: LazyLock<String> = LazyLock::new(|| document().to_string());
-    answer::document(StatusCode::OK, DOCUMENT.clone())
+pub(crate) fn serve(request: &Request) -> Answered {
+    answer::document(StatusCode::OK, document(&request.server()).to_string())
 }
 
 /// What a route does: what its request is handed to.
@@ -233,8 +231,8 @@ pub const ROUTES: &[Route] = &[
     },
 ];
 
-/// The document.
-pub fn document() -> Value {
+/// The document of the API at the URL `server`.
+pub fn document(server: &str) -> Value {
     let mut paths = Map::new();
     for route in ROUTES {
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
@@ -248,8 +246,7 @@ pub fn document() -> Value {
             "description": "Functions on AWS Lambda with their code, role and logs as one. Requests are signed with AWS Signature Version 4 for the service execute-api.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}
         },
-        // Where this document was found, the API is.
-        "servers": [{"url": "/"}],
+        "servers": [{"url": server}],
         "paths": paths,
         "components": {
             "schemas": schemas(),
@@ -427,7 +424,7 @@ mod tests {
 
     #[test]
     fn every_reference_leads_somewhere() {
-        let document = document();
+        let document = document("/");
         let mut found = Vec::new();
         references(&document, &mut found);
         assert!(found.len() > 50, "{found:?}");
@@ -439,9 +436,9 @@ mod tests {
 
     #[test]
     fn its_enums_are_plain() {
-        let text = document().to_string();
+        let text = document("/").to_string();
         assert!(!text.contains("oneOf") && !text.contains("\"const\""), "{text}");
-        let document = document();
+        let document = document("/");
         let schemas = &document["components"]["schemas"];
         assert_eq!(schemas["Architecture"]["enum"], json!(["arm64", "x86_64"]));
         assert_eq!(schemas["FunctionStatus"]["enum"], json!(FunctionStatus::ALL));
@@ -450,7 +447,7 @@ mod tests {
 
     #[test]
     fn whoever_waits_may_be_told_that_the_function_is_gone() {
-        let document = document();
+        let document = document("/");
         for route in ROUTES.iter().filter(|route| route.parameters.contains(&"wait")) {
             let operation = &document["paths"][route.path][route.method.to_lowercase()];
             assert!(operation["responses"]["204"].is_object(), "{}", route.id);
@@ -465,7 +462,7 @@ mod tests {
 
     #[test]
     fn every_problem_is_documented_somewhere() {
-        let text = document()["paths"].to_string();
+        let text = document("/")["paths"].to_string();
         for code in ProblemCode::ALL {
             // These two answer what is no route.
             if [P::RouteNotFound, P::MethodNotAllowed].contains(&code) {

@@ -23,6 +23,8 @@ const DEFAULT: &str = "$default";
 pub(crate) struct Request {
     /// What is asked for.
     pub route: &'static Route,
+    /// The domain that the API was reached by, if the gateway tells.
+    domain: Option<String>,
     /// What the path names.
     names: BTreeMap<String, String>,
     /// How.
@@ -57,6 +59,7 @@ impl Request {
         };
         Ok(Self {
             route,
+            domain: payload.request_context.domain_name,
             names,
             query: Query::read(&payload.raw_query_string, route)?,
             headers: Headers(payload.headers.unwrap_or_default()),
@@ -64,6 +67,19 @@ impl Request {
             caller,
             until,
         })
+    }
+
+    /// The URL that all paths stand behind.
+    pub fn server(&self) -> String {
+        match (&self.domain, self.headers.get("host")) {
+            // Local AWS has no TLS, and a port of its own.
+            (Some(domain), Some(host)) if domain.ends_with(".localhost") => {
+                format!("http://{host}")
+            }
+            (Some(domain), _) => format!("https://{domain}"),
+            // Where the document was found.
+            (None, _) => "/".to_owned(),
+        }
     }
 
     /// The values of the path's parameters, in the order of their names.

@@ -158,6 +158,33 @@ async fn an_event_as_aws_documents_it_is_answered_as_aws_documents_it() {
 }
 
 #[tokio::test]
+async fn the_description_tells_where_the_api_is() {
+    let mut event = request("GET /v1/openapi.json", "", &[], "");
+    event["pathParameters"] = Value::Null;
+    for (domain, host, url) in [
+        (
+            json!("a1b2.execute-api.eu-west-1.amazonaws.com"),
+            "a1b2",
+            "https://a1b2.execute-api.eu-west-1.amazonaws.com",
+        ),
+        (json!("functions.example.com"), "functions.example.com", "https://functions.example.com"),
+        (
+            json!("a1b2.execute-api.localhost"),
+            "a1b2.execute-api.localhost:4566",
+            "http://a1b2.execute-api.localhost:4566",
+        ),
+        (Value::Null, "elsewhere", "/"),
+    ] {
+        event["requestContext"]["domainName"] = domain;
+        event["headers"]["host"] = json!(host);
+        let (answer, _) = ask(&event).await;
+        assert_eq!(answer.status_code, 200, "{}", answer.body);
+        let document: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(document["servers"], json!([{"url": url}]), "{host}");
+    }
+}
+
+#[tokio::test]
 async fn every_route_is_handled() {
     for route in ROUTES {
         let key = format!("{} {}", route.method, route.path);
