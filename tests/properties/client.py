@@ -6,6 +6,7 @@ this: every answer is read into the models of that package, or the client fails.
 
 import os
 import sys
+import time
 
 import httpx
 from formation_client import Client
@@ -49,6 +50,9 @@ class Signature(httpx.Auth):
         yield request
 
 
+# The longest that an operation takes, on a busy machine either.
+LIMIT_SECONDS = 120
+
 name = sys.argv[1]
 api = Client(
     base_url=os.environ["API_URL"], httpx_args={"auth": Signature()}, timeout=60, raise_on_unexpected_status=True
@@ -57,7 +61,9 @@ api = Client(
 
 def outcome(operation):
     """The operation once it has ended."""
+    deadline = time.monotonic() + LIMIT_SECONDS
     while operation.status == OperationStatus.RUNNING:
+        assert time.monotonic() < deadline, operation
         operation = describe_operation.sync(name, operation.operation_id, client=api, steps=True)
     return operation
 

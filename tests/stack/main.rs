@@ -33,10 +33,14 @@ async fn an_operation_runs_well_through_an_upgrade_of_its_steps(world: &World) {
 /// An account without room for one more invocation, and a Lambda service that fails, answer like a
 /// step that ends with these names.
 async fn a_step_that_lambda_does_not_run_is_waited_for_and_nothing_is_undone(world: &World) {
-    for (error, code) in
-        [("Lambda.TooManyRequestsException", "THROTTLED"), ("Lambda.ServiceException", "TRANSIENT")]
-    {
-        replace(world, "RecordSuccessFunction", &failing_release(error)).await;
+    // A step that gives up after five tries of whatever is not known; one that gives up nothing.
+    let ensure = ("Ensure function", "EnsureFunctionFunction", "ensure-function");
+    let record = ("Record success", "RecordSuccessFunction", "record-success");
+    for (error, code, (state, resource, binary)) in [
+        ("Lambda.TooManyRequestsException", "THROTTLED", ensure),
+        ("Lambda.ServiceException", "TRANSIENT", record),
+    ] {
+        replace(world, resource, &failing_release(error)).await;
         let name = world.name("unrun");
         let accepted = world.ask_for(&name, json!({})).await;
         let path = format!("{}?steps=true", accepted.header("operation-location"));
@@ -47,12 +51,12 @@ async fn a_step_that_lambda_does_not_run_is_waited_for_and_nothing_is_undone(wor
             (step["attempts"].as_u64()? > 5).then_some(step)
         });
         let step = step.await;
-        assert_eq!(step["name"], "Record success");
+        assert_eq!(step["name"], state);
         assert_eq!(step["lastError"]["code"], code, "{step:#}");
         let message = step["lastError"]["message"].as_str().unwrap();
         assert!(message.contains(error) && !message.contains("s3cr3t"), "{message}");
 
-        replace(world, "RecordSuccessFunction", &changed_release("record-success")).await;
+        replace(world, resource, &changed_release(binary)).await;
         let operation = world.ended(&accepted).await;
         assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
         assert!(operation["executionArn"].as_str().unwrap().ends_with("-1"), "{operation:#}");
