@@ -58,8 +58,9 @@ const CALLS: [(&str, &str); 11] = [
     ),
     (
         "RemoveLogGroup",
-        "lambda:GetFunction lambda:ListTags logs:DeleteLogGroup logs:DescribeLogGroups \
-         logs:DescribeLogStreams logs:ListTagsForResource logs:UntagResource",
+        "lambda:GetFunction lambda:ListTags logs:DeleteLogGroup logs:DeleteRetentionPolicy \
+         logs:DescribeLogGroups logs:DescribeLogStreams logs:ListTagsForResource \
+         logs:UntagResource",
     ),
     ("RecordSuccess", RECORD),
     ("RecordFailure", RECORD),
