@@ -78,13 +78,13 @@ fn idempotency_key(headers: &Headers) -> Result<Option<&str>, ApiError> {
 }
 
 /// The key, and what tells the request from others: action, names, conditions and the document,
-/// however they are spelled. How long its answer is waited for is no part of a request.
+/// however they are spelled; the text itself where not all of it was kept. How long its answer is waited for is no part of a request.
 fn request_key(request: &Request, key: &str, body: &Result<Document, ApiError>) -> RequestKey {
     let condition = |name: &str| request.headers.get(name).unwrap_or_default().as_bytes();
     let query = request.query.canonical("wait");
     let document = match body {
-        Ok(body) => Cow::from(canonical_digest(&body.value).into_bytes()),
-        Err(_) => Cow::from(&request.body),
+        Ok(body) if body.is_whole() => Cow::from(canonical_digest(&body.value).into_bytes()),
+        _ => Cow::from(&request.body),
     };
     let mut parts = vec![request.route.method.as_bytes(), request.route.path.as_bytes()];
     parts.extend(request.names().map(str::as_bytes));
@@ -169,6 +169,15 @@ mod tests {
         assert_ne!(key("dryRun=true", &[], BODY), first);
         assert_ne!(key("", &[("if-match", "*")], BODY), first);
         assert_ne!(key("", &[], r#"{"memoryMegabytes": 512}"#), first);
+        // What is refused for it is not the request that was accepted.
+        let unknown = BODY.replace('}', r#", "memroy": 1}"#);
+        assert_ne!(key("", &[], &unknown), key("", &[], BODY));
+        let oversized = |item: &str| {
+            let items = vec![item; 20_000].join(",");
+            key("", &[], &format!(r#"{{"memoryMegabytes": 512, "tags": [{items}]}}"#))
+        };
+        assert_ne!(oversized("0"), key("", &[], r#"{"memoryMegabytes": 512}"#));
+        assert_ne!(oversized("0"), oversized("1"));
         assert_ne!(key("", &[], "{"), key("", &[], "["), "what is no document is told apart, too");
         let names = |name: &str| {
             let mut payload = crate::event::Payload::of(PATCH, "", &[KEY], "{}");

@@ -4,6 +4,7 @@
 //! once. What cannot be accepted is announced; what can be later stays in the queue, and what never
 //! can be read ends in the dead-letter queue.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
@@ -170,7 +171,7 @@ impl Intake {
             }
             Err(malformed) => return Err(Later::NoEvent(malformed.to_string())),
         };
-        match self.accept(&event, document.into_part("/detail")).await {
+        match self.accept(&event, body, document.into_part("/detail")).await {
             Ok((_, Changed::Accepted(_) | Changed::Planned(_))) => Ok(()),
             Ok((kind, Changed::Already(already))) => {
                 let function = already.function;
@@ -209,11 +210,12 @@ impl Intake {
     async fn accept(
         &self,
         event: &Event,
+        text: &str,
         detail: Document,
     ) -> Result<(RequestKind, Changed), Refusal> {
         let kind = kind(&detail.value)?;
         let caller = Caller::new(format!("event:{}:{}", event.account, event.source));
-        let key = RequestKey::new(&caller, &event.id, &[&canonical_digest(&detail.value)]);
+        let key = RequestKey::new(&caller, &event.id, &[told(text, &detail).as_bytes()]);
         let requester = Requester { caller, key: Some(key), dry_run: false, until: None };
         let defaults = &self.control.defaults;
         let function = detail.into_part("/function");
@@ -282,6 +284,11 @@ fn kind(detail: &Value) -> Result<RequestKind, Refusal> {
     Ok(kind)
 }
 
+/// What tells a request from others: what it says, or the event's text where not all of it was kept.
+fn told<'a>(text: &'a str, detail: &Document) -> Cow<'a, str> {
+    if detail.is_whole() { canonical_digest(&detail.value).into() } else { text.into() }
+}
+
 /// The function that an UPDATE or DELETE names.
 fn named(body: &Value) -> Result<FunctionName, FieldProblem> {
     let name = body["functionName"].as_str();
@@ -332,6 +339,21 @@ mod tests {
         for body in [json!({}), json!({"functionName": 7}), json!({"functionName": "a b"})] {
             assert!(named(&body).is_err(), "{body}");
         }
+    }
+
+    #[test]
+    fn an_event_with_more_than_is_kept_is_another_request() {
+        let told = |detail: &str| {
+            let text = format!(r#"{{"id":"1","source":"acme","account":"2","detail":{detail}}}"#);
+            let detail = json::read(text.as_bytes(), EVENT).unwrap().into_part("/detail");
+            told(&text, &detail).into_owned()
+        };
+        let plain = told(r#"{"kind":"UPDATE","function":{"functionName":"a"}}"#);
+        assert_eq!(told(r#"{"function": {"functionName": "a"}, "kind": "UPDATE"}"#), plain);
+        let unknown = told(r#"{"kind":"UPDATE","function":{"functionName":"a","memroy":1}}"#);
+        assert_ne!(unknown, plain);
+        let other = told(r#"{"kind":"UPDATE","function":{"functionName":"a","memroy":2}}"#);
+        assert_ne!(unknown, other);
     }
 
     #[test]

@@ -71,6 +71,12 @@ impl Document {
         self
     }
 
+    /// Whether everything that a request may hold was kept: what tells one request from another is
+    /// in `value` then, and only in the text otherwise.
+    pub fn is_whole(&self) -> bool {
+        self.oversized.is_empty() && self.unknown.is_empty()
+    }
+
     /// What `read` makes of the document.
     ///
     /// # Errors
@@ -80,7 +86,7 @@ impl Document {
         read: impl FnOnce(&Value) -> Result<T, Vec<FieldProblem>>,
     ) -> Result<T, FieldProblems> {
         let found = match read(&self.value) {
-            Ok(read) if self.oversized.is_empty() && self.unknown.is_empty() => return Ok(read),
+            Ok(read) if self.is_whole() => return Ok(read),
             Ok(_) => Vec::new(),
             Err(found) => found,
         };

@@ -15,6 +15,10 @@ use super::{FunctionRecord, Item, Records, built, function_key, has_expired, key
 use crate::caller::Caller;
 use crate::refusal::Refusal;
 
+/// What fingerprints begin with. Those of another release were made of other parts, so they tell
+/// nothing of a request; the first release's begin with nothing.
+const FINGERPRINT: &str = "2:";
+
 /// How long a key is remembered.
 const KEPT: SignedDuration = SignedDuration::from_hours(48);
 
@@ -33,7 +37,8 @@ impl RequestKey {
     /// The key of `caller` for a request that consists of `parts`.
     pub fn new(caller: &Caller, key: &str, parts: &[impl AsRef<[u8]>]) -> Self {
         let id = digest(&[caller.identity(), key]);
-        Self { key: key.to_owned(), id, fingerprint: digest(parts) }
+        let fingerprint = format!("{FINGERPRINT}{}", digest(parts));
+        Self { key: key.to_owned(), id, fingerprint }
     }
 }
 
@@ -74,9 +79,10 @@ impl IdempotencyRecord {
         Self { fingerprint: request.fingerprint.clone(), function_name, operation_id, etag }
     }
 
-    /// Whether it was `request` that the key was used for.
+    /// Whether it was `request` that the key was used for. Where another release remembered it, the
+    /// key alone has to tell: who repeats a request across an upgrade must not be refused.
     pub fn is_of(&self, request: &RequestKey) -> bool {
-        self.fingerprint == request.fingerprint
+        !self.fingerprint.starts_with(FINGERPRINT) || self.fingerprint == request.fingerprint
     }
 }
 
@@ -165,6 +171,8 @@ impl Records {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -179,6 +187,19 @@ mod tests {
         let record = IdempotencyRecord::new(&request, "a".parse().unwrap(), None, None);
         assert!(record.is_of(&RequestKey::new(&ann, "k", &["POST", "/v1/functions", "{}"])));
         assert!(!record.is_of(&RequestKey::new(&ann, "k", &["POST", "/v1/functions{}"])));
+    }
+
+    #[test]
+    fn a_key_that_the_release_before_remembered_is_known_by_itself() {
+        let record = json!({"fingerprint": "0".repeat(64), "functionName": "a"});
+        let record: IdempotencyRecord = serde_json::from_value(record).unwrap();
+        let request = RequestKey::new(&Caller::new("ann"), "k", &["POST"]);
+        assert!(record.is_of(&request));
+        // What is remembered from now on is held against the request.
+        let record = IdempotencyRecord::new(&request, "a".parse().unwrap(), None, None);
+        let record = serde_json::to_value(record).unwrap();
+        let record: IdempotencyRecord = serde_json::from_value(record).unwrap();
+        assert!(!record.is_of(&RequestKey::new(&Caller::new("ann"), "k", &["DELETE"])));
     }
 
     #[test]
