@@ -21,17 +21,20 @@ if_there() {
 # Sets `status` to the stack's, or to NONE. Refuses a stack of another template: by its name it could be
 # replaced, or deleted.
 require_ours() {
-  local told description
-  told=$(if_there cloudformation describe-stacks --region "$REGION" --stack-name "$STACK" \
-    --query 'Stacks[0].[StackStatus, Description]' --output text) \
+  local description
+  status=$(if_there cloudformation describe-stacks --region "$REGION" --stack-name "$STACK" \
+    --query 'Stacks[0].StackStatus' --output text) \
     || refuse "the stack $STACK cannot be looked at: nothing was done"
-  IFS=$'\t' read -r status description <<< "${told:-NONE}"
+  status=${status:-NONE}
   case $status in
     # Of a change set that nobody has executed: there is no template yet, and nothing to lose.
-    NONE | REVIEW_IN_PROGRESS) ;;
-    *) [[ $description == "Formation provisions functions"* ]] \
-      || refuse "the stack $STACK is not Formation's: nothing was done" ;;
+    NONE | REVIEW_IN_PROGRESS) return ;;
   esac
+  description=$(aws cloudformation get-template-summary --region "$REGION" --stack-name "$STACK" \
+    --query Description --output text) \
+    || refuse "the template of the stack $STACK cannot be looked at: nothing was done"
+  [[ $description == "Formation provisions functions"* ]] \
+    || refuse "the stack $STACK is not Formation's: nothing was done"
 }
 
 # The bucket that packages go to, in the account $1.

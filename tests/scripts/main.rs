@@ -120,7 +120,8 @@ impl Script {
     }
 
     fn described(self, status: &str, description: &str) -> Self {
-        self.answering("cloudformation describe-stacks", &format!("{status}\t{description}"))
+        self.answering("cloudformation describe-stacks", status)
+            .answering("cloudformation get-template-summary", description)
     }
 
     /// The last answer given to a command holds.
@@ -367,7 +368,7 @@ fn a_stack_of_another_product_is_never_deleted_or_replaced() {
             for description in ["A shop", "None", "Like Formation provisions functions"] {
                 let run = script().described(status, description).run();
                 run.refused_because_of("the stack formation is not Formation's: nothing was done");
-                assert_eq!(run.calls.len(), 1, "{status}, {description}: {:#?}", run.calls);
+                assert_eq!(run.calls.len(), 2, "{status}, {description}: {:#?}", run.calls);
             }
         }
     }
