@@ -127,7 +127,8 @@ pub async fn a_function_made_by_the_previous_release_learns_that_its_source_is_i
     let forget = world.dynamodb.update_item().table_name(&world.stack.table_name);
     let forget = forget.key("pk", AttributeValue::S("FUNCTION".to_owned()));
     let forget = forget.key("sk", AttributeValue::S(name.clone()));
-    forget.update_expression("REMOVE spec.code.inline").send().await.unwrap();
+    let forget = forget.expression_attribute_names("#inline", "inline");
+    forget.update_expression("REMOVE spec.code.#inline").send().await.unwrap();
     let main = json!({"handler": "main.handler"});
     let plan = world.api(Method::PATCH, &format!("{}?dryRun=true", path(&name)), Some(&main)).await;
     assert_eq!(plan.status, 200, "it is not known: {}", plan.json());

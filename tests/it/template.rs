@@ -66,7 +66,7 @@ const CALLS: [(&str, &str); 11] = [
     ("RecordFailure", RECORD),
     (
         "Intake",
-        "dynamodb:BatchGetItem dynamodb:PutItem dynamodb:UpdateItem events:PutEvents \
+        "dynamodb:BatchGetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem events:PutEvents \
          lambda:GetFunction lambda:ListTags s3:DeleteObjectVersion s3:GetObjectVersion s3:ListBucket \
          s3:PutObject s3:PutObjectTagging sqs:ChangeMessageVisibility sqs:DeleteMessage \
          sqs:GetQueueAttributes sqs:ReceiveMessage states:StartExecution",
