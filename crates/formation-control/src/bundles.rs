@@ -33,7 +33,7 @@ const COPY_SOURCE: &AsciiSet =
 
 /// Objects up to this size are read and checked like an archive in the request; larger ones are
 /// copied within S3, unseen.
-const READ_UP_TO_BYTES: i64 = 16 * 1024 * 1024;
+const READ_UP_TO_BYTES: i64 = 8 * 1024 * 1024;
 
 /// A copy of the largest object that is accepted takes longer than other calls, and must still end
 /// before the caller's request does.
