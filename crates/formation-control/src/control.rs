@@ -6,9 +6,9 @@ use formation_model::function::{Function, Resources};
 use formation_model::operation::{CANCELLED, OperationError};
 use formation_model::step::goes_forward;
 use formation_model::{
-    Defaults, Difference, Drift, FieldProblems, FunctionName, FunctionRequest, FunctionSpec,
-    FunctionStatus, Lane, Operation, OperationId, OperationKind, OperationStatus, Plan, Rollback,
-    StackIdentity, Warning,
+    Defaults, Difference, Drift, ErrorName, FieldProblems, FunctionName, FunctionRequest,
+    FunctionSpec, FunctionStatus, Lane, Operation, OperationId, OperationKind, OperationStatus,
+    Plan, Rollback, StackIdentity, Warning,
 };
 use formation_resources::Comparer;
 use jiff::Timestamp;
@@ -170,7 +170,13 @@ impl Control {
         }
         // Before anything is made for the name: what the parts of a function do to somebody else's
         // function of that name, such as being written to by it, cannot be undone.
-        self.comparer.refuse_foreign(&name).await?;
+        match self.comparer.refuse_foreign(&name).await {
+            // The first step looks again, and has more patience than a request.
+            Err(error) if matches!(error.name(), ErrorName::Throttled | ErrorName::Transient) => {
+                tracing::warn!(error = %Chain(&error), functionName = %name, "whose the name is cannot be told now");
+            }
+            looked => looked?,
+        }
         if requester.dry_run {
             let (code, warnings) = self.bundles.preview(&request, None).await?;
             let target = request.with_code(code);
