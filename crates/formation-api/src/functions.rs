@@ -5,7 +5,7 @@ use std::time::Duration;
 use formation_aws::Chain;
 use formation_control::records::ListFilter;
 use formation_control::{Accepted, Changed, Refusal};
-use formation_model::function::{Function, FunctionStatus};
+use formation_model::view::{Function, FunctionStatus};
 use formation_model::{
     Drift, FunctionName, Operation, OperationId, OperationKind, OperationStatus, request,
 };

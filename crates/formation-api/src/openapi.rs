@@ -1,8 +1,8 @@
 //! The API's own description: OpenAPI 3.1, made from the types that requests are read into and
 //! answers are written from.
 
-use formation_model::function::Function;
 use formation_model::schema::{self, function_patch, function_request};
+use formation_model::view::Function;
 use formation_model::{FunctionStatus, Operation, Plan, ProblemCode};
 use http::StatusCode;
 use schemars::SchemaGenerator;

@@ -2,9 +2,10 @@
 //! and words that it does not know are kept as they are.
 
 use formation_model::bundle::CodeSummary;
-use formation_model::drift::{Action, DriftStatus};
-use formation_model::function::Resources;
+use formation_model::drift::DriftStatus;
 use formation_model::operation::{CANCELLED, OperationError, StepStatus};
+use formation_model::plan::Action;
+use formation_model::view::Resources;
 use formation_model::{
     Facet, FunctionName, FunctionSpec, FunctionStatus, OperationId, OperationKind, OperationStatus,
     Part, Rollback, WarningCode,

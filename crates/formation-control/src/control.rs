@@ -2,9 +2,9 @@
 
 use formation_aws::Chain;
 use formation_model::bundle::CodeSummary;
-use formation_model::function::{Function, Resources};
 use formation_model::operation::{CANCELLED, OperationError};
 use formation_model::step::goes_forward;
+use formation_model::view::{Function, Resources};
 use formation_model::{
     Defaults, Difference, Drift, ErrorName, FieldProblems, FunctionName, FunctionRequest,
     FunctionSpec, FunctionStatus, Lane, Operation, OperationId, OperationKind, OperationStatus,

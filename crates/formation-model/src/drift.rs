@@ -1,5 +1,4 @@
-//! Differences between what is declared of a function and what is there: found by comparing with
-//! AWS (drift), or to be made by an operation (a plan).
+//! Drift: differences between what is declared of a function and what AWS has.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,46 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::bundle::CodeSummary;
-use crate::function::{FunctionName, FunctionSpec, Part};
-use crate::operation::{OperationId, OperationKind};
-use crate::warning::Warning;
-
-/// What is compared of a part: each is changed by calls of its own.
-#[derive(
-    Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Facet {
-    /// The execution role: trust, boundary, policies, tags.
-    Role,
-    /// The log group: retention, tags.
-    LogGroup,
-    /// The Lambda function but for its code: configuration and tags.
-    Configuration,
-    /// The code, and the architecture that it is for.
-    Code,
-}
-
-impl Facet {
-    /// The part that it is a facet of.
-    pub const fn part(self) -> Part {
-        match self {
-            Self::Role => Part::Role,
-            Self::LogGroup => Part::LogGroup,
-            Self::Configuration | Self::Code => Part::Function,
-        }
-    }
-
-    /// The facets of a part, in the order in which they are changed; the first stands for the whole.
-    const fn of(part: Part) -> &'static [Self] {
-        match part {
-            Part::Role => &[Self::Role],
-            Part::LogGroup => &[Self::LogGroup],
-            Part::Function => &[Self::Configuration, Self::Code],
-        }
-    }
-}
+use crate::name::FunctionName;
+use crate::operation::OperationId;
+use crate::part::{Facet, Part};
 
 /// One property that is not as declared.
 ///
@@ -137,7 +99,7 @@ impl Difference {
     }
 
     /// The same with values that are cut where they are long.
-    fn cut(&self) -> Self {
+    pub(crate) fn cut(&self) -> Self {
         Self { expected: cut(&self.expected), actual: cut(&self.actual), ..self.clone() }
     }
 }
@@ -278,140 +240,6 @@ impl Drift {
     }
 }
 
-/// What an operation would do to a part.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Action {
-    /// Make it.
-    Create,
-    /// Change what differs.
-    Change,
-    /// Nothing.
-    None,
-    /// Remove it.
-    Delete,
-}
-
-/// What an operation would do to one part.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct PlannedPart {
-    /// The part.
-    pub part: Part,
-    /// What would be done.
-    pub action: Action,
-    /// The properties that would change: `expected` is what they would become, `actual` what they
-    /// are: as recorded, and for a repair as AWS has them.
-    pub differences: Vec<Difference>,
-}
-
-/// What a request would do, had it not been a dry run.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Plan {
-    /// The function.
-    pub function_name: FunctionName,
-    /// The kind of the operation; none if nothing would change and no operation would run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<OperationKind>,
-    /// What would be done to each part.
-    pub parts: Vec<PlannedPart>,
-    /// What would be accepted and will probably not do what was meant.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<Warning>,
-}
-
-impl Plan {
-    /// What leads from `current` to `target`; none of either is no function.
-    pub fn between(
-        kind: OperationKind,
-        function_name: &FunctionName,
-        current: Option<&FunctionSpec<CodeSummary>>,
-        target: Option<&FunctionSpec<CodeSummary>>,
-    ) -> Self {
-        let part = |part| {
-            let facets = Facet::of(part).iter();
-            let differences: Vec<_> =
-                facets.flat_map(|facet| differences(*facet, current, target)).collect();
-            let action = match (current, target) {
-                (None, Some(_)) => Action::Create,
-                (Some(_), None) => Action::Delete,
-                _ if differences.is_empty() => Action::None,
-                _ => Action::Change,
-            };
-            PlannedPart { part, action, differences }
-        };
-        let parts = Part::ALL.into_iter().map(part).collect();
-        let function_name = function_name.clone();
-        Self { function_name, kind: Some(kind), parts, warnings: Vec::new() }
-    }
-
-    /// What a repair would bring back, where a comparison with AWS has found `differences`. A part
-    /// that is not ours is left alone.
-    pub fn to_repair(function_name: &FunctionName, differences: &[Difference]) -> Self {
-        let part = |part| {
-            let of_part = differences.iter().filter(|it| it.part == part);
-            let differences: Vec<_> = of_part.map(Difference::cut).collect();
-            let action =
-                if differences.is_empty() || differences.iter().any(Difference::is_not_owned) {
-                    Action::None
-                } else if differences.iter().any(Difference::is_missing) {
-                    Action::Create
-                } else {
-                    Action::Change
-                };
-            PlannedPart { part, action, differences }
-        };
-        let parts = Part::ALL.into_iter().map(part).collect();
-        let function_name = function_name.clone();
-        let kind = Some(OperationKind::Repair);
-        Self { function_name, kind, parts, warnings: Vec::new() }
-    }
-}
-
-/// The fields that each facet is made from, and what differs in them.
-fn differences(
-    facet: Facet,
-    current: Option<&FunctionSpec<CodeSummary>>,
-    target: Option<&FunctionSpec<CodeSummary>>,
-) -> Vec<Difference> {
-    let fields: &[&str] = match facet {
-        Facet::Role => &[],
-        Facet::LogGroup => &["logRetentionDays"],
-        Facet::Configuration => &[
-            "runtime",
-            "handler",
-            "memoryMegabytes",
-            "timeoutSeconds",
-            "description",
-            "deletionProtection",
-        ],
-        Facet::Code => &["architecture", "code"],
-    };
-    // Serialising these types to a Value cannot fail.
-    let json = |spec: Option<&FunctionSpec<CodeSummary>>| {
-        spec.map_or(Value::Null, |spec| serde_json::to_value(spec).unwrap_or_default())
-    };
-    let (from, to) = (json(current), json(target));
-    let mut found: Vec<_> = fields
-        .iter()
-        .filter_map(|field| {
-            Difference::between(facet, *field, to[field].clone(), from[field].clone())
-        })
-        .collect();
-    let map = |spec: Option<&FunctionSpec<CodeSummary>>, environment: bool| {
-        let spec = spec.map(|spec| if environment { &spec.environment.0 } else { &spec.tags });
-        spec.cloned().unwrap_or_default()
-    };
-    if facet == Facet::Configuration {
-        let (from, to) = (map(current, true), map(target, true));
-        found.extend(between_maps(facet, "environment", &to, &from, true));
-    }
-    if facet != Facet::Code {
-        found.extend(between_maps(facet, "tags", &map(target, false), &map(current, false), false));
-    }
-    found
-}
-
 /// The detail of a `Formation Drift Status Change`.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -445,84 +273,6 @@ pub enum DriftReaction {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::function::{Architecture, Environment};
-
-    fn spec() -> FunctionSpec<CodeSummary> {
-        FunctionSpec {
-            function_name: "hello".parse().unwrap(),
-            code: CodeSummary { sha256: "a".into(), size_bytes: 1, inline: false },
-            runtime: "nodejs24.x".into(),
-            handler: "index.handler".into(),
-            architecture: Architecture::Arm64,
-            memory_megabytes: 128,
-            timeout_seconds: 3,
-            log_retention_days: 30,
-            environment: Environment([("KEY".to_owned(), "s3cr3t".to_owned())].into()),
-            description: String::new(),
-            tags: [("team".to_owned(), "a".to_owned())].into(),
-            deletion_protection: false,
-        }
-    }
-
-    fn actions(plan: &Plan) -> Vec<Action> {
-        plan.parts.iter().map(|part| part.action).collect()
-    }
-
-    #[test]
-    fn a_plan_names_what_changes_and_hides_the_environment() {
-        let mut target = spec();
-        target.memory_megabytes = 256;
-        target.environment.0.insert("KEY".into(), "other".into());
-        let name = target.function_name.clone();
-        let plan = Plan::between(OperationKind::Update, &name, Some(&spec()), Some(&target));
-        assert_eq!(actions(&plan), [Action::None, Action::None, Action::Change], "{plan:?}");
-        let text = serde_json::to_string(&plan).unwrap();
-        assert!(text.contains("memoryMegabytes") && text.contains("environment/KEY"), "{text}");
-        assert!(!text.contains("s3cr3t") && !text.contains("other"), "{text}");
-    }
-
-    #[test]
-    fn a_plan_tells_of_deletion_protection() {
-        let target = FunctionSpec { deletion_protection: true, ..spec() };
-        let name = target.function_name.clone();
-        let plan = Plan::between(OperationKind::Update, &name, Some(&spec()), Some(&target));
-        assert_eq!(actions(&plan), [Action::None, Action::None, Action::Change]);
-        assert_eq!(plan.parts[2].differences[0].property, "deletionProtection");
-    }
-
-    #[test]
-    fn tags_are_on_three_parts_and_the_architecture_belongs_to_the_code() {
-        let mut target = spec();
-        target.tags.insert("new".into(), "x".into());
-        target.architecture = Architecture::X86_64;
-        let name = target.function_name.clone();
-        let plan = Plan::between(OperationKind::Update, &name, Some(&spec()), Some(&target));
-        assert_eq!(plan.parts.iter().map(|it| it.part).collect::<Vec<_>>(), Part::ALL);
-        assert_eq!(actions(&plan), [Action::Change; 3]);
-        let of_function = plan.parts[2].differences.iter();
-        let of_function: Vec<_> = of_function.map(|it| (it.facet, it.property.as_str())).collect();
-        let expected = [(Facet::Configuration, "tags/new"), (Facet::Code, "architecture")];
-        assert_eq!(of_function, expected);
-
-        let plan = Plan::between(OperationKind::Create, &name, None, Some(&target));
-        assert_eq!(actions(&plan), [Action::Create; 3]);
-        let plan = Plan::between(OperationKind::Delete, &name, Some(&target), None);
-        assert_eq!(actions(&plan), [Action::Delete; 3]);
-    }
-
-    #[test]
-    fn a_repair_is_planned_from_what_aws_has_and_leaves_alone_what_is_not_ours() {
-        let retention = Difference::between(Facet::LogGroup, "logRetentionDays", 30, 7);
-        let found = [
-            Difference::not_owned(Part::Role),
-            retention.unwrap(),
-            Difference::missing(Part::Function),
-        ];
-        let plan = Plan::to_repair(&spec().function_name, &found);
-        assert_eq!(actions(&plan), [Action::None, Action::Change, Action::Create]);
-        assert_eq!(plan.parts[0].differences, [Difference::not_owned(Part::Role)]);
-        assert_eq!(actions(&Plan::to_repair(&spec().function_name, &[])), [Action::None; 3]);
-    }
 
     #[test]
     fn a_part_that_is_gone_is_more_than_drift_and_one_that_is_not_ours_is_drift() {

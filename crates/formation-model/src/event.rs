@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::function::FunctionName;
+use crate::name::FunctionName;
 use crate::operation::OperationKind;
 use crate::problem::{FieldProblem, FieldProblems, ProblemCode};
 

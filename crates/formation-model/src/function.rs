@@ -1,67 +1,14 @@
-//! The function: what is asked for, what is recorded, and what a caller sees.
+//! The function as it is asked for and recorded.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::{Bundle, CodeSummary};
-use crate::drift::Drift;
-use crate::names::{StackIdentity, log_group_name};
-use crate::operation::OperationId;
-
-/// Lambda allows 64 characters for the name of a function.
-const FUNCTION_NAME_LENGTH: usize = 64;
-
-/// A function's name: `[A-Za-z0-9_-]{1,64}`.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct FunctionName(String);
-
-impl FunctionName {
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// A text that cannot name a function.
-#[derive(Debug, thiserror::Error)]
-#[error("a function's name has 1 to {FUNCTION_NAME_LENGTH} letters (A-Z, a-z), digits, `-` or `_`")]
-pub struct InvalidFunctionName;
-
-impl FromStr for FunctionName {
-    type Err = InvalidFunctionName;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let fits = (1..=FUNCTION_NAME_LENGTH).contains(&text.len());
-        let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        if fits && plain { Ok(Self(text.to_owned())) } else { Err(InvalidFunctionName) }
-    }
-}
-
-impl TryFrom<String> for FunctionName {
-    type Error = InvalidFunctionName;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<FunctionName> for String {
-    fn from(name: FunctionName) -> Self {
-        name.0
-    }
-}
-
-impl fmt::Display for FunctionName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+use crate::bundle::Bundle;
+use crate::name::FunctionName;
 
 /// The instruction set that a function runs on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -157,108 +104,6 @@ impl<Code> FunctionSpec<Code> {
     }
 }
 
-/// Where a function is in its life.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum FunctionStatus {
-    /// A CREATE is running.
-    Creating,
-    /// Invocable, and every property as recorded.
-    Available,
-    /// An UPDATE or REPAIR is running.
-    Updating,
-    /// A DELETE is running.
-    Deleting,
-    /// An operation failed and left something behind or undone.
-    Failed,
-}
-
-impl FunctionStatus {
-    /// Every status, in the order of a function's life.
-    pub const ALL: [Self; 5] =
-        [Self::Creating, Self::Available, Self::Updating, Self::Deleting, Self::Failed];
-
-    /// The spelling in JSON and in the table.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Creating => "CREATING",
-            Self::Available => "AVAILABLE",
-            Self::Updating => "UPDATING",
-            Self::Deleting => "DELETING",
-            Self::Failed => "FAILED",
-        }
-    }
-}
-
-/// One of the parts that a function is made of.
-#[derive(
-    Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Part {
-    /// Its execution role.
-    Role,
-    /// Its log group.
-    LogGroup,
-    /// The Lambda function.
-    Function,
-}
-
-impl Part {
-    /// Every part, in the order in which they are made.
-    pub const ALL: [Self; 3] = [Self::Role, Self::LogGroup, Self::Function];
-}
-
-/// The ids of what AWS holds for a function.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Resources {
-    /// Unqualified ARN of the Lambda function.
-    pub function_arn: String,
-    /// ARN of its execution role.
-    pub role_arn: String,
-    /// Name of its log group.
-    pub log_group_name: String,
-}
-
-impl Resources {
-    /// What the stack makes, or will make, for the function.
-    pub fn of(stack: &StackIdentity, function: &FunctionName) -> Self {
-        Self {
-            function_arn: stack.function_arn(function),
-            role_arn: stack.role_arn(function),
-            log_group_name: log_group_name(function),
-        }
-    }
-}
-
-/// A function as its users see it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Function {
-    /// What was asked for; of the code only digest and size.
-    #[serde(flatten)]
-    pub spec: FunctionSpec<CodeSummary>,
-    /// Where the function is in its life.
-    pub status: FunctionStatus,
-    /// 0 until the create succeeds, then +1 by each committed change.
-    pub revision: u64,
-    /// What AWS holds, or will hold, for it.
-    pub resources: Resources,
-    /// The current operation, or the last one.
-    pub operation: OperationId,
-    /// Whether AWS still has what the record says.
-    pub drift: Drift,
-    /// When the create was accepted.
-    #[schemars(with = "String", extend("format" = "date-time"))]
-    pub created_at: Timestamp,
-    /// When a change was last committed; before the first, when the create was accepted.
-    #[schemars(with = "String", extend("format" = "date-time"))]
-    pub updated_at: Timestamp,
-    /// The verified caller that created it.
-    pub created_by: String,
-}
-
 /// Fields of a function that a request can choose.
 pub const FIELDS: [&str; 12] = [
     "functionName",
@@ -275,32 +120,9 @@ pub const FIELDS: [&str; 12] = [
     "deletionProtection",
 ];
 
-/// Fields of [`Function`] that Formation sets: accepted in a request and ignored, so that what GET
-/// returned can be PUT.
-pub const OUTPUT_ONLY: [&str; 8] = [
-    "status",
-    "revision",
-    "resources",
-    "operation",
-    "drift",
-    "createdAt",
-    "updatedAt",
-    "createdBy",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_have_1_to_64_plain_characters() {
-        for good in ["a", "A-b_9", &"x".repeat(64)] {
-            assert!(good.parse::<FunctionName>().is_ok(), "{good}");
-        }
-        for bad in ["", "a b", "a.b", "ä", "a/b", "a:b", &"x".repeat(65)] {
-            assert!(bad.parse::<FunctionName>().is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn debug_output_of_an_environment_shows_no_value() {

@@ -14,8 +14,9 @@ use std::hash::{BuildHasher, RandomState};
 use serde_json::{Map, Number, Value};
 use sha2::{Digest, Sha256};
 
-use crate::function::{FIELDS, OUTPUT_ONLY};
+use crate::function::FIELDS;
 use crate::problem::{FieldProblem, FieldProblemCode, FieldProblems, pointer};
+use crate::view::OUTPUT_ONLY;
 
 /// Objects and arrays that may stand in each other. A function has five.
 const DEEPEST: usize = 128;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::function::FunctionName;
+use crate::name::FunctionName;
 use crate::operation::{OperationId, OperationKind};
 
 /// Tag key whose value is the stack key of the Formation stack that owns the resource.

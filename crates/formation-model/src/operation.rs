@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-use crate::function::{FunctionName, Part};
+use crate::name::FunctionName;
+use crate::part::Part;
 use crate::warning::Warning;
 
 /// The id of an operation: a ULID, so that ids sort by the time of acceptance. As text it has one

@@ -11,10 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use crate::bundle::CodeSummary;
-use crate::function::{Architecture, FunctionName, FunctionSpec, OUTPUT_ONLY};
+use crate::function::{Architecture, FunctionSpec};
 use crate::json::whole;
+use crate::name::FunctionName;
 use crate::problem::{FieldProblem, FieldProblemCode as Code, pointer};
 use crate::runtime::{self, DEFAULT_HANDLER, DEFAULT_RUNTIME, Runtime, RuntimeStatus};
+use crate::view::OUTPUT_ONLY;
 
 /// MB. Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
 pub(crate) const MEMORY: Limits = Limits { least: 128, most: 10_240, default: 128, unit: "MB" };

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::bundle::CodeSummary;
 use crate::drift::{Difference, DriftAnnouncement};
 use crate::event::{OperationRequest, Rejection, RequestKind, Unchanged};
-use crate::function::{FunctionName, OUTPUT_ONLY};
+use crate::name::FunctionName;
 use crate::operation::{OperationError, OperationId};
 use crate::request::{
     DEFAULT_RETENTION_DAYS, DESCRIPTION_LENGTH, HANDLER_LENGTH, MEMORY, RETENTION_DAYS,
@@ -19,6 +19,7 @@ use crate::request::{
 };
 use crate::runtime::{self, DEFAULT_HANDLER, DEFAULT_RUNTIME, RuntimeStatus};
 use crate::step::Announcement;
+use crate::view::OUTPUT_ONLY;
 
 impl JsonSchema for FunctionName {
     fn schema_name() -> Cow<'static, str> {

@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::function::{FunctionName, Part};
+use crate::name::FunctionName;
 use crate::operation::{OperationError, OperationId, OperationKind, OperationStatus, Rollback};
+use crate::part::Part;
 
 /// The version of [`ExecutionInput`] that this release writes. Steps accept this one and the
 /// previous one, so that executions run well through an upgrade of the stack.

@@ -1,0 +1,59 @@
+//! The parts that a function is made of, and what is compared of each.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One of the parts that a function is made of.
+#[derive(
+    Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Part {
+    /// Its execution role.
+    Role,
+    /// Its log group.
+    LogGroup,
+    /// The Lambda function.
+    Function,
+}
+
+impl Part {
+    /// Every part, in the order in which they are made.
+    pub const ALL: [Self; 3] = [Self::Role, Self::LogGroup, Self::Function];
+}
+
+/// What is compared of a part: each is changed by calls of its own.
+#[derive(
+    Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Facet {
+    /// The execution role: trust, boundary, policies, tags.
+    Role,
+    /// The log group: retention, tags.
+    LogGroup,
+    /// The Lambda function but for its code: configuration and tags.
+    Configuration,
+    /// The code, and the architecture that it is for.
+    Code,
+}
+
+impl Facet {
+    /// The part that it is a facet of.
+    pub const fn part(self) -> Part {
+        match self {
+            Self::Role => Part::Role,
+            Self::LogGroup => Part::LogGroup,
+            Self::Configuration | Self::Code => Part::Function,
+        }
+    }
+
+    /// The facets of a part, in the order in which they are changed; the first stands for the whole.
+    pub(crate) const fn of(part: Part) -> &'static [Self] {
+        match part {
+            Part::Role => &[Self::Role],
+            Part::LogGroup => &[Self::LogGroup],
+            Part::Function => &[Self::Configuration, Self::Code],
+        }
+    }
+}
