@@ -200,11 +200,27 @@ mod tests {
 
     use super::*;
 
+    /// A process that does not outlive its test.
+    struct Sleeper(std::process::Child);
+
+    impl Drop for Sleeper {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
     /// A program that runs until it is ended, and a process of it.
-    fn sleeper(folder: &TempDir) -> (PathBuf, std::process::Child) {
+    fn sleeper(folder: &TempDir) -> (PathBuf, Sleeper) {
         let program = folder.path().join("sleeper");
         std::fs::write(&program, "while :; do sleep 1; done\n").unwrap();
-        let process = Command::new("sh").arg(&program).spawn().unwrap();
+        let process = Sleeper(Command::new("sh").arg(&program).spawn().unwrap());
+        // `spawn` may return a moment before the process shows its command line.
+        let started = Started { pid: process.0.id(), program: program.clone() };
+        let began = Instant::now();
+        while started.running().is_none() {
+            assert!(began.elapsed() < STOP_LIMIT, "the program was not started");
+        }
         (program, process)
     }
 
@@ -213,14 +229,14 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let (program, mut process) = sleeper(&folder);
         let other = folder.path().join("ministack");
-        Started { pid: process.id(), program: other }.write(folder.path()).unwrap();
+        Started { pid: process.0.id(), program: other }.write(folder.path()).unwrap();
         assert!(!stop_in(folder.path()).await.unwrap(), "another program's process was ended");
-        assert!(process.try_wait().unwrap().is_none(), "another program's process has ended");
+        assert!(process.0.try_wait().unwrap().is_none(), "another program's process has ended");
         assert!(!stop_in(folder.path()).await.unwrap());
 
-        Started { pid: process.id(), program }.write(folder.path()).unwrap();
+        Started { pid: process.0.id(), program }.write(folder.path()).unwrap();
         assert!(stop_in(folder.path()).await.unwrap());
-        assert!(process.wait().unwrap().code().is_none(), "it was not ended by a signal");
+        assert!(process.0.wait().unwrap().code().is_none(), "it was not ended by a signal");
         assert!(!stop_in(folder.path()).await.unwrap());
     }
 
@@ -228,16 +244,16 @@ mod tests {
     fn a_command_line_is_known_without_proc_too() {
         let folder = TempDir::new().unwrap();
         let (program, mut process) = sleeper(&folder);
-        let pid = Pid::from_child(&process);
+        let pid = Pid::from_child(&process.0);
         let told = command_line_by_ps(pid).unwrap();
         assert!(told.contains(&*program.to_string_lossy()), "{told}");
-        process.kill().unwrap();
+        process.0.kill().unwrap();
         // It has ended, and nobody waited for it yet.
         let began = Instant::now();
         while command_line_by_ps(pid).unwrap().contains(&*program.to_string_lossy()) {
             assert!(began.elapsed() < STOP_LIMIT, "a process that has ended is taken for running");
         }
-        process.wait().unwrap();
+        process.0.wait().unwrap();
         assert_eq!(command_line_by_ps(pid).unwrap(), "");
     }
 }
