@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_dynamo::{from_item, to_attribute_value, to_item};
 use sha2::{Digest, Sha256};
 
-use super::{FunctionRecord, Item, Records, built, function_key, has_expired, key, text, with_key};
+use super::stored::FunctionRecord;
+use super::table::{Item, Records, built, function_key, has_expired, key, text, with_key};
 use crate::caller::Caller;
 use crate::refusal::Refusal;
 

@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::from_item;
 
-use super::{
-    FUNCTION_PARTITION, FunctionRecord, OPERATION_PREFIX, OperationRecord, Records, has_expired,
-    key, operation_partition, text,
+use super::stored::{FunctionRecord, OperationRecord};
+use super::table::{
+    FUNCTION_PARTITION, OPERATION_PREFIX, Records, has_expired, key, operation_partition, text,
 };
 use crate::refusal::Refusal;
 
@@ -209,8 +209,8 @@ mod tests {
     use serde_dynamo::to_item;
     use tracing_subscriber::fmt::MakeWriter;
 
+    use super::super::table::{Item, function_key, operation_key, with_key};
     use super::super::tests::{function, operation, records};
-    use super::super::{Item, function_key, operation_key, with_key};
     use super::*;
 
     /// What is logged.

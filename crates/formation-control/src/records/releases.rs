@@ -8,10 +8,14 @@ use std::path::Path;
 use std::{fs, io};
 
 use formation_model::drift::DriftStatus;
-use formation_model::{ExecutionInput, Facet, OperationKind, Part, StepInput};
+use formation_model::{
+    ExecutionInput, Facet, OperationKind, OperationStatus, Part, Rollback, StepInput,
+};
 use serde::de::DeserializeOwned;
+use serde_dynamo::{from_item, to_item};
 use serde_json::Value;
 
+use super::table::Item;
 use super::*;
 use crate::caller::Caller;
 

@@ -1,0 +1,176 @@
+use aws_sdk_s3::operation::copy_object::CopyObjectOutput;
+use aws_sdk_s3::operation::delete_object::DeleteObjectOutput;
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::operation::put_object::PutObjectOutput;
+use aws_sdk_s3::types::ChecksumType;
+use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::http::StatusCode;
+use formation_model::function::Architecture;
+use formation_model::request::S3Object;
+use formation_model::{Defaults, WarningCode, request};
+
+use super::source::{READ_UP_TO_BYTES, copy_source};
+use super::*;
+
+/// The bundles of a bucket where S3 answers so when one is tagged.
+fn answered(status: u16, code: &'static str) -> Bundles {
+    let put = mock!(Client::put_object_tagging).then_http_response(move || {
+        let body = format!("<Error><Code>{code}</Code><Message>told</Message></Error>");
+        HttpResponse::new(StatusCode::try_from(status).unwrap(), body.into())
+    });
+    let client = mock_client!(aws_sdk_s3, RuleMode::MatchAny, [&put]);
+    Bundles::new(client, "bundles", "111122223333", Vec::new())
+}
+
+#[tokio::test]
+async fn code_that_is_gone_can_be_released_and_not_kept() {
+    let bundle = Bundle {
+        sha256: "c2hh".into(),
+        size_bytes: 7,
+        inline: false,
+        key: "bundles/hello/1.zip".into(),
+        version: "v1".into(),
+    };
+    for (status, code) in [(404, "NoSuchKey"), (404, "NoSuchVersion"), (403, "AccessDenied")] {
+        let bundles = answered(status, code);
+        assert!(bundles.release(&bundle).await.is_ok(), "{code}");
+        assert!(bundles.keep(&bundle).await.is_err(), "{code}");
+    }
+    // The credentials are at fault, and nothing is known of the bundle.
+    assert!(answered(403, "InvalidAccessKeyId").release(&bundle).await.is_err());
+}
+
+#[test]
+fn copy_sources_keep_slashes_and_escape_the_rest() {
+    let object = S3Object {
+        bucket: "builds".into(),
+        key: "a b/ü?+.zip".into(),
+        version: Some("v.1".into()),
+    };
+    assert_eq!(copy_source(&object), "builds/a%20b/%C3%BC%3F%2B.zip?versionId=v%2E1");
+}
+
+fn request(code: CodeSource) -> FunctionRequest {
+    let defaults = Defaults { architecture: Architecture::Arm64, code_buckets: true };
+    let body = serde_json::json!({"functionName": "hello", "code": "x"});
+    request::read(&body, &defaults, None).unwrap().with_code(code)
+}
+
+fn object() -> CodeSource {
+    let (bucket, key) = ("builds".into(), "a.zip".into());
+    CodeSource::S3(S3Object { bucket, key, version: None })
+}
+
+fn bundles(rules: &[&Rule]) -> Bundles {
+    let client = mock_client!(aws_sdk_s3, RuleMode::Sequential, rules);
+    Bundles::new(client, "artifacts", "111122223333", vec!["builds".into()])
+}
+
+fn measured(bytes: i64) -> Rule {
+    mock!(Client::head_object)
+        .then_output(move || HeadObjectOutput::builder().content_length(bytes).build())
+}
+
+fn read(archive: Vec<u8>) -> [Rule; 2] {
+    let size = archive.len().try_into().unwrap();
+    let get = mock!(Client::get_object).then_output(move || {
+        GetObjectOutput::builder().body(ByteStream::from(archive.clone())).build()
+    });
+    [measured(size), get]
+}
+
+fn problem<T: std::fmt::Debug>(result: Result<T, Refusal>) -> FieldProblem {
+    match result {
+        Err(Refusal::InvalidFunction(problems)) => problems.first()[0].clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_copy_whose_checksum_is_that_of_parts_is_refused_and_removed() {
+    for (checksum, kind) in [
+        ("8f5DR6rSfEAM4iI4xMbjFA==-3", None),
+        ("8f5DR6rSfEAM4iI4xMbjFA==", Some(ChecksumType::Composite)),
+    ] {
+        let head = measured(READ_UP_TO_BYTES + 1);
+        let copy = mock!(Client::copy_object)
+            .then_output(|| CopyObjectOutput::builder().version_id("v1").build());
+        let stored = mock!(Client::head_object).then_output(move || {
+            HeadObjectOutput::builder()
+                .checksum_sha256(checksum)
+                .set_checksum_type(kind.clone())
+                .content_length(READ_UP_TO_BYTES + 1)
+                .build()
+        });
+        let delete = mock!(Client::delete_object)
+            .match_requests(|request| request.version_id() == Some("v1"))
+            .then_output(|| DeleteObjectOutput::builder().build());
+        let bundles = bundles(&[&head, &copy, &stored, &delete]);
+        let id = OperationId::generate();
+        let problem = problem(bundles.store(id, &request(object()), None).await);
+        assert_eq!(problem.pointer, "/code/s3Key");
+        assert_eq!(problem.code, FieldProblemCode::CodeNotAvailable);
+        assert!(problem.detail.contains("upload it again"), "{}", problem.detail);
+        assert_eq!(delete.num_calls(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_version_is_at_fault_only_where_one_was_sent() {
+    for (version, pointer) in [(Some("x"), "/code/s3ObjectVersion"), (None, "/code/s3Key")] {
+        let refused = mock!(Client::head_object).then_http_response(|| {
+            HttpResponse::new(StatusCode::try_from(400).unwrap(), "".into())
+        });
+        let (bucket, key) = ("builds".into(), "a.zip".into());
+        let code = CodeSource::S3(S3Object { bucket, key, version: version.map(str::to_owned) });
+        let problem = problem(bundles(&[&refused]).preview(&request(code), None).await);
+        assert_eq!(problem.pointer, pointer);
+        assert_eq!(problem.code, FieldProblemCode::CodeNotAvailable);
+    }
+}
+
+#[tokio::test]
+async fn code_in_s3_is_judged_as_if_it_were_in_the_request() {
+    let good = bundle::from_source("index.mjs", "x").unwrap();
+    let mut damaged = good.clone();
+    // The file's only byte, behind a header of 30 bytes and its name.
+    damaged[39] ^= 1;
+    let [head, get] = read(damaged);
+    let problem = problem(bundles(&[&head, &get]).preview(&request(object()), None).await);
+    assert_eq!(problem.pointer, "/code/s3Key");
+    assert!(problem.detail.contains("is damaged"), "{}", problem.detail);
+
+    let [head, get] = read(bundle::from_source("main.mjs", "x").unwrap());
+    let (_, warnings) = bundles(&[&head, &get]).preview(&request(object()), None).await.unwrap();
+    assert_eq!(warnings[0].code, WarningCode::HandlerNotFound);
+
+    let [head, get] = read(good);
+    let (code, warnings) = bundles(&[&head, &get]).preview(&request(object()), None).await.unwrap();
+    assert!(warnings.is_empty() && !code.inline, "{warnings:?}");
+}
+
+#[tokio::test]
+async fn inline_source_is_remembered_as_such() {
+    let put = mock!(Client::put_object)
+        .then_output(|| PutObjectOutput::builder().version_id("v1").build());
+    let defaults = Defaults { architecture: Architecture::Arm64, code_buckets: false };
+    let body = serde_json::json!({"functionName": "hello", "code": "exports.handler = 1"});
+    let request = request::read(&body, &defaults, None).unwrap();
+    let id = OperationId::generate();
+    let (bundle, warnings) = bundles(&[&put]).store(id, &request, None).await.unwrap();
+    assert!(bundle.inline);
+    assert_eq!(warnings[0].code, WarningCode::CommonjsInModule);
+
+    let (same, _) = bundles(&[]).preview(&request, Some(&bundle)).await.unwrap();
+    assert_eq!(same, CodeSummary::from(&bundle));
+
+    // The previous release did not: the next time that the same comes inline it is learnt, and
+    // nothing is stored.
+    let unknown = Bundle { inline: false, ..bundle.clone() };
+    let (learnt, _) = bundles(&[]).store(id, &request, Some(&unknown)).await.unwrap();
+    assert_eq!(learnt, bundle);
+    let (learnt, _) = bundles(&[]).preview(&request, Some(&unknown)).await.unwrap();
+    assert!(learnt.inline);
+}

@@ -1,0 +1,106 @@
+//! Accepting and reading operations.
+
+mod accept;
+mod cancel;
+mod compare;
+mod heal;
+mod read;
+
+use formation_aws::Chain;
+use formation_model::view::{Function, Resources};
+use formation_model::{Defaults, FunctionName, Operation, OperationId, StackIdentity};
+use formation_resources::Comparer;
+use tokio::time::{Instant, timeout_at};
+
+pub use self::accept::{Accepted, Already, Changed, Expected, Requester};
+pub use self::read::{FunctionPage, Operations};
+use crate::bundles::Bundles;
+use crate::executions::Executions;
+use crate::records::{FunctionRecord, OperationRecord, Records};
+use crate::refusal::Refusal;
+
+/// Everything that a door needs.
+#[derive(Clone, Debug)]
+pub struct Control {
+    /// The stack.
+    pub stack: StackIdentity,
+    /// What the stack chooses where a request does not.
+    pub defaults: Defaults,
+    /// The table.
+    pub records: Records,
+    /// The artefact bucket.
+    pub bundles: Bundles,
+    /// The state machine.
+    pub executions: Executions,
+    /// What AWS holds for functions.
+    pub comparer: Comparer,
+}
+
+impl Control {
+    /// Starts the current attempt. From the claim on, the operation is accepted, so a start that
+    /// fails, or takes longer than `until`, does not take that back: it is made up for by whoever
+    /// finds the operation running without an execution.
+    async fn start(&self, operation: &OperationRecord, until: Option<Instant>) {
+        let start = self.executions.start(operation);
+        let started = match until {
+            Some(until) => timeout_at(until, start).await,
+            None => Ok(start.await),
+        };
+        match started {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => log(operation, &error, "the execution was not started"),
+            Err(_) => tracing::error!(
+                operationId = %operation.operation_id,
+                functionName = %operation.function_name,
+                "the execution was not started in time"
+            ),
+        }
+    }
+
+    async fn operation_record(
+        &self,
+        function: &FunctionName,
+        operation: OperationId,
+    ) -> Result<OperationRecord, Refusal> {
+        let found = self.records.operation(function, operation).await?;
+        found.ok_or_else(|| Refusal::OperationNotFound { function: function.clone(), operation })
+    }
+
+    /// The record of the function of that name.
+    ///
+    /// # Errors
+    /// [`Refusal::FunctionNotFound`], or why it cannot be read.
+    pub async fn function_record(&self, name: &FunctionName) -> Result<FunctionRecord, Refusal> {
+        let found = self.records.function(name).await?;
+        found.ok_or_else(|| Refusal::FunctionNotFound(name.clone()))
+    }
+
+    fn to_operation(&self, record: &OperationRecord) -> Operation {
+        record.to_operation(self.executions.state_machine_arn(), &self.stack.region)
+    }
+
+    fn to_function(&self, record: FunctionRecord) -> Function {
+        let code = (&record.spec.code).into();
+        let resources = Resources::of(&self.stack, &record.spec.function_name);
+        Function {
+            spec: record.spec.with_code(code),
+            status: record.status,
+            revision: record.revision,
+            resources,
+            operation: record.operation_id,
+            drift: record.drift,
+            created_at: record.created_at,
+            updated_at: record.updated_at,
+            created_by: record.created_by,
+        }
+    }
+}
+
+fn log(operation: &OperationRecord, error: &Refusal, what: &str) {
+    tracing::error!(
+        operationId = %operation.operation_id,
+        functionName = %operation.function_name,
+        error = %Chain(error),
+        "{what}"
+    );
+}

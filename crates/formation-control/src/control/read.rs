@@ -1,0 +1,128 @@
+//! Reading functions and operations.
+
+use formation_model::view::Function;
+use formation_model::{FunctionName, Operation, OperationId};
+
+use super::Control;
+use crate::history;
+use crate::records::{ListFilter, OperationRecord};
+use crate::refusal::Refusal;
+
+/// How many attempts after the first one have their steps shown.
+const LAST_ATTEMPTS: u32 = 9;
+
+/// One page of functions as their users see them.
+#[derive(Debug)]
+pub struct FunctionPage {
+    /// The functions, ordered by name.
+    pub functions: Vec<Function>,
+    /// Where the next page begins; none on the last.
+    pub next_token: Option<String>,
+}
+
+/// One page of operations as their users see them.
+#[derive(Debug)]
+pub struct Operations {
+    /// The operations, newest first.
+    pub operations: Vec<Operation>,
+    /// Where the next page begins; none on the last.
+    pub next_token: Option<String>,
+}
+
+impl Control {
+    /// The function of that name, and its entity tag.
+    ///
+    /// # Errors
+    /// [`Refusal::FunctionNotFound`], or why it cannot be read.
+    pub async fn function(&self, name: &FunctionName) -> Result<(Function, String), Refusal> {
+        let record = self.function_record(name).await?;
+        let etag = record.etag();
+        Ok((self.to_function(record), etag))
+    }
+
+    /// One page of functions, ordered by name, of those whose record can be read.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidNextToken`], or why they cannot be read.
+    pub async fn list(
+        &self,
+        filter: &ListFilter,
+        limit: i32,
+        token: Option<&str>,
+    ) -> Result<FunctionPage, Refusal> {
+        let page = self.records.list(filter, limit, token).await?;
+        let functions = page.functions.into_iter().map(|record| self.to_function(record));
+        Ok(FunctionPage { functions: functions.collect(), next_token: page.next_token })
+    }
+
+    /// The operation of that id.
+    ///
+    /// # Errors
+    /// [`Refusal::OperationNotFound`], or why it cannot be read.
+    pub async fn operation(
+        &self,
+        function: &FunctionName,
+        operation: OperationId,
+    ) -> Result<Operation, Refusal> {
+        Ok(self.to_operation(&self.operation_record(function, operation).await?))
+    }
+
+    /// The operation of that id, with the steps of its attempts: of the first, which tells what went
+    /// wrong, and of the last ones.
+    ///
+    /// # Errors
+    /// As for [`Control::operation`].
+    pub async fn operation_with_steps(
+        &self,
+        function: &FunctionName,
+        operation: OperationId,
+    ) -> Result<Operation, Refusal> {
+        let record = self.operation_record(function, operation).await?;
+        let mut steps = Vec::new();
+        for attempt in shown_attempts(record.attempt) {
+            let attempt = OperationRecord { attempt, ..record.clone() };
+            steps.extend(history::steps(&self.executions.history(&attempt).await?));
+        }
+        Ok(Operation { steps: Some(steps), ..self.to_operation(&record) })
+    }
+
+    /// One page of a function's operations, newest first, also of one that was deleted.
+    ///
+    /// # Errors
+    /// [`Refusal::FunctionNotFound`] if there never was such a function, as far as anybody
+    /// remembers; [`Refusal::InvalidNextToken`], or why they cannot be read.
+    pub async fn operations(
+        &self,
+        function: &FunctionName,
+        limit: i32,
+        token: Option<&str>,
+    ) -> Result<Operations, Refusal> {
+        let page = self.records.list_operations(function, limit, token).await?;
+        if page.operations.is_empty() && page.next_token.is_none() && token.is_none() {
+            self.function_record(function).await?;
+        }
+        let operations = page.operations.iter().map(|record| self.to_operation(record));
+        Ok(Operations { operations: operations.collect(), next_token: page.next_token })
+    }
+}
+
+/// The attempts whose steps are shown, of so many. Each is a call at least, and recoveries may go on
+/// for months.
+fn shown_attempts(attempts: u32) -> impl Iterator<Item = u32> {
+    let last_ones = attempts.saturating_sub(LAST_ATTEMPTS).max(1);
+    (1..=attempts.min(1)).chain(last_ones + 1..=attempts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_attempts_steps_are_shown_and_so_many_of_the_last() {
+        let shown = |attempts| shown_attempts(attempts).collect::<Vec<_>>();
+        assert_eq!(shown(1), [1]);
+        assert_eq!(shown(3), [1, 2, 3]);
+        assert_eq!(shown(10), (1..=10).collect::<Vec<_>>());
+        assert_eq!(shown(400), [1, 392, 393, 394, 395, 396, 397, 398, 399, 400]);
+    }
+}

@@ -1,0 +1,195 @@
+//! Commits: how an operation ended, and what becomes of its function, in one transaction.
+
+use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
+use formation_model::operation::OperationError;
+use formation_model::{
+    Bundle, Drift, FunctionStatus, OperationKind, OperationStatus, Part, Rollback,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde_dynamo::{to_attribute_value, to_item};
+
+use super::due::{self, Queue, pause_after};
+use super::stored::OperationRecord;
+use super::table::{Records, built, function_key, operation_key, text, with_key};
+use crate::refusal::Refusal;
+
+/// How long operations are kept once they have ended.
+pub(super) const OPERATION_RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// How long after its end an operation is looked at: by then its outcome was announced, or never is
+/// by its execution.
+const ANNOUNCE_GRACE: SignedDuration = SignedDuration::from_mins(5);
+
+/// How an operation ended.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The function is as asked.
+    Succeeded,
+    /// It is not.
+    Failed {
+        /// What became of the changes.
+        rollback: Rollback,
+        /// Why it failed.
+        error: OperationError,
+        /// What is left in AWS.
+        leftovers: Vec<Part>,
+    },
+}
+
+impl Records {
+    /// Commits the outcome of an attempt: operation and function in one transaction, on condition
+    /// that the operation still runs at this attempt. Answers the operation as it has ended, also
+    /// when it is committed again; none if it has ended otherwise or another attempt took over.
+    /// `released` is code that nothing refers to from then on; `role_id` is that of the function's
+    /// role by now, where that is known; after `check_after` the function is compared with AWS.
+    ///
+    /// # Errors
+    /// What DynamoDB answered, or a record that cannot be read or written.
+    pub async fn commit(
+        &self,
+        operation: &OperationRecord,
+        outcome: &Outcome,
+        released: Option<Bundle>,
+        role_id: Option<&str>,
+        check_after: SignedDuration,
+    ) -> Result<Option<OperationRecord>, Refusal> {
+        let now = Timestamp::now();
+        let mut ended = OperationRecord {
+            status: OperationStatus::Succeeded,
+            ended_at: Some(now),
+            // Whoever finishes what it has left goes by the function's record.
+            target: None,
+            previous: None,
+            released,
+            ..operation.clone()
+        };
+        if let Outcome::Failed { rollback, error, leftovers } = outcome {
+            ended.status = OperationStatus::Failed;
+            ended.rollback = *rollback;
+            ended.error = Some(error.clone());
+            ended.leftovers.clone_from(leftovers);
+        }
+        let items = vec![
+            self.settle_function(operation, &ended, role_id, now, check_after)?,
+            self.end_operation(&ended, now)?,
+        ];
+        if self.transact(items, None).await?.is_none() {
+            return Ok(Some(ended));
+        }
+        let found = self.operation(&operation.function_name, operation.operation_id).await?;
+        Ok(found.filter(|found| found.attempt == ended.attempt && found.status == ended.status))
+    }
+
+    /// What becomes of the function's record when `operation` ends as `ended`.
+    fn settle_function(
+        &self,
+        operation: &OperationRecord,
+        ended: &OperationRecord,
+        role_id: Option<&str>,
+        now: Timestamp,
+        check_after: SignedDuration,
+    ) -> Result<TransactWriteItem, Refusal> {
+        let succeeded = ended.status == OperationStatus::Succeeded;
+        let undone = ended.rollback == Rollback::Complete;
+        let gone = match operation.kind {
+            OperationKind::Delete => succeeded,
+            OperationKind::Create => undone,
+            OperationKind::Update => false,
+            // Of a create that could not be undone: now it is.
+            OperationKind::Repair => succeeded && operation.target.is_none(),
+        };
+        let key = function_key(&operation.function_name);
+        let id = text(&operation.operation_id.to_string());
+        if gone {
+            let delete = Delete::builder()
+                .table_name(&self.table)
+                .set_key(Some(key))
+                .condition_expression("#operation = :operation")
+                .expression_attribute_names("#operation", "operationId")
+                .expression_attribute_values(":operation", id);
+            return Ok(TransactWriteItem::builder().delete(built(delete.build())?).build());
+        }
+        let good = succeeded || (undone && operation.previous.is_some());
+        let status = if good { FunctionStatus::Available } else { FunctionStatus::Failed };
+        let failures = if good { 0 } else { operation.failures + 1 };
+        let (queue, due) = if good {
+            (Queue::Comparisons, now + check_after)
+        } else {
+            (Queue::Rollbacks, now + pause_after(failures))
+        };
+        let mut set =
+            "SET #status = :status, #failures = :failures, #due = :due, #dueAt = :dueAt".to_owned();
+        let mut update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key))
+            .condition_expression("#operation = :operation")
+            .expression_attribute_names("#operation", "operationId")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#failures", "failures")
+            .expression_attribute_names("#due", "due")
+            .expression_attribute_names("#dueAt", "dueAt")
+            .expression_attribute_values(":operation", id)
+            .expression_attribute_values(":status", text(status.as_str()))
+            .expression_attribute_values(":failures", to_attribute_value(failures)?)
+            .expression_attribute_values(":due", queue.partition())
+            .expression_attribute_values(":dueAt", to_attribute_value(due.as_second())?);
+        set.push_str(", #leftovers = :leftovers");
+        update = update
+            .expression_attribute_names("#leftovers", "leftovers")
+            .expression_attribute_values(":leftovers", to_attribute_value(&ended.leftovers)?);
+        if good {
+            // Every facet has just been brought to what is recorded.
+            set.push_str(", #drift = :drift");
+            let drift = Drift::found(&[], now);
+            update = update
+                .expression_attribute_names("#drift", "drift")
+                .expression_attribute_values(":drift", to_attribute_value(drift)?);
+            // After anything else what is recorded stays: the function may still be of an older role.
+            if let Some(role_id) = role_id {
+                set.push_str(", #roleId = :roleId");
+                update = update
+                    .expression_attribute_names("#roleId", "roleId")
+                    .expression_attribute_values(":roleId", text(role_id));
+            }
+        }
+        if let Some(target) = &operation.target
+            && succeeded
+            && operation.kind != OperationKind::Repair
+        {
+            set.push_str(
+                ", #spec = :spec, #revision = :revision, #committedBy = :operation, \
+                 #updatedAt = :now",
+            );
+            update = update
+                .expression_attribute_names("#spec", "spec")
+                .expression_attribute_names("#revision", "revision")
+                .expression_attribute_names("#committedBy", "committedBy")
+                .expression_attribute_names("#updatedAt", "updatedAt")
+                .expression_attribute_values(":spec", to_attribute_value(target)?)
+                .expression_attribute_values(":revision", to_attribute_value(ended.revision)?)
+                .expression_attribute_values(":now", to_attribute_value(now)?);
+        }
+        let update = update.update_expression(set);
+        Ok(TransactWriteItem::builder().update(built(update.build())?).build())
+    }
+
+    fn end_operation(
+        &self,
+        ended: &OperationRecord,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem, Refusal> {
+        let key = operation_key(&ended.function_name, ended.operation_id);
+        let item = with_key(to_item(ended)?, key);
+        let mut item = due::with_due(item, ended.status, now + ANNOUNCE_GRACE)?;
+        let expires = (now + OPERATION_RETENTION).as_second();
+        item.insert("expiresAt".to_owned(), to_attribute_value(expires)?);
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("#status = :running AND #attempt = :attempt")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#attempt", "attempt")
+            .expression_attribute_values(":running", text(OperationStatus::Running.as_str()))
+            .expression_attribute_values(":attempt", to_attribute_value(ended.attempt)?);
+        Ok(TransactWriteItem::builder().put(built(put.build())?).build())
+    }
+}

@@ -1,0 +1,215 @@
+//! What the table holds of a function and of an operation.
+
+use formation_model::names::{execution_arn, execution_name};
+use formation_model::operation::OperationError;
+use formation_model::step::Announcement;
+use formation_model::{
+    Bundle, Drift, ExecutionInput, FunctionName, FunctionSpec, FunctionStatus, Operation,
+    OperationId, OperationKind, OperationStatus, Part, Rollback, Warning,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A function as it is stored: its last good specification, or the first one while the create is
+/// not committed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FunctionRecord {
+    /// What AWS holds for it, or is being made.
+    pub spec: FunctionSpec,
+    /// Where it is in its life.
+    pub status: FunctionStatus,
+    /// 0 until the create is committed.
+    pub revision: u64,
+    /// The operation that committed this revision, or is to commit the first.
+    pub committed_by: OperationId,
+    /// The current operation, or the last one.
+    pub operation_id: OperationId,
+    /// When the create was accepted.
+    pub created_at: Timestamp,
+    /// When a change was last committed.
+    pub updated_at: Timestamp,
+    /// The verified caller that created it.
+    pub created_by: String,
+    /// How many operations in a row have left it FAILED.
+    #[serde(default)]
+    pub failures: u32,
+    /// The last comparison with AWS.
+    #[serde(default)]
+    pub drift: Drift,
+    /// What was repaired last because a comparison had found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repaired: Option<RepairedDrift>,
+    /// What its last operation left, while it is FAILED.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<Part>,
+    /// The RoleId of the role that it was last committed with; none where a release recorded it that
+    /// did not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_id: Option<String>,
+}
+
+/// Drift that was repaired, to recognise it when it comes back.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct RepairedDrift {
+    /// The digest of all that was found. Empty in records of the first release: that is not
+    /// recognised.
+    #[serde(default)]
+    pub digest: String,
+    /// How often in a row.
+    pub times: u32,
+    /// The function's last operation when the repair was decided on: while it still is the last, the
+    /// repair has not run. None in records of the first release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<OperationId>,
+}
+
+impl FunctionRecord {
+    /// Its entity tag, as HTTP spells one: changes with every commit and with nothing else.
+    pub fn etag(&self) -> String {
+        etag(self.revision, self.committed_by)
+    }
+
+    /// Whether an operation on it is running.
+    pub fn is_busy(&self) -> bool {
+        match self.status {
+            FunctionStatus::Creating | FunctionStatus::Updating | FunctionStatus::Deleting => true,
+            FunctionStatus::Available | FunctionStatus::Failed => false,
+        }
+    }
+}
+
+/// The entity tag of a revision and the operation that committed it.
+pub fn etag(revision: u64, operation: OperationId) -> String {
+    format!("\"{revision}-{operation}\"")
+}
+
+/// An operation as it is stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationRecord {
+    /// Its id.
+    pub operation_id: OperationId,
+    /// What it does.
+    pub kind: OperationKind,
+    /// The function that it changes.
+    pub function_name: FunctionName,
+    /// Where it is in its life.
+    pub status: OperationStatus,
+    /// The attempt that may act; every other is superseded.
+    pub attempt: u32,
+    /// What the function is to become; none for a delete, and none once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<FunctionSpec>,
+    /// The last good specification, if there is one; none once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<FunctionSpec>,
+    /// The code that nothing refers to any more once it has ended; to be marked as expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<Bundle>,
+    /// The revision that the function has if it succeeds.
+    pub revision: u64,
+    /// What became of its changes if it failed.
+    pub rollback: Rollback,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<OperationError>,
+    /// What it left in AWS.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<Part>,
+    /// What was accepted and will probably not do what was meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
+    /// When it was accepted.
+    pub started_at: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// The verified caller that asked for it.
+    pub requested_by: String,
+    /// The key that the request came with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// Why its first attempt was taken over, if it was: it will have failed for this reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interruption: Option<OperationError>,
+    /// How many operations in a row had left the function FAILED when `reconcile` asked for this
+    /// one; 0 for everybody else's.
+    #[serde(default)]
+    pub failures: u32,
+    /// What the operation before it left, as the function's record told when it was claimed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_leftovers: Vec<Part>,
+    /// The RoleId that the function's record had when the operation claimed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_id: Option<String>,
+}
+
+impl OperationRecord {
+    /// The input of the execution of its current attempt.
+    pub fn execution_input(&self) -> ExecutionInput {
+        ExecutionInput::new(
+            self.kind,
+            self.target.is_some(),
+            self.function_name.clone(),
+            self.operation_id,
+            self.attempt,
+        )
+    }
+
+    /// The name of the execution of its current attempt.
+    pub fn execution_name(&self) -> String {
+        execution_name(&self.function_name, self.kind, self.operation_id, self.attempt)
+    }
+
+    /// The operation as its users see it.
+    pub fn to_operation(&self, state_machine_arn: &str, region: &str) -> Operation {
+        let execution_arn = execution_arn(state_machine_arn, &self.execution_name());
+        let console_url = console_url(&execution_arn, region);
+        Operation {
+            operation_id: self.operation_id,
+            kind: self.kind,
+            function_name: self.function_name.clone(),
+            status: self.status,
+            rollback: self.rollback,
+            error: self.error.clone(),
+            leftovers: self.leftovers.clone(),
+            warnings: self.warnings.clone(),
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+            requested_by: self.requested_by.clone(),
+            execution_arn,
+            console_url,
+            steps: None,
+        }
+    }
+
+    /// What the event bus is told of an operation that has ended.
+    pub fn to_announcement(&self) -> Announcement {
+        Announcement {
+            operation_id: self.operation_id,
+            function_name: self.function_name.clone(),
+            kind: self.kind,
+            status: self.status,
+            rollback: self.rollback,
+            revision: self.revision,
+            error: self.error.clone(),
+            idempotency_key: self.idempotency_key.clone(),
+        }
+    }
+}
+
+/// Where the AWS console shows an execution: each partition has a console of its own.
+///
+/// Sources: <https://docs.amazonaws.cn/en_us/aws/latest/userguide/endpoints-arns.html>,
+/// <https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/getting-started-console.html>.
+fn console_url(execution_arn: &str, region: &str) -> String {
+    let domain = match execution_arn.split(':').nth(1) {
+        Some("aws-cn") => "console.amazonaws.cn",
+        Some("aws-us-gov") => "console.amazonaws-us-gov.com",
+        _ => "console.aws.amazon.com",
+    };
+    format!(
+        "https://{region}.{domain}/states/home?region={region}#/v2/executions/details/{execution_arn}"
+    )
+}
