@@ -3,8 +3,7 @@
 use std::time::SystemTime;
 
 use formation_api::{App, Event};
-use formation_aws::sdk_config;
-use formation_control::environment::{control, init_log};
+use formation_lambda::{control, init_log, sdk_config};
 use lambda_runtime::{LambdaEvent, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]

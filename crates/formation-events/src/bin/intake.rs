@@ -3,9 +3,8 @@
 use std::time::SystemTime;
 
 use aws_lambda_events::event::sqs::SqsEvent;
-use formation_aws::sdk_config;
-use formation_control::environment::{control, init_log, required_var};
 use formation_events::{Announcer, Intake};
+use formation_lambda::{control, init_log, required_var, sdk_config};
 use lambda_runtime::{LambdaEvent, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use formation_aws::{Chain, sdk_config};
-use formation_control::environment::{
-    BadVariable, control, drift_check_interval, init_log, required_var,
-};
+use formation_aws::Chain;
 use formation_events::{Announcer, DriftMode, Reconciler};
+use formation_lambda::{
+    BadVariable, control, drift_check_interval, init_log, required_var, sdk_config,
+};
 use lambda_runtime::{LambdaEvent, run, service_fn};
 use serde_json::Value;
 

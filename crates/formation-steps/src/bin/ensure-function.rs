@@ -1,8 +1,7 @@
 //! The Lambda behind the `Ensure function` and `Restore function` states.
 
-use formation_aws::{step_retries, step_sdk_config};
 use formation_control::Records;
-use formation_control::environment::{init_log, required_var, stack_identity};
+use formation_lambda::{init_log, required_var, stack_identity, step_retries, step_sdk_config};
 use formation_resources::function::FunctionSettings;
 use formation_steps::{ensure_function, run_step};
 

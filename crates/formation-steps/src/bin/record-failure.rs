@@ -1,8 +1,7 @@
 //! The Lambda behind the `Record failure` state.
 
-use formation_aws::step_sdk_config;
-use formation_control::environment::{drift_check_interval, init_log, required_var};
 use formation_control::{Bundles, Records};
+use formation_lambda::{drift_check_interval, init_log, required_var, step_sdk_config};
 use formation_steps::{record_failure, run_step};
 
 #[tokio::main(flavor = "current_thread")]

@@ -1,8 +1,7 @@
 //! The Lambda behind the `Remove log group` and `Undo log group` states.
 
-use formation_aws::{step_retries, step_sdk_config};
 use formation_control::Records;
-use formation_control::environment::{init_log, required_var, stack_identity};
+use formation_lambda::{init_log, required_var, stack_identity, step_retries, step_sdk_config};
 use formation_steps::{remove_log_group, run_step};
 
 #[tokio::main(flavor = "current_thread")]
