@@ -10,7 +10,6 @@ use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use aws_smithy_types::retry::RetryConfig;
 
 /// One try of a call. Control-plane calls answer in well under a second; CreateFunction may take a
@@ -40,17 +39,10 @@ pub fn sdk_config() -> SdkConfig {
 
 /// The same for steps, which wait out AWS's throttling for some seconds before the state machine
 /// does.
-pub fn step_sdk_config() -> SdkConfig {
+pub(crate) fn step_sdk_config() -> SdkConfig {
     let patient =
         RetryConfig::standard().with_max_attempts(STEP_TRIES).with_max_backoff(STEP_LONGEST_PAUSE);
     configure(patient, STEP_OPERATION_TIMEOUT)
-}
-
-/// How a step's client of the service that it changes accounts for its tries: not at all. The SDK
-/// grants a process so many retries and few of them anew, so that a Lambda that has waited out some
-/// throttling would give up at the first refusal from then on. The rates are AWS's to keep.
-pub fn step_retries() -> RetryPartition {
-    RetryPartition::custom("step").token_bucket(TokenBucket::unlimited()).build()
 }
 
 fn configure(retries: RetryConfig, operation_timeout: Duration) -> SdkConfig {

@@ -1,9 +1,7 @@
 //! What `infra/template.yaml` tells each Lambda through its environment.
 
-use aws_config::SdkConfig;
-use formation_control::{Bundles, Control, Executions, Records};
-use formation_model::{Defaults, StackIdentity};
-use formation_resources::Comparer;
+use formation_model::StackIdentity;
+use formation_resources::function::FunctionSettings;
 use formation_resources::role::RoleSettings;
 use jiff::SignedDuration;
 
@@ -33,40 +31,35 @@ pub fn stack_identity() -> Result<StackIdentity, BadVariable> {
     })
 }
 
-/// Everything that a door needs, as `infra/template.yaml` describes it.
+/// What a variable lists, separated by commas.
+///
+/// # Errors
+/// [`BadVariable`] if it is not set; it may be empty.
+pub(crate) fn listed(name: &'static str) -> Result<Vec<String>, BadVariable> {
+    let listed = required_var(name)?;
+    Ok(listed.split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect())
+}
+
+/// What is the same in all roles of this stack's functions.
 ///
 /// # Errors
 /// [`BadVariable`] if a part of it is not set.
-pub fn control(config: &SdkConfig) -> Result<Control, BadVariable> {
-    let stack = stack_identity()?;
-    let architecture = required_var("DEFAULT_ARCHITECTURE")?;
-    let code_buckets = required_var("CODE_BUCKETS")?;
-    let code_buckets = code_buckets.split(',').filter(|name| !name.is_empty()).map(str::to_owned);
-    let code_buckets: Vec<_> = code_buckets.collect();
-    Ok(Control {
-        defaults: Defaults {
-            architecture: architecture.parse().map_err(|()| BadVariable("DEFAULT_ARCHITECTURE"))?,
-            code_buckets: !code_buckets.is_empty(),
-        },
-        records: Records::new(aws_sdk_dynamodb::Client::new(config), required_var("TABLE_NAME")?),
-        bundles: Bundles::new(
-            aws_sdk_s3::Client::new(config),
-            required_var("ARTIFACT_BUCKET")?,
-            &stack.account_id,
-            code_buckets,
-        ),
-        executions: Executions::new(
-            aws_sdk_sfn::Client::new(config),
-            required_var("STATE_MACHINE_ARN")?,
-        ),
-        comparer: Comparer::new(
-            config,
-            RoleSettings {
-                stack: stack.clone(),
-                boundary_arn: required_var("PERMISSIONS_BOUNDARY_ARN")?,
-            },
-        ),
-        stack,
+pub fn role_settings() -> Result<RoleSettings, BadVariable> {
+    Ok(RoleSettings {
+        stack: stack_identity()?,
+        boundary_arn: required_var("PERMISSIONS_BOUNDARY_ARN")?,
+    })
+}
+
+/// What is the same in all functions of this stack.
+///
+/// # Errors
+/// [`BadVariable`] if a part of it is not set.
+pub fn function_settings() -> Result<FunctionSettings, BadVariable> {
+    Ok(FunctionSettings {
+        stack: stack_identity()?,
+        bucket: required_var("ARTIFACT_BUCKET")?,
+        idle_role_arn: required_var("IDLE_ROLE_ARN")?,
     })
 }
 

@@ -4,9 +4,18 @@
 //! What is done with them is the business of the crates that the binaries belong to.
 
 mod config;
+mod door;
 mod environment;
+mod invocation;
 mod log;
+mod step;
 
-pub use config::{sdk_config, step_retries, step_sdk_config};
-pub use environment::{BadVariable, control, drift_check_interval, required_var, stack_identity};
-pub use log::init_log;
+pub use config::sdk_config;
+pub use door::Door;
+pub use environment::{
+    BadVariable, drift_check_interval, function_settings, required_var, role_settings,
+    stack_identity,
+};
+pub use invocation::run;
+pub use lambda_runtime::Error;
+pub use step::Step;
