@@ -6,9 +6,7 @@ use formation_aws::Chain;
 use formation_control::records::ListFilter;
 use formation_control::{Accepted, Changed, Refusal};
 use formation_model::view::{Function, FunctionStatus};
-use formation_model::{
-    Drift, FunctionName, Operation, OperationId, OperationKind, OperationStatus, request,
-};
+use formation_model::{Drift, FunctionName, Operation, OperationKind, OperationStatus, request};
 use http::header::{ETAG, LOCATION, RETRY_AFTER};
 use http::{HeaderName, StatusCode};
 use jiff::Timestamp;
@@ -20,6 +18,7 @@ use crate::App;
 use crate::answer::{Answered, empty, json, set};
 use crate::change::Change;
 use crate::outcome::outcome;
+use crate::paths::{OPERATION_LOCATION, function_path, operation_path};
 use crate::precondition::Precondition;
 use crate::problem::{ApiError, RETRY_AFTER_SECONDS};
 use crate::request::{Query, Request};
@@ -27,19 +26,6 @@ use crate::request::{Query, Request};
 /// How many things a page of a list holds, and may hold at the most.
 pub(crate) const DEFAULT_LIMIT: i32 = 50;
 pub(crate) const MOST: i32 = 100;
-
-/// The header that tells where an operation can be followed.
-pub(crate) const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-location");
-
-/// The path of a function.
-pub(crate) fn function_path(function: &FunctionName) -> String {
-    format!("/v1/functions/{function}")
-}
-
-/// The path of an operation.
-pub(crate) fn operation_path(function: &FunctionName, operation: OperationId) -> String {
-    format!("{}/operations/{operation}", function_path(function))
-}
 
 /// `POST /v1/functions`
 pub(crate) async fn create(app: &App, request: Request) -> Result<Answered, ApiError> {

@@ -6,9 +6,11 @@ mod event;
 mod functions;
 pub mod openapi;
 mod outcome;
+mod paths;
 mod precondition;
 mod problem;
 mod request;
+pub mod routes;
 #[cfg(test)]
 mod tests;
 
@@ -21,10 +23,10 @@ use tracing::Instrument;
 use crate::answer::Answered;
 pub use crate::event::{Answer, Event};
 use crate::event::{Http, Payload};
-use crate::functions::OPERATION_LOCATION;
-use crate::openapi::Action;
+use crate::paths::OPERATION_LOCATION;
 use crate::problem::{ApiError, REQUEST_ID};
 use crate::request::Request;
+use crate::routes::Action;
 
 /// How long before Lambda would end the invocation nothing is waited for any more: neither an
 /// outcome, nor the start of what is accepted.

@@ -12,8 +12,8 @@ use formation_model::{FunctionName, OperationId, ProblemCode};
 use tokio::time::Instant;
 
 use crate::event::Payload;
-use crate::openapi::{ROUTES, Route};
 use crate::problem::ApiError;
+use crate::routes::{ROUTES, Route};
 
 /// The route key of what matches no route.
 const DEFAULT: &str = "$default";

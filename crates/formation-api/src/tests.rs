@@ -20,7 +20,7 @@ use formation_resources::role::RoleSettings;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::openapi::ROUTES;
+use crate::routes::ROUTES;
 
 const MACHINE: &str = "arn:aws:states:eu-west-1:111122223333:stateMachine:formation";
 const ID: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
