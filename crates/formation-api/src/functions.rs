@@ -14,8 +14,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
-use crate::App;
 use crate::answer::{Answered, empty, json, set};
+use crate::app::App;
 use crate::change::Change;
 use crate::outcome::outcome;
 use crate::paths::{OPERATION_LOCATION, function_path, operation_path};
@@ -28,7 +28,7 @@ pub(crate) const DEFAULT_LIMIT: i32 = 50;
 pub(crate) const MOST: i32 = 100;
 
 /// `POST /v1/functions`
-pub(crate) async fn create(app: &App, request: Request) -> Result<Answered, ApiError> {
+pub(crate) async fn create_function(app: &App, request: Request) -> Result<Answered, ApiError> {
     let change = Change::read(request)?;
     if !matches!(change.precondition, Precondition::None) {
         let detail =
@@ -44,7 +44,7 @@ pub(crate) async fn create(app: &App, request: Request) -> Result<Answered, ApiE
 }
 
 /// `GET /v1/functions`
-pub(crate) async fn list(app: &App, request: Request) -> Result<Answered, ApiError> {
+pub(crate) async fn list_functions(app: &App, request: Request) -> Result<Answered, ApiError> {
     let limit = limit(&request.query)?;
     let wanted = FunctionStatus::ALL.map(FunctionStatus::as_str).join(", ");
     let known = |text: &str| FunctionStatus::ALL.into_iter().find(|it| it.as_str() == text);
@@ -60,13 +60,13 @@ pub(crate) async fn list(app: &App, request: Request) -> Result<Answered, ApiErr
 }
 
 /// `GET /v1/functions/{functionName}`
-pub(crate) async fn describe(app: &App, request: Request) -> Result<Answered, ApiError> {
+pub(crate) async fn describe_function(app: &App, request: Request) -> Result<Answered, ApiError> {
     let (function, etag) = app.control.function(&request.function()?).await?;
     Ok(described(StatusCode::OK, &function, &etag))
 }
 
 /// `PUT /v1/functions/{functionName}`
-pub(crate) async fn put(app: &App, request: Request) -> Result<Answered, ApiError> {
+pub(crate) async fn put_function(app: &App, request: Request) -> Result<Answered, ApiError> {
     let name = request.function()?;
     let change = Change::read(request)?;
     let mut body = change.body?;
@@ -109,7 +109,7 @@ pub(crate) async fn put(app: &App, request: Request) -> Result<Answered, ApiErro
 }
 
 /// `PATCH /v1/functions/{functionName}`
-pub(crate) async fn patch(app: &App, request: Request) -> Result<Answered, ApiError> {
+pub(crate) async fn update_function(app: &App, request: Request) -> Result<Answered, ApiError> {
     let name = request.function()?;
     let change = Change::read(request)?;
     let (body, expected) = (change.body?, change.precondition.of_what_exists()?);
@@ -120,7 +120,7 @@ pub(crate) async fn patch(app: &App, request: Request) -> Result<Answered, ApiEr
 }
 
 /// `POST /v1/functions/{functionName}/repair`
-pub(crate) async fn repair(app: &App, request: Request) -> Result<Answered, ApiError> {
+pub(crate) async fn repair_function(app: &App, request: Request) -> Result<Answered, ApiError> {
     let name = request.function()?;
     let change = Change::read(request)?;
     let expected = change.precondition.of_what_exists()?;
@@ -129,7 +129,7 @@ pub(crate) async fn repair(app: &App, request: Request) -> Result<Answered, ApiE
 }
 
 /// `DELETE /v1/functions/{functionName}`
-pub(crate) async fn delete(app: &App, request: Request) -> Result<Answered, ApiError> {
+pub(crate) async fn delete_function(app: &App, request: Request) -> Result<Answered, ApiError> {
     let name = request.function()?;
     let change = Change::read(request)?;
     let expected = change.precondition.of_what_exists()?;
@@ -138,7 +138,7 @@ pub(crate) async fn delete(app: &App, request: Request) -> Result<Answered, ApiE
 }
 
 /// `GET /v1/functions/{functionName}/drift`
-pub(crate) async fn drift(app: &App, request: Request) -> Result<Answered, ApiError> {
+pub(crate) async fn compare_function(app: &App, request: Request) -> Result<Answered, ApiError> {
     let name = request.function()?;
     let function = app.control.function_record(&name).await?;
     let differences = app.control.compare(&function).await?;
@@ -173,7 +173,7 @@ pub(crate) async fn describe_operation(app: &App, request: Request) -> Result<An
 }
 
 /// `POST /v1/functions/{functionName}/operations/{operationId}/cancel`
-pub(crate) async fn cancel(app: &App, request: Request) -> Result<Answered, ApiError> {
+pub(crate) async fn cancel_operation(app: &App, request: Request) -> Result<Answered, ApiError> {
     let (name, operation) = (request.function()?, request.operation()?);
     Ok(accepted(&app.control.cancel(&name, operation, &request.caller).await?))
 }

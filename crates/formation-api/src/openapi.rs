@@ -18,7 +18,7 @@ use crate::routes::{ROUTES, Route};
 use ProblemCode as P;
 
 /// `GET /v1/openapi.json`
-pub(crate) fn serve(request: &Request) -> Answered {
+pub(crate) fn describe_api(request: &Request) -> Answered {
     answer::document(StatusCode::OK, document(&request.server()).to_string())
 }
 
@@ -117,7 +117,7 @@ fn operation(route: &Route) -> Value {
     let parameters: Vec<_> =
         route.parameters.iter().map(|name| reference("parameters", name)).collect();
     let mut operation = json!({
-        "operationId": route.id,
+        "operationId": route.action,
         "summary": route.summary,
         "parameters": parameters,
         "responses": responses,
@@ -266,7 +266,7 @@ mod tests {
         let document = document("/");
         for route in ROUTES.iter().filter(|route| route.parameters.contains(&"wait")) {
             let operation = &document["paths"][route.path][route.method.to_lowercase()];
-            assert!(operation["responses"]["204"].is_object(), "{}", route.id);
+            assert!(operation["responses"]["204"].is_object(), "{}", route.key());
         }
     }
 
