@@ -104,7 +104,7 @@ pub async fn no_step_can_do_another_steps_work(world: &World) {
             keys.secret_access_key,
             Some(keys.session_token),
         );
-        let config = formation_aws::sdk_config()
+        let config = formation_lambda::sdk_config()
             .into_builder()
             .endpoint_url(&world.stack.endpoint_url)
             .region(aws_config::Region::new(world.stack.region.clone()))

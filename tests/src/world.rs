@@ -197,7 +197,7 @@ impl World {
         url: String,
         folder: &TempDir,
     ) -> Result<(Stack, aws_config::SdkConfig, Value), LocalError> {
-        let config = formation_aws::sdk_config().into_builder();
+        let config = formation_lambda::sdk_config().into_builder();
         // A test is more patient than a Lambda.
         let timeouts = TimeoutConfig::builder().operation_timeout(LIMIT).build();
         let config = config

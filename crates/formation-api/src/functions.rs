@@ -6,9 +6,7 @@ use formation_aws::Chain;
 use formation_control::records::ListFilter;
 use formation_control::{Accepted, Changed, Refusal};
 use formation_model::view::{Function, FunctionStatus};
-use formation_model::{
-    Drift, FunctionName, Operation, OperationId, OperationKind, OperationStatus, request,
-};
+use formation_model::{Drift, FunctionName, Operation, OperationKind, OperationStatus, request};
 use http::header::{ETAG, LOCATION, RETRY_AFTER};
 use http::{HeaderName, StatusCode};
 use jiff::Timestamp;
@@ -16,10 +14,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
-use crate::App;
 use crate::answer::{Answered, empty, json, set};
+use crate::app::App;
 use crate::change::Change;
 use crate::outcome::outcome;
+use crate::paths::{OPERATION_LOCATION, function_path, operation_path};
 use crate::precondition::Precondition;
 use crate::problem::{ApiError, RETRY_AFTER_SECONDS};
 use crate::request::{Query, Request};
@@ -28,21 +27,8 @@ use crate::request::{Query, Request};
 pub(crate) const DEFAULT_LIMIT: i32 = 50;
 pub(crate) const MOST: i32 = 100;
 
-/// The header that tells where an operation can be followed.
-pub(crate) const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-location");
-
-/// The path of a function.
-pub(crate) fn function_path(function: &FunctionName) -> String {
-    format!("/v1/functions/{function}")
-}
-
-/// The path of an operation.
-pub(crate) fn operation_path(function: &FunctionName, operation: OperationId) -> String {
-    format!("{}/operations/{operation}", function_path(function))
-}
-
 /// `POST /v1/functions`
-pub(crate) async fn create(app: &App, request: Request) -> Result<Answered, ApiError> {
+pub(crate) async fn create_function(app: &App, request: Request) -> Result<Answered, ApiError> {
     let change = Change::read(request)?;
     if !matches!(change.precondition, Precondition::None) {
         let detail =
@@ -58,7 +44,7 @@ pub(crate) async fn create(app: &App, request: Request) -> Result<Answered, ApiE
 }
 
 /// `GET /v1/functions`
-pub(crate) async fn list(app: &App, request: Request) -> Result<Answered, ApiError> {
+pub(crate) async fn list_functions(app: &App, request: Request) -> Result<Answered, ApiError> {
     let limit = limit(&request.query)?;
     let wanted = FunctionStatus::ALL.map(FunctionStatus::as_str).join(", ");
     let known = |text: &str| FunctionStatus::ALL.into_iter().find(|it| it.as_str() == text);
@@ -74,13 +60,13 @@ pub(crate) async fn list(app: &App, request: Request) -> Result<Answered, ApiErr
 }
 
 /// `GET /v1/functions/{functionName}`
-pub(crate) async fn describe(app: &App, request: Request) -> Result<Answered, ApiError> {
+pub(crate) async fn describe_function(app: &App, request: Request) -> Result<Answered, ApiError> {
     let (function, etag) = app.control.function(&request.function()?).await?;
     Ok(described(StatusCode::OK, &function, &etag))
 }
 
 /// `PUT /v1/functions/{functionName}`
-pub(crate) async fn put(app: &App, request: Request) -> Result<Answered, ApiError> {
+pub(crate) async fn put_function(app: &App, request: Request) -> Result<Answered, ApiError> {
     let name = request.function()?;
     let change = Change::read(request)?;
     let mut body = change.body?;
@@ -123,7 +109,7 @@ pub(crate) async fn put(app: &App, request: Request) -> Result<Answered, ApiErro
 }
 
 /// `PATCH /v1/functions/{functionName}`
-pub(crate) async fn patch(app: &App, request: Request) -> Result<Answered, ApiError> {
+pub(crate) async fn update_function(app: &App, request: Request) -> Result<Answered, ApiError> {
     let name = request.function()?;
     let change = Change::read(request)?;
     let (body, expected) = (change.body?, change.precondition.of_what_exists()?);
@@ -134,7 +120,7 @@ pub(crate) async fn patch(app: &App, request: Request) -> Result<Answered, ApiEr
 }
 
 /// `POST /v1/functions/{functionName}/repair`
-pub(crate) async fn repair(app: &App, request: Request) -> Result<Answered, ApiError> {
+pub(crate) async fn repair_function(app: &App, request: Request) -> Result<Answered, ApiError> {
     let name = request.function()?;
     let change = Change::read(request)?;
     let expected = change.precondition.of_what_exists()?;
@@ -143,7 +129,7 @@ pub(crate) async fn repair(app: &App, request: Request) -> Result<Answered, ApiE
 }
 
 /// `DELETE /v1/functions/{functionName}`
-pub(crate) async fn delete(app: &App, request: Request) -> Result<Answered, ApiError> {
+pub(crate) async fn delete_function(app: &App, request: Request) -> Result<Answered, ApiError> {
     let name = request.function()?;
     let change = Change::read(request)?;
     let expected = change.precondition.of_what_exists()?;
@@ -152,7 +138,7 @@ pub(crate) async fn delete(app: &App, request: Request) -> Result<Answered, ApiE
 }
 
 /// `GET /v1/functions/{functionName}/drift`
-pub(crate) async fn drift(app: &App, request: Request) -> Result<Answered, ApiError> {
+pub(crate) async fn compare_function(app: &App, request: Request) -> Result<Answered, ApiError> {
     let name = request.function()?;
     let function = app.control.function_record(&name).await?;
     let differences = app.control.compare(&function).await?;
@@ -187,7 +173,7 @@ pub(crate) async fn describe_operation(app: &App, request: Request) -> Result<An
 }
 
 /// `POST /v1/functions/{functionName}/operations/{operationId}/cancel`
-pub(crate) async fn cancel(app: &App, request: Request) -> Result<Answered, ApiError> {
+pub(crate) async fn cancel_operation(app: &App, request: Request) -> Result<Answered, ApiError> {
     let (name, operation) = (request.function()?, request.operation()?);
     Ok(accepted(&app.control.cancel(&name, operation, &request.caller).await?))
 }

@@ -1,22 +1,10 @@
 //! The Lambda behind the HTTP API.
 
-use std::time::SystemTime;
-
 use formation_api::{App, Event};
-use formation_aws::sdk_config;
-use formation_control::environment::{control, init_log};
-use lambda_runtime::{LambdaEvent, run, service_fn};
+use formation_lambda::{Door, Error, run};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    init_log();
-
-    let config = sdk_config();
-    let app = &App::new(control(&config)?);
-
-    run(service_fn(async move |event: LambdaEvent<Event>| {
-        let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
-        Ok::<_, lambda_runtime::Error>(app.handle(event.payload, left).await)
-    }))
-    .await
+async fn main() -> Result<(), Error> {
+    let app = App::new(Door::start().control()?);
+    run(async |event: Event, left| Ok::<_, Error>(app.handle(event, left).await)).await
 }

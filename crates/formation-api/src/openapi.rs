@@ -13,50 +13,14 @@ use crate::change::LONGEST_WAIT;
 use crate::functions::{DEFAULT_LIMIT, DriftReport, FunctionList, MOST, OperationList};
 use crate::problem::Problem;
 use crate::request::Request;
-
-/// `GET /v1/openapi.json`
-pub(crate) fn serve(request: &Request) -> Answered {
-    answer::document(StatusCode::OK, document(&request.server()).to_string())
-}
-
-/// What a route does: what its request is handed to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Action {
-    ListFunctions,
-    CreateFunction,
-    DescribeFunction,
-    PutFunction,
-    UpdateFunction,
-    DeleteFunction,
-    RepairFunction,
-    CompareFunction,
-    ListOperations,
-    DescribeOperation,
-    CancelOperation,
-    DescribeApi,
-}
-
-/// One route of the API.
-#[derive(Clone, Copy, Debug)]
-pub struct Route {
-    pub(crate) action: Action,
-    /// In capitals.
-    pub method: &'static str,
-    /// As API Gateway writes it.
-    pub path: &'static str,
-    id: &'static str,
-    summary: &'static str,
-    pub(crate) parameters: &'static [&'static str],
-    body: Option<&'static str>,
-    /// Status, and the schema of its body if it has one.
-    answers: &'static [(u16, &'static str)],
-    /// Besides those that follow from the rest.
-    problems: &'static [ProblemCode],
-}
-
-const FUNCTION: &str = "/v1/functions/{functionName}";
+use crate::routes::{ROUTES, Route};
 
 use ProblemCode as P;
+
+/// `GET /v1/openapi.json`
+pub(crate) fn describe_api(request: &Request) -> Answered {
+    answer::document(StatusCode::OK, document(&request.server()).to_string())
+}
 
 /// What an operation may fail with, as the answer to a request that waits for it.
 const OUTCOMES: [ProblemCode; 11] = [
@@ -82,154 +46,6 @@ const OF_CHANGES: [ProblemCode; 2] = [P::OperationInProgress, P::IdempotencyKeyR
 
 /// What may go wrong with every request.
 const ALWAYS: [ProblemCode; 3] = [P::InvalidParameter, P::InternalError, P::ServiceUnavailable];
-
-/// The routes, as they are in `infra/template.yaml` but for `$default`.
-pub const ROUTES: &[Route] = &[
-    Route {
-        action: Action::ListFunctions,
-        method: "GET",
-        path: "/v1/functions",
-        id: "listFunctions",
-        summary: "Lists functions by name, strongly consistent.",
-        parameters: &["limit", "nextToken", "status", "prefix"],
-        body: None,
-        answers: &[(200, "FunctionList")],
-        problems: &[P::InvalidNextToken],
-    },
-    Route {
-        action: Action::CreateFunction,
-        method: "POST",
-        path: "/v1/functions",
-        id: "createFunction",
-        summary: "Creates a function.",
-        parameters: &["wait", "dryRun", "Idempotency-Key"],
-        body: Some("FunctionRequest"),
-        answers: &[(200, "Plan"), (201, "Function"), (202, "Operation"), (204, "")],
-        problems: &[P::FunctionExists],
-    },
-    Route {
-        action: Action::DescribeFunction,
-        method: "GET",
-        path: FUNCTION,
-        id: "describeFunction",
-        summary: "Describes a function.",
-        parameters: &["functionName"],
-        body: None,
-        answers: &[(200, "Function")],
-        problems: &[P::FunctionNotFound],
-    },
-    Route {
-        action: Action::PutFunction,
-        method: "PUT",
-        path: FUNCTION,
-        id: "putFunction",
-        summary: "Creates a function (If-None-Match: *) or replaces it (If-Match).",
-        parameters: &[
-            "functionName",
-            "If-Match",
-            "If-None-Match",
-            "wait",
-            "dryRun",
-            "Idempotency-Key",
-        ],
-        body: Some("FunctionRequest"),
-        answers: &[(200, "FunctionOrPlan"), (201, "Function"), (202, "Operation"), (204, "")],
-        problems: &[
-            P::FunctionNotFound,
-            P::NeverAvailable,
-            P::PreconditionFailed,
-            P::PreconditionRequired,
-        ],
-    },
-    Route {
-        action: Action::UpdateFunction,
-        method: "PATCH",
-        path: FUNCTION,
-        id: "updateFunction",
-        summary: "Changes what the merge patch names; 200 if that changes nothing.",
-        parameters: &["functionName", "If-Match", "wait", "dryRun", "Idempotency-Key"],
-        body: Some("FunctionPatch"),
-        answers: &[(200, "FunctionOrPlan"), (202, "Operation"), (204, "")],
-        problems: &[P::FunctionNotFound, P::NeverAvailable, P::PreconditionFailed],
-    },
-    Route {
-        action: Action::DeleteFunction,
-        method: "DELETE",
-        path: FUNCTION,
-        id: "deleteFunction",
-        summary: "Deletes a function with all its parts.",
-        parameters: &["functionName", "If-Match", "wait", "dryRun", "Idempotency-Key"],
-        body: None,
-        answers: &[(200, "Plan"), (202, "Operation"), (204, "")],
-        problems: &[P::FunctionNotFound, P::DeletionProtected, P::PreconditionFailed],
-    },
-    Route {
-        action: Action::RepairFunction,
-        method: "POST",
-        path: "/v1/functions/{functionName}/repair",
-        id: "repairFunction",
-        summary: "Brings AWS back to what is recorded; where a create could not be undone, finishes undoing it.",
-        parameters: &["functionName", "If-Match", "wait", "dryRun", "Idempotency-Key"],
-        body: None,
-        answers: &[(200, "FunctionOrPlan"), (202, "Operation"), (204, "")],
-        problems: &[P::FunctionNotFound, P::PreconditionFailed],
-    },
-    Route {
-        action: Action::CompareFunction,
-        method: "GET",
-        path: "/v1/functions/{functionName}/drift",
-        id: "compareFunction",
-        summary: "Compares a function with AWS, now.",
-        parameters: &["functionName"],
-        body: None,
-        answers: &[(200, "DriftReport")],
-        problems: &[P::FunctionNotFound],
-    },
-    Route {
-        action: Action::ListOperations,
-        method: "GET",
-        path: "/v1/functions/{functionName}/operations",
-        id: "listOperations",
-        summary: "Lists a function's operations, newest first.",
-        parameters: &["functionName", "limit", "nextToken"],
-        body: None,
-        answers: &[(200, "OperationList")],
-        problems: &[P::FunctionNotFound, P::InvalidNextToken],
-    },
-    Route {
-        action: Action::DescribeOperation,
-        method: "GET",
-        path: "/v1/functions/{functionName}/operations/{operationId}",
-        id: "describeOperation",
-        summary: "Describes an operation.",
-        parameters: &["functionName", "operationId", "steps"],
-        body: None,
-        answers: &[(200, "Operation")],
-        problems: &[P::FunctionNotFound, P::OperationNotFound],
-    },
-    Route {
-        action: Action::CancelOperation,
-        method: "POST",
-        path: "/v1/functions/{functionName}/operations/{operationId}/cancel",
-        id: "cancelOperation",
-        summary: "Stops an operation while it goes forward, and undoes what it has changed.",
-        parameters: &["functionName", "operationId"],
-        body: None,
-        answers: &[(202, "Operation")],
-        problems: &[P::FunctionNotFound, P::OperationNotFound, P::NotCancellable],
-    },
-    Route {
-        action: Action::DescribeApi,
-        method: "GET",
-        path: "/v1/openapi.json",
-        id: "describeApi",
-        summary: "This document.",
-        parameters: &[],
-        body: None,
-        answers: &[(200, "Document")],
-        problems: &[],
-    },
-];
 
 /// The document of the API at the URL `server`.
 pub fn document(server: &str) -> Value {
@@ -301,7 +117,7 @@ fn operation(route: &Route) -> Value {
     let parameters: Vec<_> =
         route.parameters.iter().map(|name| reference("parameters", name)).collect();
     let mut operation = json!({
-        "operationId": route.id,
+        "operationId": route.action,
         "summary": route.summary,
         "parameters": parameters,
         "responses": responses,
@@ -450,7 +266,7 @@ mod tests {
         let document = document("/");
         for route in ROUTES.iter().filter(|route| route.parameters.contains(&"wait")) {
             let operation = &document["paths"][route.path][route.method.to_lowercase()];
-            assert!(operation["responses"]["204"].is_object(), "{}", route.id);
+            assert!(operation["responses"]["204"].is_object(), "{}", route.key());
         }
     }
 

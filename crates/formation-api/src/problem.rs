@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::answer::{Answered, empty};
-use crate::functions::{OPERATION_LOCATION, operation_path};
+use crate::paths::{OPERATION_LOCATION, operation_path};
 
 /// Seconds after which a busy function is worth another try.
 pub(crate) const RETRY_AFTER_SECONDS: u64 = 2;

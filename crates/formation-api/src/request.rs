@@ -12,8 +12,8 @@ use formation_model::{FunctionName, OperationId, ProblemCode};
 use tokio::time::Instant;
 
 use crate::event::Payload;
-use crate::openapi::{ROUTES, Route};
 use crate::problem::ApiError;
+use crate::routes::{ROUTES, Route};
 
 /// The route key of what matches no route.
 const DEFAULT: &str = "$default";
@@ -128,33 +128,6 @@ fn unmatched(path: &str) -> ApiError {
     }
 }
 
-/// The parameter that a segment of a route's path stands for.
-fn parameter(segment: &str) -> Option<&str> {
-    segment.strip_prefix('{')?.strip_suffix('}')
-}
-
-impl Route {
-    /// The path with these values for its parameters; none where one is missing.
-    fn path_with(&self, names: &BTreeMap<String, String>) -> Option<String> {
-        let segments = self.path.split('/').map(|segment| match parameter(segment) {
-            Some(name) => names.get(name).map(String::as_str),
-            None => Some(segment),
-        });
-        Some(segments.collect::<Option<Vec<_>>>()?.join("/"))
-    }
-
-    /// Whether `path` is this route's with any names in it.
-    fn has_path(&self, path: &str) -> bool {
-        let is_name = |text: &str| text.parse::<FunctionName>().is_ok();
-        let (segments, own) = (path.split('/'), self.path.split('/'));
-        segments.clone().count() == own.clone().count()
-            && segments.zip(own).all(|(segment, own)| match parameter(own) {
-                Some(_) => is_name(segment),
-                None => segment == own,
-            })
-    }
-}
-
 /// What a query may hold, of the parameters that the routes name.
 const QUERY_PARAMETERS: [&str; 7] =
     ["limit", "nextToken", "status", "prefix", "steps", "wait", "dryRun"];
@@ -261,7 +234,7 @@ mod tests {
     fn every_route_is_matched_by_its_own_path() {
         let names = names(&[("functionName", "hello"), ("operationId", "01")]);
         for route in ROUTES {
-            let key = format!("{} {}", route.method, route.path);
+            let key = route.key();
             let path = route.path.replace("{functionName}", "hello").replace("{operationId}", "01");
             let found = matched(&key, &path, &names).map(|it| (it.method, it.path));
             assert_eq!(found.ok(), Some((route.method, route.path)));

@@ -1,78 +1,248 @@
-//! What every call to AWS shares: how clients are configured, and what an error means.
+//! One classification of the SDK's errors, for all that calls AWS. What an error means for a resource
+//! is the resource's business; what it means for the next try is decided here.
 
-mod error;
+use std::error::Error;
+use std::fmt;
 
-pub use error::{AwsError, Chain, ErrorKind};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::request_id::RequestId;
 
-use std::time::Duration;
+/// What an error of AWS means for the next try.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ErrorKind {
+    /// AWS limits the rate of calls.
+    Throttled,
+    /// Transport, deadline, 5xx, or a concurrent change: a quick retry may help. The call may or
+    /// may not have been carried out.
+    Transient,
+    /// The caller has no permission.
+    AccessDenied,
+    /// A quota of the account is used up.
+    QuotaExceeded,
+    /// AWS understood the call and said no.
+    Refused,
+}
 
-use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
-use aws_smithy_types::retry::RetryConfig;
-
-/// One try of a call. Control-plane calls answer in well under a second; CreateFunction may take a
-/// few when it fetches a large bundle.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
-/// A call with the SDK's own retries, where somebody waits for the answer. The SDK sets no limit of
-/// its own.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
-/// The same in a step. While AWS throttles, waiting here is cheaper than failing: a transition of
-/// Step Functions costs as much as 7 s of a step's Lambda.
-const STEP_OPERATION_TIMEOUT: Duration = Duration::from_secs(40);
-/// The longest pause between a step's tries, full jitter: a hundred steps that wait for one bucket
-/// of tokens use up nearly all that it gives, and the last of them is not left to wait long after.
-const STEP_LONGEST_PAUSE: Duration = Duration::from_millis(1500);
-/// So many tries take some 27 s. They must be over before the time is: a call that its deadline ends
-/// does not tell that it was throttled, and the state machine has little patience with the unknown.
-const STEP_TRIES: u32 = 36;
-
-/// The configuration of every AWS client: credentials, Region and endpoint from the environment,
-/// TLS by rustls on ring, and a limit on the time of every call. Three tries, the SDK's standard.
+/// A call to AWS that failed.
 ///
-/// Put together by hand, since Lambda gives all of it in the environment: the SDK's default chain
-/// (profiles, instance metadata, STS) would be a sixth of a step's zip and would have to be started.
-pub fn sdk_config() -> SdkConfig {
-    configure(RetryConfig::standard(), OPERATION_TIMEOUT)
+/// The message is AWS's own, but for those that are known to echo secrets.
+#[derive(Debug, thiserror::Error)]
+#[error("{call}: {message}")]
+pub struct AwsError {
+    /// Service and operation as IAM spells them, for example `iam:CreateRole`.
+    pub call: &'static str,
+    /// What it means for the next try.
+    pub kind: ErrorKind,
+    /// AWS's error code; none if the call got no answer.
+    pub code: Option<String>,
+    /// What AWS said, or why there was no answer.
+    pub message: String,
+    /// AWS's id of the call.
+    pub request_id: Option<String>,
 }
 
-/// The same for steps, which wait out AWS's throttling for some seconds before the state machine
-/// does.
-pub fn step_sdk_config() -> SdkConfig {
-    let patient =
-        RetryConfig::standard().with_max_attempts(STEP_TRIES).with_max_backoff(STEP_LONGEST_PAUSE);
-    configure(patient, STEP_OPERATION_TIMEOUT)
+/// Codes that mean "too fast". Source: aws-runtime's `retries/classifiers.rs`, without
+/// `LimitExceededException`, which is a quota for the services that we call.
+const THROTTLED: [&str; 11] = [
+    "BandwidthLimitExceeded",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequests",
+    "TooManyRequestsException",
+];
+
+/// Codes below 500 that a quick retry may cure: concurrent changes of the same thing, and
+/// credentials that were rotated under way.
+const TRANSIENT: [&str; 10] = [
+    "ConcurrentModification",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "OperationAborted",
+    "OperationAbortedException",
+    "PriorRequestNotComplete",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+];
+
+const ACCESS_DENIED: [&str; 4] =
+    ["AccessDenied", "AccessDeniedException", "UnauthorizedException", "UnauthorizedOperation"];
+
+/// `LimitExceeded` is IAM's, `LimitExceededException` CloudWatch Logs', the third Lambda's.
+const QUOTA_EXCEEDED: [&str; 3] =
+    ["CodeStorageExceededException", "LimitExceeded", "LimitExceededException"];
+
+impl AwsError {
+    /// Classifies the error of `call`.
+    pub fn new<E>(call: &'static str, error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let request_id = error.request_id().map(str::to_owned);
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let code = error.code().map(str::to_owned);
+        let kind = match &error {
+            SdkError::ConstructionFailure(_) => ErrorKind::Refused,
+            SdkError::ServiceError(_) => classify(code.as_deref().unwrap_or_default(), status),
+            // No usable answer; the call may have been carried out.
+            _ => ErrorKind::Transient,
+        };
+        let message = match error.message() {
+            Some(message) => without_echoes(message),
+            None if code.is_some() => "AWS gave no reason".to_owned(),
+            None => no_answer(&error).to_owned(),
+        };
+        Self { call, kind, code, message, request_id }
+    }
+
+    /// An answer of AWS that lacks what it always holds.
+    pub fn incomplete(call: &'static str) -> Self {
+        Self {
+            call,
+            kind: ErrorKind::Transient,
+            code: None,
+            message: "AWS's answer is incomplete".to_owned(),
+            request_id: None,
+        }
+    }
+
+    /// An error that AWS told of `call` within the answer to another.
+    pub fn told(call: &'static str, code: &str, message: &str) -> Self {
+        Self {
+            call,
+            kind: classify(code, None),
+            code: Some(code.to_owned()),
+            message: without_echoes(message),
+            request_id: None,
+        }
+    }
+
+    /// An answer of AWS that leaves out what was asked for because calls come too fast.
+    pub fn throttled(call: &'static str) -> Self {
+        Self {
+            call,
+            kind: ErrorKind::Throttled,
+            code: None,
+            message: "AWS left out a part of its answer".to_owned(),
+            request_id: None,
+        }
+    }
+
+    /// Whether AWS answered with this error code.
+    pub fn has_code(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
 }
 
-/// How a step's client of the service that it changes accounts for its tries: not at all. The SDK
-/// grants a process so many retries and few of them anew, so that a Lambda that has waited out some
-/// throttling would give up at the first refusal from then on. The rates are AWS's to keep.
-pub fn step_retries() -> RetryPartition {
-    RetryPartition::custom("step").token_bucket(TokenBucket::unlimited()).build()
+/// An error and all of its sources, in one line. Every log line of a failure shows one: the formatter
+/// of the log writes no sources by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Chain<'a>(pub &'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = self.0.to_string();
+        f.write_str(&told)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            let text = error.to_string();
+            // Some hand on their source's text as their own.
+            if text != told {
+                write!(f, ": {text}")?;
+                told = text;
+            }
+            source = error.source();
+        }
+        Ok(())
+    }
 }
 
-fn configure(retries: RetryConfig, operation_timeout: Duration) -> SdkConfig {
-    let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    let timeouts = TimeoutConfig::builder()
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(operation_timeout)
-        .build();
-    let credentials = EnvironmentVariableCredentialsProvider::new();
-    let mut config = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(https)
-        .retry_config(retries)
-        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-        .timeout_config(timeouts);
-    // As the SDKs define them: <https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html>.
-    config.set_region(std::env::var("AWS_REGION").ok().map(Region::new));
-    config.set_endpoint_url(std::env::var("AWS_ENDPOINT_URL").ok());
-    config.build()
+fn classify(code: &str, status: Option<u16>) -> ErrorKind {
+    if THROTTLED.contains(&code) || status == Some(429) {
+        ErrorKind::Throttled
+    } else if TRANSIENT.contains(&code) || status.is_some_and(|status| status >= 500) {
+        ErrorKind::Transient
+    } else if ACCESS_DENIED.contains(&code) {
+        ErrorKind::AccessDenied
+    } else if QUOTA_EXCEEDED.contains(&code) {
+        ErrorKind::QuotaExceeded
+    } else {
+        ErrorKind::Refused
+    }
+}
+
+/// Lambda answers an oversized environment with all of it, after `String measured:`.
+fn without_echoes(message: &str) -> String {
+    match message.split_once("String measured") {
+        Some((told, _)) => told.trim_end().to_owned(),
+        None => message.to_owned(),
+    }
+}
+
+fn no_answer<E>(error: &SdkError<E, HttpResponse>) -> &'static str {
+    match error {
+        SdkError::ConstructionFailure(_) => "the request could not be built",
+        SdkError::TimeoutError(_) => "no answer in time",
+        SdkError::DispatchFailure(_) => "no connection, or it broke",
+        SdkError::ResponseError(_) => "the answer could not be read",
+        _ => "the call failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_decide_before_the_status_does() {
+        for (code, status, kind) in [
+            ("Throttling", 400, ErrorKind::Throttled),
+            ("TooManyRequestsException", 429, ErrorKind::Throttled),
+            ("SlowDown", 503, ErrorKind::Throttled),
+            ("", 429, ErrorKind::Throttled),
+            ("ServiceFailure", 500, ErrorKind::Transient),
+            ("", 502, ErrorKind::Transient),
+            ("OperationAbortedException", 400, ErrorKind::Transient),
+            ("AccessDeniedException", 403, ErrorKind::AccessDenied),
+            ("LimitExceeded", 409, ErrorKind::QuotaExceeded),
+            ("ResourceConflictException", 409, ErrorKind::Refused),
+            ("SomethingNew", 400, ErrorKind::Refused),
+        ] {
+            assert_eq!(classify(code, Some(status)), kind, "{code} {status}");
+        }
+    }
+
+    #[test]
+    fn a_chain_tells_every_source_once() {
+        #[derive(Debug, thiserror::Error)]
+        enum Outer {
+            #[error("it was not recorded")]
+            Told(#[source] AwsError),
+            #[error(transparent)]
+            HandedOn(Box<Outer>),
+            #[error("{0}")]
+            Repeated(#[source] Box<Outer>),
+        }
+        let error = Outer::Told(AwsError::incomplete("dynamodb:GetItem"));
+        let told = "it was not recorded: dynamodb:GetItem: AWS's answer is incomplete";
+        assert_eq!(Chain(&error).to_string(), told);
+        let error = Outer::HandedOn(Box::new(error));
+        assert_eq!(Chain(&error).to_string(), told);
+        assert_eq!(Chain(&Outer::Repeated(Box::new(error))).to_string(), told);
+    }
+
+    #[test]
+    fn an_echoed_environment_is_cut_off() {
+        let text = "your environment variables exceeded the 4KB limit. String measured: {\"A\":\"s3cr3t\"}";
+        assert_eq!(without_echoes(text), "your environment variables exceeded the 4KB limit.");
+    }
 }

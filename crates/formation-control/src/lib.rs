@@ -1,13 +1,12 @@
 //! What the doors (HTTP, events) and the steps share: records in DynamoDB, bundles in S3, starting
 //! executions, and accepting an operation out of these three.
 //!
-//! Nothing here knows of HTTP or of Lambda, and nobody else spells a key of the table or the
-//! bucket.
+//! Nothing here knows of HTTP, of Lambda or of its environment, and nobody else spells a key of the
+//! table or the bucket.
 
 pub mod bundles;
 pub mod caller;
 pub mod control;
-pub mod environment;
 pub mod executions;
 mod history;
 pub mod records;

@@ -514,7 +514,7 @@ mod tests {
 
     fn reconciler(aws: &Silent) -> Reconciler {
         let credentials = Credentials::new("id", "secret", None, None, "test");
-        let config = &formation_aws::sdk_config()
+        let config = &formation_lambda::sdk_config()
             .into_builder()
             .region(Region::new("eu-central-1"))
             .credentials_provider(SharedCredentialsProvider::new(credentials))

@@ -1,10 +1,9 @@
 //! What every step Lambda does around its step.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use formation_model::step::CONTRACT_VERSION;
 use formation_model::{ErrorName, StepInput};
-use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Serialize;
 use tokio::time::timeout;
 use tracing::Instrument;
@@ -22,11 +21,8 @@ const BEFORE_DEADLINE: Duration = Duration::from_secs(2);
 /// Those of the Lambda runtime itself; a step's own go to Step Functions.
 pub async fn run_step<Output: Serialize>(
     step: impl AsyncFn(StepInput) -> Result<Output, StepError>,
-) -> Result<(), lambda_runtime::Error> {
-    let step = &step;
-    lambda_runtime::run(service_fn(async move |event: LambdaEvent<StepInput>| {
-        let deadline = event.context.deadline();
-        let input = event.payload;
+) -> Result<(), formation_lambda::Error> {
+    formation_lambda::run(async |input: StepInput, left| {
         let span = tracing::info_span!(
             "step",
             operationId = %input.execution.operation_id,
@@ -34,15 +30,15 @@ pub async fn run_step<Output: Serialize>(
             attempt = input.execution.attempt,
         );
         // Boxed: the futures of some steps are too large for rustc's layout query otherwise.
-        let within = Box::pin(within_deadline(step(check_version(input)?), deadline));
-        let result = within.instrument(span.clone()).await;
+        let result = Box::pin(within(left, step(check_version(input)?)));
+        let result = result.instrument(span.clone()).await;
         let _entered = span.enter();
         match &result {
             Ok(_) => tracing::info!("done"),
             Err(error) => tracing::warn!(error.name = %error.name, "{}", error.message),
         }
         result
-    }))
+    })
     .await
 }
 
@@ -59,11 +55,11 @@ fn check_version(input: StepInput) -> Result<StepInput, StepError> {
     Ok(input)
 }
 
-async fn within_deadline<Output>(
+/// What `step` answers, if that is before `left`, the time until Lambda ends the process, is over.
+async fn within<Output>(
+    left: Duration,
     step: impl Future<Output = Result<Output, StepError>>,
-    deadline: SystemTime,
 ) -> Result<Output, StepError> {
-    let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
     match timeout(left.saturating_sub(BEFORE_DEADLINE), step).await {
         Ok(result) => result,
         // Most likely AWS throttles one call after the other, which takes minutes to pass.
@@ -106,10 +102,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_step_that_hangs_fails_by_name_before_lambda_ends_it() {
-        let deadline = SystemTime::now() + Duration::from_secs(30);
         let started = tokio::time::Instant::now();
         let hanging = std::future::pending::<Result<(), StepError>>();
-        let error = within_deadline(hanging, deadline).await.unwrap_err();
+        let error = within(Duration::from_secs(30), hanging).await.unwrap_err();
         assert_eq!(error.name, ErrorName::NotReady);
         assert!(started.elapsed() <= Duration::from_secs(28));
     }

@@ -1,25 +1,13 @@
 //! The Lambda behind the `Ensure role` and `Restore role` states.
 
-use formation_aws::{step_retries, step_sdk_config};
-use formation_control::Records;
-use formation_control::environment::{init_log, required_var, stack_identity};
-use formation_resources::role::RoleSettings;
+use formation_lambda::{Error, Step, role_settings};
 use formation_steps::{ensure_role, run_step};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    init_log();
-
-    let config = step_sdk_config();
-    let iam = aws_sdk_iam::config::Builder::from(&config).retry_partition(step_retries());
-    let iam = aws_sdk_iam::Client::from_conf(iam.build());
-    let lambda = aws_sdk_lambda::config::Builder::from(&config).retry_partition(step_retries());
-    let lambda = aws_sdk_lambda::Client::from_conf(lambda.build());
-    let records = Records::new(aws_sdk_dynamodb::Client::new(&config), required_var("TABLE_NAME")?);
-    let settings = RoleSettings {
-        stack: stack_identity()?,
-        boundary_arn: required_var("PERMISSIONS_BOUNDARY_ARN")?,
-    };
-
+async fn main() -> Result<(), Error> {
+    let step = Step::start();
+    let (iam, lambda) = (step.iam(), step.lambda());
+    let records = step.records()?;
+    let settings = role_settings()?;
     run_step(async |input| ensure_role(&iam, &lambda, &records, &settings, input).await).await
 }

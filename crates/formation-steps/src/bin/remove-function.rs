@@ -1,19 +1,13 @@
 //! The Lambda behind the `Remove function` and `Undo function` states.
 
-use formation_aws::{step_retries, step_sdk_config};
-use formation_control::Records;
-use formation_control::environment::{init_log, required_var, stack_identity};
+use formation_lambda::{Error, Step, stack_identity};
 use formation_steps::{remove_function, run_step};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    init_log();
-
-    let config = step_sdk_config();
-    let lambda = aws_sdk_lambda::config::Builder::from(&config).retry_partition(step_retries());
-    let lambda = aws_sdk_lambda::Client::from_conf(lambda.build());
-    let records = Records::new(aws_sdk_dynamodb::Client::new(&config), required_var("TABLE_NAME")?);
+async fn main() -> Result<(), Error> {
+    let step = Step::start();
+    let lambda = step.lambda();
+    let records = step.records()?;
     let stack = stack_identity()?;
-
     run_step(async |input| remove_function(&lambda, &records, &stack, input).await).await
 }

@@ -1,0 +1,205 @@
+//! Every row of the table, straight into its handler: on an AWS that is empty, and on one that holds
+//! a function.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::openapi;
+use crate::routes::Action;
+
+/// A request to a route, and the status that it gets where `hello` is available.
+struct Case {
+    query: &'static str,
+    headers: &'static [(&'static str, &'static str)],
+    body: &'static str,
+    status: u16,
+}
+
+/// Without a `_`, so that no route is without a request.
+fn case(action: Action) -> Case {
+    let case = |status| Case { query: "", headers: &[], body: "", status };
+    match action {
+        Action::ListFunctions => Case { query: "limit=1&prefix=he", ..case(200) },
+        Action::CreateFunction => Case {
+            body: r#"{"functionName": "other", "code": "exports.handler = 1;"}"#,
+            ..case(202)
+        },
+        Action::PutFunction => Case {
+            headers: &[("if-match", "*")],
+            body: r#"{"code": "exports.handler = 2;"}"#,
+            ..case(202)
+        },
+        Action::UpdateFunction => Case { body: r#"{"memoryMegabytes": 512}"#, ..case(202) },
+        Action::DeleteFunction | Action::RepairFunction => case(202),
+        Action::DescribeOperation => Case { query: "steps=false", ..case(200) },
+        // It has ended.
+        Action::CancelOperation => case(409),
+        Action::DescribeFunction
+        | Action::CompareFunction
+        | Action::ListOperations
+        | Action::DescribeApi => case(200),
+    }
+}
+
+/// What the table holds of `hello`, by key.
+fn records() -> BTreeMap<(String, String), Value> {
+    let function = json!({
+        "pk": "FUNCTION",
+        "sk": "hello",
+        "spec": {
+            "functionName": "hello",
+            "code": {
+                "sha256": "u2uSVuWTpoUaWT5wQSM6ea7SCx6UZ334J+b8zM8fs1c=",
+                "sizeBytes": 158,
+                "key": format!("bundles/hello/{ID}.zip"),
+                "version": "v1",
+                "inline": true,
+            },
+            "runtime": "nodejs24.x",
+            "handler": "index.handler",
+            "architecture": "arm64",
+            "memoryMegabytes": 128,
+            "timeoutSeconds": 3,
+            "logRetentionDays": 30,
+            "environment": {},
+            "description": "",
+            "tags": {},
+            "deletionProtection": false,
+        },
+        "status": "AVAILABLE",
+        "revision": 1,
+        "committedBy": ID,
+        "operationId": ID,
+        "createdAt": "2026-11-20T09:00:00.123Z",
+        "updatedAt": "2026-11-20T09:00:07.500Z",
+        "createdBy": "arn:aws:iam::111122223333:user/ann",
+        "failures": 0,
+    });
+    let operation = json!({
+        "pk": "FUNCTION#hello",
+        "sk": format!("OPERATION#{ID}"),
+        "operationId": ID,
+        "kind": "CREATE",
+        "functionName": "hello",
+        "status": "SUCCEEDED",
+        "attempt": 1,
+        "revision": 1,
+        "rollback": "NOT_NEEDED",
+        "startedAt": "2026-11-20T09:00:00.123Z",
+        "endedAt": "2026-11-20T09:00:07.500Z",
+        "requestedBy": "arn:aws:iam::111122223333:user/ann",
+        "failures": 0,
+    });
+    let key = |item: &Value| ["pk", "sk"].map(|name| item[name].as_str().unwrap().to_owned());
+    let keyed = [function, operation].map(|item| (key(&item).into(), item));
+    keyed.into()
+}
+
+/// As DynamoDB writes a value.
+fn attribute(value: &Value) -> Value {
+    match value {
+        Value::Null => json!({"NULL": true}),
+        Value::Bool(flag) => json!({"BOOL": flag}),
+        Value::Number(number) => json!({"N": number.to_string()}),
+        Value::String(text) => json!({"S": text}),
+        Value::Array(items) => json!({"L": items.iter().map(attribute).collect::<Vec<_>>()}),
+        Value::Object(_) => json!({"M": attributes(value)}),
+    }
+}
+
+fn attributes(item: &Value) -> Value {
+    let fields = item.as_object().unwrap().iter();
+    fields.map(|(name, value)| (name.clone(), attribute(value))).collect()
+}
+
+/// What DynamoDB answers, of a table that holds `hello`.
+fn dynamodb(call: &str, request: &Value) -> Value {
+    let records = records();
+    let named = |key: &Value| {
+        let part = |name: &str| key[name]["S"].as_str().unwrap_or_default().to_owned();
+        records.get(&(part("pk"), part("sk"))).map(attributes)
+    };
+    match call {
+        "GetItem" => named(&request["Key"]).map_or(json!({}), |item| json!({"Item": item})),
+        "BatchGetItem" => {
+            let asked = request["RequestItems"].as_object().unwrap().iter();
+            let found = asked.map(|(table, asked)| {
+                let keys = asked["Keys"].as_array().unwrap();
+                (table.clone(), keys.iter().filter_map(named).collect::<Value>())
+            });
+            json!({"Responses": found.collect::<Value>(), "UnprocessedKeys": {}})
+        }
+        "Query" => {
+            let values = request["ExpressionAttributeValues"].as_object().unwrap();
+            let asked = |pk: &String| values.values().any(|value| value["S"] == json!(pk));
+            let found = records.iter().filter(|((pk, _), _)| asked(pk));
+            json!({"Items": found.map(|(_, item)| attributes(item)).collect::<Value>()})
+        }
+        _ => json!({}),
+    }
+}
+
+/// An AWS whose table holds `hello`, and that has nothing else.
+fn recorded() -> SharedHttpClient {
+    infallible_client_fn(move |request: http::Request<SdkBody>| {
+        let response = http::Response::builder();
+        let target = request.headers().get("x-amz-target").and_then(|it| it.to_str().ok());
+        let body = request.body().bytes().unwrap_or_default();
+        if let Some(call) = target.and_then(|target| target.strip_prefix("DynamoDB_20120810.")) {
+            let asked = serde_json::from_slice(body).unwrap();
+            return response.body(dynamodb(call, &asked).to_string()).unwrap();
+        }
+        let uri = request.uri().to_string();
+        if uri.contains("://iam.") {
+            let gone = "<ErrorResponse><Error><Code>NoSuchEntity</Code></Error></ErrorResponse>";
+            return response.status(404).body(gone.to_owned()).unwrap();
+        }
+        if uri.contains("://lambda.") {
+            let gone = response.status(404).header("x-amzn-errortype", "ResourceNotFoundException");
+            return gone.body("{}".to_owned()).unwrap();
+        }
+        response.header("x-amz-version-id", "v1").body("{}".to_owned()).unwrap()
+    })
+}
+
+#[tokio::test]
+async fn every_route_is_answered_as_its_description_says() {
+    let document = openapi::document("/");
+    for route in ROUTES {
+        let (key, case) = (route.key(), case(route.action));
+        let mut event = request(&key, case.query, case.headers, case.body);
+        // The API itself has no name.
+        if !route.path.contains('{') {
+            event["pathParameters"] = Value::Null;
+        }
+        let aws = recorded();
+        let answer = app(&aws, &aws).handle(read(&event.to_string()), LEFT).await;
+        assert_eq!(answer.status_code, case.status, "{key}: {answer:?}");
+        let described = &document["paths"][route.path][route.method.to_lowercase()]["responses"];
+        let described = &described[case.status.to_string()]["content"];
+        assert!(described[&answer.headers["content-type"]].is_object(), "{key}: {described}");
+    }
+}
+
+#[tokio::test]
+async fn every_route_is_answered_where_there_is_nothing() {
+    for route in ROUTES {
+        let key = route.key();
+        let (answer, _) = ask(&request(&key, "", &[], "{}")).await;
+        let (status, code) = told(&answer);
+        assert!(!["ROUTE_NOT_FOUND", "METHOD_NOT_ALLOWED"].contains(&code.as_str()), "{key}");
+        assert!(status < 500, "{key}: {status} {code}");
+    }
+}
+
+#[tokio::test]
+async fn no_route_answers_without_a_verified_caller() {
+    for route in ROUTES {
+        let case = case(route.action);
+        let mut event = request(&route.key(), case.query, case.headers, case.body);
+        event["requestContext"]["authorizer"] = Value::Null;
+        let (answer, calls) = ask(&event).await;
+        assert!(is(&answer, 500, "INTERNAL_ERROR"), "{}: {answer:?}", route.key());
+        assert_eq!(calls, 0, "{}", route.key());
+    }
+}

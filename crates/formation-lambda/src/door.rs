@@ -1,0 +1,69 @@
+//! What a door, or `reconcile`, starts with.
+
+use aws_config::SdkConfig;
+use formation_control::{Bundles, Control, Executions, Records};
+use formation_model::Defaults;
+use formation_resources::Comparer;
+
+use crate::config::sdk_config;
+use crate::environment::{BadVariable, listed, required_var, role_settings, stack_identity};
+use crate::log::init_log;
+
+/// The Lambda of a door as it starts.
+#[derive(Debug)]
+pub struct Door {
+    config: SdkConfig,
+}
+
+impl Door {
+    /// Begins the log, and configures the clients from the environment.
+    pub fn start() -> Self {
+        init_log();
+        Self { config: sdk_config() }
+    }
+
+    /// What all doors share, as `infra/template.yaml` describes it.
+    ///
+    /// # Errors
+    /// [`BadVariable`] if a part of it is not set.
+    pub fn control(&self) -> Result<Control, BadVariable> {
+        let config = &self.config;
+        let stack = stack_identity()?;
+        let architecture = required_var("DEFAULT_ARCHITECTURE")?;
+        let code_buckets = listed("CODE_BUCKETS")?;
+        Ok(Control {
+            defaults: Defaults {
+                architecture: architecture
+                    .parse()
+                    .map_err(|()| BadVariable("DEFAULT_ARCHITECTURE"))?,
+                code_buckets: !code_buckets.is_empty(),
+            },
+            records: Records::new(
+                aws_sdk_dynamodb::Client::new(config),
+                required_var("TABLE_NAME")?,
+            ),
+            bundles: Bundles::new(
+                aws_sdk_s3::Client::new(config),
+                required_var("ARTIFACT_BUCKET")?,
+                &stack.account_id,
+                code_buckets,
+            ),
+            executions: Executions::new(
+                aws_sdk_sfn::Client::new(config),
+                required_var("STATE_MACHINE_ARN")?,
+            ),
+            comparer: Comparer::new(config, role_settings()?),
+            stack,
+        })
+    }
+
+    /// For doors that announce.
+    pub fn events(&self) -> aws_sdk_eventbridge::Client {
+        aws_sdk_eventbridge::Client::new(&self.config)
+    }
+
+    /// For the door that takes its requests from a queue.
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.config)
+    }
+}
