@@ -352,7 +352,7 @@ async fn running_operation(world: &World, name: &str) -> Option<Value> {
     if function.status == 404 || status == "AVAILABLE" {
         return None;
     }
-    let id = function.json()["operation"].as_str().expect("an operation").to_owned();
+    let id = function.json()["operationId"].as_str().expect("an operation").to_owned();
     Some(world.api(Method::GET, &format!("{}/operations/{id}", path(name)), None).await.json())
 }
 

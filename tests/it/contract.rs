@@ -243,7 +243,7 @@ pub async fn a_request_that_waits_gets_the_failures_own_status(world: &World) {
         assert_eq!(problem["rollback"], "COMPLETE");
         let operation = failed.header("operation-location").to_owned();
         let operation = world.api(Method::GET, &operation, None).await.json();
-        assert_eq!(operation["operationId"], problem["operation"]);
+        assert_eq!(operation["operationId"], problem["operationId"]);
     }
 
     let name = world.name("slow");

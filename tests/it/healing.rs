@@ -106,7 +106,7 @@ pub async fn an_api_lambda_that_dies_between_claim_and_start_heals(world: &World
     let function = world.api(Method::GET, &path(&name), None).await.json();
     assert_eq!(function["status"], "CREATING");
     let operation =
-        format!("{}/operations/{}", path(&name), function["operation"].as_str().unwrap());
+        format!("{}/operations/{}", path(&name), function["operationId"].as_str().unwrap());
     let operation = world.api(Method::GET, &operation, None).await.json();
 
     world.reconcile_operation(&operation).await;

@@ -62,7 +62,7 @@ pub async fn the_examples_function_answers_and_everything_is_as_designed(world: 
     );
     assert_eq!(function["status"], "AVAILABLE");
     assert_eq!(function["revision"], 1);
-    assert_eq!(function["operation"], id);
+    assert_eq!(function["operationId"], id);
     assert_eq!(function["createdBy"], "arn:aws:iam::000000000000:root");
     assert_eq!(world.bundle_states(&name).await, ["kept"]);
 
@@ -282,7 +282,7 @@ pub async fn eight_simultaneous_creates_of_one_name_give_one_operation(world: &W
         let problem = answer.json();
         // Whoever came late may have met the function done.
         if problem["code"] == "OPERATION_IN_PROGRESS" {
-            assert_eq!(problem["operation"], id);
+            assert_eq!(problem["operationId"], id);
             assert_eq!(answer.header("operation-location"), won[0].header("operation-location"));
             assert!(!answer.header("retry-after").is_empty());
         } else {

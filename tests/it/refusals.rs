@@ -150,7 +150,7 @@ pub async fn a_busy_function_is_a_conflict(world: &World) {
     assert_eq!(accepted.status, 202);
     let refused = world.api(Method::DELETE, &path, None).await;
     let problem = assert_problem(&refused, 409, "OPERATION_IN_PROGRESS");
-    assert_eq!(problem["operation"], accepted.json()["operationId"]);
+    assert_eq!(problem["operationId"], accepted.json()["operationId"]);
     assert_eq!(refused.header("operation-location"), accepted.header("operation-location"));
     assert!(!refused.header("retry-after").is_empty());
     // The revision that is being made is worth waiting for.

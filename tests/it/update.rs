@@ -180,8 +180,8 @@ pub async fn an_update_that_fails_leaves_the_last_good_state(world: &World) {
         assert_eq!(operation["error"]["code"], "REJECTED", "{call}");
         assert_eq!(world.live(&name).await.facts(), before, "{call}");
         let mut after = describe(world, &name).await;
-        assert_eq!(after["operation"], operation["operationId"]);
-        after["operation"] = described["operation"].clone();
+        assert_eq!(after["operationId"], operation["operationId"]);
+        after["operationId"] = described["operationId"].clone();
         // Compared anew, with the same result.
         assert_eq!(after["drift"]["status"], "IN_SYNC");
         after["drift"] = described["drift"].clone();

@@ -6,12 +6,12 @@ use formation_aws::Chain;
 use formation_control::records::ListFilter;
 use formation_control::{Accepted, Changed, Refusal};
 use formation_model::view::{Function, FunctionStatus};
-use formation_model::{Drift, FunctionName, Operation, OperationKind, OperationStatus, request};
+use formation_model::{
+    Drift, DriftReport, Operation, OperationKind, OperationStatus, Page, request,
+};
 use http::header::{ETAG, LOCATION, RETRY_AFTER};
 use http::{HeaderName, StatusCode};
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{Answered, empty, json, set};
@@ -55,8 +55,8 @@ pub(crate) async fn list_functions(app: &App, request: Request) -> Result<Answer
     let prefix = request.query.value("prefix", begin, wanted)?.flatten();
     let filter = ListFilter { prefix, status };
     let page = app.control.list(&filter, limit, request.query.text("nextToken")).await?;
-    let list = FunctionList { functions: page.functions, next_token: page.next_token };
-    Ok(json(StatusCode::OK, &list))
+    let page = Page { items: page.functions, next_token: page.next_token };
+    Ok(json(StatusCode::OK, &page))
 }
 
 /// `GET /v1/functions/{functionName}`
@@ -152,8 +152,8 @@ pub(crate) async fn list_operations(app: &App, request: Request) -> Result<Answe
     let name = request.function()?;
     let limit = limit(&request.query)?;
     let page = app.control.operations(&name, limit, request.query.text("nextToken")).await?;
-    let list = OperationList { operations: page.operations, next_token: page.next_token };
-    Ok(json(StatusCode::OK, &list))
+    let page = Page { items: page.operations, next_token: page.next_token };
+    Ok(json(StatusCode::OK, &page))
 }
 
 /// `GET /v1/functions/{functionName}/operations/{operationId}`
@@ -181,42 +181,6 @@ pub(crate) async fn cancel_operation(app: &App, request: Request) -> Result<Answ
 fn limit(query: &Query) -> Result<i32, ApiError> {
     let within = |text: &str| text.parse().ok().filter(|limit| (1..=MOST).contains(limit));
     Ok(query.value("limit", within, &format!("1 to {MOST}"))?.unwrap_or(DEFAULT_LIMIT))
-}
-
-/// One page of functions.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct FunctionList {
-    /// The functions, ordered by name. A page may hold fewer than asked for, even none: there are
-    /// more as long as there is a `nextToken`.
-    functions: Vec<Function>,
-    /// Where the next page begins; absent on the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
-/// One page of a function's operations.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct OperationList {
-    /// The operations, newest first.
-    operations: Vec<Operation>,
-    /// Where the next page begins; absent on the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
-/// What a comparison with AWS, made for this request, has found.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct DriftReport {
-    /// The function.
-    function_name: FunctionName,
-    /// The revision that AWS was compared with.
-    revision: u64,
-    /// What was found.
-    #[serde(flatten)]
-    drift: Drift,
 }
 
 impl App {
@@ -260,7 +224,11 @@ impl App {
 
     /// The answer that an outcome gives; none while there is no outcome.
     async fn ended(&self, operation: &Operation) -> Result<Option<Answered>, Refusal> {
-        let status = match (operation.status, operation.kind) {
+        // An outcome that this release does not know has no answer of its own: the operation tells it.
+        let (Some(status), Some(kind)) = (operation.status.known(), operation.kind.known()) else {
+            return Ok(None);
+        };
+        let status = match (status, kind) {
             (OperationStatus::Running, _) => return Ok(None),
             (OperationStatus::Failed, _) => {
                 let failed = ApiError::OperationFailed(Box::new(operation.clone()));

@@ -2,16 +2,16 @@
 //! answers are written from.
 
 use formation_model::schema::{self, function_patch, function_request};
-use formation_model::view::Function;
-use formation_model::{FunctionStatus, Operation, Plan, ProblemCode};
+use formation_model::{
+    DriftReport, Function, FunctionStatus, Operation, Page, Plan, Problem, ProblemCode,
+};
 use http::StatusCode;
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
 use crate::answer::{self, Answered};
 use crate::change::LONGEST_WAIT;
-use crate::functions::{DEFAULT_LIMIT, DriftReport, FunctionList, MOST, OperationList};
-use crate::problem::Problem;
+use crate::functions::{DEFAULT_LIMIT, MOST};
 use crate::request::Request;
 use crate::routes::{ROUTES, Route};
 
@@ -175,9 +175,9 @@ fn headers(status: u16, changes: bool) -> Value {
 fn schemas() -> Map<String, Value> {
     let mut schemas = schema::components(|generator: &mut SchemaGenerator| {
         generator.subschema_for::<Function>();
-        generator.subschema_for::<FunctionList>();
+        generator.subschema_for::<Page<Function>>();
         generator.subschema_for::<Operation>();
-        generator.subschema_for::<OperationList>();
+        generator.subschema_for::<Page<Operation>>();
         generator.subschema_for::<DriftReport>();
         generator.subschema_for::<Plan>();
         generator.subschema_for::<Problem>();

@@ -48,10 +48,10 @@ mod tests {
     fn operation(status: OperationStatus) -> Operation {
         Operation {
             operation_id: OperationId::generate(),
-            kind: OperationKind::Create,
+            kind: OperationKind::Create.into(),
             function_name: "hello".parse().unwrap(),
-            status,
-            rollback: Rollback::NotNeeded,
+            status: status.into(),
+            rollback: Rollback::NotNeeded.into(),
             error: None,
             leftovers: Vec::new(),
             warnings: Vec::new(),
@@ -83,13 +83,13 @@ mod tests {
         };
         let look = async || Ok(ends_after(4, &looks));
         let ended = outcome(operation(RUNNING), within(PATIENCE), look).await;
-        assert_eq!((ended.status, looks.get()), (OperationStatus::Succeeded, 4));
+        assert_eq!((ended.status, looks.get()), (OperationStatus::Succeeded.into(), 4));
         assert!(began.elapsed() < Duration::from_secs(2));
 
         let began = Instant::now();
         let look = async || Ok(ends_after(u32::MAX, &looks));
         let ended = outcome(operation(RUNNING), within(PATIENCE), look).await;
-        assert_eq!((ended.status, began.elapsed()), (RUNNING, PATIENCE));
+        assert_eq!((ended.status, began.elapsed()), (RUNNING.into(), PATIENCE));
     }
 
     #[tokio::test(start_paused = true)]
@@ -97,7 +97,7 @@ mod tests {
         let began = Instant::now();
         let hang = async || std::future::pending().await;
         let seen = outcome(operation(RUNNING), within(PATIENCE), hang).await;
-        assert_eq!((seen.status, began.elapsed()), (RUNNING, PATIENCE));
+        assert_eq!((seen.status, began.elapsed()), (RUNNING.into(), PATIENCE));
 
         let looks = Cell::new(0);
         let fails_first = async || {
@@ -108,7 +108,7 @@ mod tests {
             Ok(operation(OperationStatus::Failed))
         };
         let seen = outcome(operation(RUNNING), within(PATIENCE), fails_first).await;
-        assert_eq!((seen.status, looks.get()), (OperationStatus::Failed, 3));
+        assert_eq!((seen.status, looks.get()), (OperationStatus::Failed.into(), 3));
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,13 +3,10 @@
 use formation_aws::Chain;
 use formation_control::Refusal;
 use formation_model::{
-    FieldProblem, FieldProblemCode, FieldProblems, FunctionName, Operation, OperationId,
-    ProblemCode, Rollback,
+    FieldProblem, FieldProblemCode, FunctionName, Operation, Problem, ProblemCode,
 };
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use crate::answer::{Answered, empty};
 use crate::paths::{OPERATION_LOCATION, operation_path};
@@ -54,45 +51,6 @@ pub(crate) enum ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
-    }
-}
-
-/// The body of a problem (RFC 9457).
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Problem {
-    /// `about:blank`: the code tells what it is.
-    #[serde(rename = "type")]
-    problem_type: &'static str,
-    /// The same for every problem of this code.
-    title: &'static str,
-    /// The HTTP status.
-    status: u16,
-    /// What is wrong with this request, and what to do about it.
-    detail: String,
-    /// Stable name of the problem, for programs.
-    code: ProblemCode,
-    /// What is wrong with the function, where that is the problem: the first hundred things.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<FieldProblem>,
-    /// How many things are wrong with the function: `errors` may show fewer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_count: Option<usize>,
-    /// The operation that runs, or that has failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    operation: Option<OperationId>,
-    /// What became of the changes of an operation that has failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rollback: Option<Rollback>,
-    /// API Gateway's id of the request, by which the API's log can be searched.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<String>,
-}
-
-impl Problem {
-    fn show(&mut self, errors: &FieldProblems) {
-        self.errors = errors.first().to_vec();
-        self.error_count = Some(errors.count());
     }
 }
 
@@ -160,34 +118,26 @@ impl ApiError {
             }
             _ => detail,
         };
-        let mut problem = Problem {
-            problem_type: "about:blank",
-            title: code.title(),
-            status,
-            detail,
-            code,
-            errors: Vec::new(),
-            error_count: None,
-            operation: None,
-            rollback: None,
-            request_id: REQUEST_ID.try_with(Clone::clone).ok().flatten(),
-        };
+        let request_id = REQUEST_ID.try_with(Clone::clone).ok().flatten();
+        let mut problem = Problem { request_id, ..Problem::new(code, detail) };
         let mut response =
             empty(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
-            Self::Refused(Refusal::InvalidFunction(errors)) => problem.show(&errors),
+            Self::Refused(Refusal::InvalidFunction(errors)) => {
+                problem = problem.with_errors(&errors)
+            }
             Self::Refused(Refusal::OperationInProgress { function, operation }) => {
-                problem.operation = Some(operation);
+                problem.operation_id = Some(operation);
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
                 if let Ok(path) = HeaderValue::try_from(operation_path(&function, operation)) {
                     headers.insert(OPERATION_LOCATION, path);
                 }
             }
             Self::OperationFailed(operation) => {
-                problem.operation = Some(operation.operation_id);
-                problem.rollback = Some(operation.rollback);
+                problem.operation_id = Some(operation.operation_id);
+                problem.rollback = Some(operation.rollback.clone());
                 let path = operation_path(&operation.function_name, operation.operation_id);
                 if let Ok(path) = HeaderValue::try_from(path) {
                     headers.insert(OPERATION_LOCATION, path);
@@ -196,7 +146,8 @@ impl ApiError {
             Self::OtherName(name) => {
                 let detail = format!("is {name} in the path");
                 let code = FieldProblemCode::Conflict;
-                problem.show(&FieldProblem::new("/functionName", code, detail).into());
+                let error = FieldProblem::new("/functionName", code, detail);
+                problem = problem.with_errors(&error.into());
             }
             Self::MethodNotAllowed { allow } => {
                 if let Ok(allow) = HeaderValue::try_from(allow) {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
-use formation_model::OperationId;
+use formation_model::{Function, Operation, OperationId, Plan};
 use http::header::{ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use http::{Method, StatusCode};
 use serde::Serialize;
@@ -13,7 +13,6 @@ use ulid::Ulid;
 use crate::client::{Client, Request, read};
 use crate::error::ClientError;
 use crate::transport::Answer;
-use crate::views::{Function, Operation, Plan};
 
 /// The longest that the API waits for an outcome.
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
@@ -108,7 +107,7 @@ pub struct Done {
     /// The function; none if it is gone.
     pub function: Option<Described>,
     /// The operation that made the change.
-    pub operation: Option<OperationId>,
+    pub operation_id: Option<OperationId>,
     /// Whether the change was accepted earlier, under the same key.
     pub replayed: bool,
 }
@@ -226,8 +225,8 @@ impl IntoFuture for Change {
 fn changed(answer: &Answer, dry_run: bool) -> Result<Changed, ClientError> {
     let operation = answer.header("operation-location");
     let done = |function| {
-        let operation = operation.and_then(|path| path.rsplit('/').next()?.parse().ok());
-        Changed::Done(Done { function, operation, replayed: is_replayed(answer) })
+        let operation_id = operation.and_then(|path| path.rsplit('/').next()?.parse().ok());
+        Changed::Done(Done { function, operation_id, replayed: is_replayed(answer) })
     };
     Ok(match answer.status {
         StatusCode::ACCEPTED => Changed::Accepted(accepted(answer)?),

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use bytes::Bytes;
+use formation_model::Problem;
 use http::header::{HeaderName, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -14,7 +15,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::endpoint::Endpoint;
-use crate::error::{ClientError, Problem};
+use crate::error::ClientError;
 use crate::retry::Retries;
 use crate::sign::Signer;
 use crate::transport::{Answer, Transport};
@@ -287,7 +288,8 @@ fn refusal(answer: &Answer) -> ClientError {
     let status = answer.status;
     if let Ok(problem) = serde_json::from_slice::<Problem>(&answer.body) {
         // The status line is what counts to everybody on the way.
-        return ClientError::Problem(Box::new(Problem { status, retry_after, ..problem }));
+        let problem = Box::new(Problem { status: status.as_u16(), ..problem });
+        return ClientError::Problem { problem, retry_after };
     }
     // The lines below the first may repeat the request, its session token included.
     let message = serde_json::from_slice::<GatewayError>(&answer.body).ok();
@@ -311,7 +313,8 @@ mod tests {
     #[test]
     fn who_answered_is_told_apart() {
         let of = |status, body: &str| refusal(&answer(status, body.to_owned()));
-        let problem = json!({"status": 409, "code": "FUNCTION_EXISTS", "title": "It exists"});
+        let problem =
+            json!(Problem::new(formation_model::ProblemCode::FunctionExists, "it exists"));
         let error = of(409, &problem.to_string());
         assert_eq!(error.code(), Some(formation_model::ProblemCode::FunctionExists));
         assert_eq!(of(403, r#"{"message":"Forbidden"}"#).to_string(), "403 Forbidden: Forbidden");

@@ -1,15 +1,14 @@
 //! The routes of functions.
 
-use formation_model::{FunctionName, FunctionStatus};
+use formation_model::{DriftReport, Function, FunctionName, FunctionStatus, Page};
 use futures_util::Stream;
 use http::Method;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::change::{Change, Condition, Described};
 use crate::client::{Client, Request, read};
 use crate::error::ClientError;
-use crate::pages::{Page, items};
-use crate::views::{DriftReport, Function};
+use crate::pages::items;
 
 const FUNCTIONS: &str = "/v1/functions";
 
@@ -26,14 +25,6 @@ pub struct FunctionFilter {
     pub prefix: Option<String>,
     /// How many a page holds at the most, 1 to 100.
     pub page_size: Option<u32>,
-}
-
-/// A page as the API writes it.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FunctionList {
-    functions: Vec<Function>,
-    next_token: Option<String>,
 }
 
 impl Client {
@@ -86,8 +77,7 @@ impl Client {
                 request.query(name, &value);
             }
         }
-        let FunctionList { functions, next_token } = read(&self.send(&request).await?)?;
-        Ok(Page { items: functions, next_token })
+        read(&self.send(&request).await?)
     }
 
     /// Creates a function, or replaces it whole: what `function` does not name gets its default.

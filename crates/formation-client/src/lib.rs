@@ -23,7 +23,7 @@
 //! let code = "export const handler = async () => 'Hello';";
 //! let function = json!({"functionName": name, "code": code});
 //! match client.create(&function).wait(Duration::from_secs(25)).await? {
-//!     Changed::Done(done) => println!("made by operation {:?}", done.operation),
+//!     Changed::Done(done) => println!("made by operation {:?}", done.operation_id),
 //!     Changed::Accepted(accepted) => {
 //!         let id = accepted.operation.operation_id;
 //!         let ended = client.wait_for(&name, id, Duration::from_secs(600)).await?;
@@ -40,30 +40,24 @@
 //! # }
 //! ```
 //!
-//! What the API of a later release adds does not trouble this one: fields that are not known are
-//! ignored, and words that are not known stay as they are ([`Open`]).
+//! What is sent and answered is described by the types of `formation-model`. What the API of a later
+//! release adds does not trouble this one: fields that are not known are ignored, and words that are
+//! not known stay as they are ([`Open`](formation_model::Open)).
 
 mod change;
 mod client;
 mod endpoint;
 mod error;
 mod functions;
-mod open;
 mod operations;
 mod pages;
 mod retry;
 mod sign;
 mod transport;
-mod views;
 mod wait;
 
 pub use change::{Accepted, Change, Changed, Condition, Described, Done, ETag};
 pub use client::{BuildError, Client, ClientBuilder};
-pub use error::{ClientError, FieldProblem, Problem};
+pub use error::ClientError;
 pub use functions::FunctionFilter;
-pub use open::Open;
-pub use pages::Page;
 pub use retry::Retries;
-pub use views::{
-    Difference, Drift, DriftReport, Function, Operation, OperationStep, Plan, PlannedPart, Warning,
-};

@@ -1,27 +1,17 @@
 //! The routes of operations.
 
-use formation_model::{FunctionName, OperationId, ProblemCode};
+use formation_model::{FunctionName, Operation, OperationId, Page, ProblemCode};
 use futures_util::Stream;
 use http::Method;
-use serde::Deserialize;
 
 use crate::change::{Accepted, accepted};
 use crate::client::{Client, Request, read};
 use crate::error::ClientError;
 use crate::functions;
-use crate::pages::{Page, items};
-use crate::views::Operation;
+use crate::pages::items;
 
 fn path(name: &FunctionName, operation: OperationId) -> String {
     format!("{}/operations/{operation}", functions::path(name))
-}
-
-/// A page as the API writes it.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OperationList {
-    operations: Vec<Operation>,
-    next_token: Option<String>,
 }
 
 impl Client {
@@ -51,8 +41,7 @@ impl Client {
         if let Some(token) = token {
             request.query("nextToken", token);
         }
-        let OperationList { operations, next_token } = read(&self.send(&request).await?)?;
-        Ok(Page { items: operations, next_token })
+        read(&self.send(&request).await?)
     }
 
     /// Describes an operation.

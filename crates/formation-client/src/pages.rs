@@ -1,19 +1,10 @@
 //! Lists, page by page.
 
+use formation_model::Page;
 use futures_util::stream::{self, Stream, TryStreamExt};
 use http::StatusCode;
 
 use crate::error::ClientError;
-
-/// One page of a list. It may hold fewer items than asked for, even none: there are more as long as
-/// there is a token.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Page<Item> {
-    /// The items.
-    pub items: Vec<Item>,
-    /// Where the next page begins; none on the last.
-    pub next_token: Option<String>,
-}
 
 /// Where a list goes on.
 enum Next {

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use formation_model::{FunctionName, OperationId};
+use formation_model::{FunctionName, Operation, OperationId};
 use futures_util::stream::{self, Stream};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::client::Client;
 use crate::error::ClientError;
 use crate::retry::deadline;
-use crate::views::Operation;
 
 /// Pauses between looks: the first, and what no pause exceeds.
 const FIRST_PAUSE: Duration = Duration::from_millis(150);

@@ -18,7 +18,7 @@ pub(crate) fn steps(events: &[HistoryEvent]) -> Vec<OperationStep> {
                 let waits = status == StepStatus::Waiting;
                 steps.push(OperationStep {
                     name: entered.name.clone(),
-                    status,
+                    status: status.into(),
                     attempts: 0,
                     started_at: at,
                     ended_at: None,
@@ -32,7 +32,7 @@ pub(crate) fn steps(events: &[HistoryEvent]) -> Vec<OperationStep> {
         match &event.r#type {
             HistoryEventType::TaskScheduled => {
                 step.attempts += 1;
-                step.status = StepStatus::Running;
+                step.status = StepStatus::Running.into();
                 step.waiting_for = None;
             }
             HistoryEventType::TaskFailed
@@ -42,13 +42,13 @@ pub(crate) fn steps(events: &[HistoryEvent]) -> Vec<OperationStep> {
             | HistoryEventType::EvaluationFailed => {
                 let failure = failure(event, &step.name).to_operation_error();
                 if step.ended_at.is_none() {
-                    step.status = StepStatus::Waiting;
+                    step.status = StepStatus::Waiting.into();
                     step.waiting_for = Some(failure.message.clone());
                 }
                 step.last_error = Some(failure);
             }
             HistoryEventType::TaskSucceeded if step.ended_at.is_none() => {
-                step.status = StepStatus::Succeeded;
+                step.status = StepStatus::Succeeded.into();
             }
             HistoryEventType::ExecutionAborted | HistoryEventType::ExecutionTimedOut => {
                 end(step, StepStatus::Aborted, at);
@@ -67,7 +67,7 @@ pub(crate) fn steps(events: &[HistoryEvent]) -> Vec<OperationStep> {
 /// What ends a step for good; a step that has ended stays as it is.
 fn end(step: &mut OperationStep, status: StepStatus, at: Timestamp) {
     if step.ended_at.is_none() {
-        step.status = status;
+        step.status = status.into();
         step.ended_at = Some(at);
         step.waiting_for = None;
     }
@@ -204,7 +204,7 @@ mod tests {
         let story = ensure_role().failed("Formation.Throttled").plain(Kind::TaskScheduled);
         let story = story.plain(Kind::TaskSucceeded).exited(Kind::TaskStateExited, "Ensure role");
         let steps = steps(&story.events);
-        assert_eq!((steps[0].status, steps[0].attempts), (StepStatus::Succeeded, 2));
+        assert_eq!((&steps[0].status, steps[0].attempts), (&StepStatus::Succeeded.into(), 2));
         assert_eq!(steps[0].last_error.as_ref().unwrap().code, "THROTTLED");
         assert_eq!(steps[0].ended_at, Some(Timestamp::from_second(8).unwrap()));
         assert_eq!(steps[0].waiting_for, None);
@@ -218,7 +218,7 @@ mod tests {
             .entered(Kind::WaitStateEntered, "Let AWS settle");
         let steps = steps(&story.events);
         assert_eq!(steps[0].status, StepStatus::Failed);
-        assert_eq!((steps[1].status, steps[1].attempts), (StepStatus::Waiting, 0));
+        assert_eq!((&steps[1].status, steps[1].attempts), (&StepStatus::Waiting.into(), 0));
     }
 
     #[test]
@@ -267,6 +267,6 @@ mod tests {
         assert_eq!(steps(&story.events)[0].status, StepStatus::Aborted);
         let story = ensure_role().plain(Kind::ExecutionAborted).failed("Formation.NotReady");
         let step = &steps(&story.events)[0];
-        assert_eq!((step.status, &step.waiting_for), (StepStatus::Aborted, &None));
+        assert_eq!((&step.status, &step.waiting_for), (&StepStatus::Aborted.into(), &None));
     }
 }

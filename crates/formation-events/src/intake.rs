@@ -11,12 +11,13 @@ use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent
 use formation_aws::{AwsError, Chain};
 use formation_control::{Caller, Changed, Control, Refusal, RequestKey, Requester};
 use formation_model::event::{
-    EventProblem, OPERATION_STATUS_CHANGE, RejectedStatus, Rejection, RequestKind, SOURCE,
-    Unchanged, UnchangedStatus,
+    OPERATION_STATUS_CHANGE, RejectedStatus, Rejection, RequestKind, SOURCE, Unchanged,
+    UnchangedStatus,
 };
 use formation_model::json::{FUNCTION, Shape, canonical_digest};
 use formation_model::{
-    Document, FieldProblem, FieldProblemCode, FunctionName, ProblemCode, json, request,
+    Document, FieldProblem, FieldProblemCode, FunctionName, OperationKind, Problem, ProblemCode,
+    json, request,
 };
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -165,9 +166,7 @@ impl Intake {
             // Whoever asked can be told.
             Err(malformed) if event.function_name.is_some() => {
                 let code = ProblemCode::MalformedJson;
-                return self
-                    .reject(event, EventProblem::new(code, malformed.to_string(), None))
-                    .await;
+                return self.reject(event, Problem::new(code, malformed.to_string())).await;
             }
             Err(malformed) => return Err(Later::NoEvent(malformed.to_string())),
         };
@@ -177,7 +176,7 @@ impl Intake {
                 let function = already.function;
                 let unchanged = Unchanged {
                     function_name: function.spec.function_name,
-                    kind: kind.into(),
+                    kind: OperationKind::from(kind).into(),
                     status: UnchangedStatus::Unchanged,
                     revision: function.revision,
                     idempotency_key: event.id,
@@ -186,20 +185,20 @@ impl Intake {
             }
             Err(refusal) if may_succeed_later(&refusal) => Err(refusal.into()),
             Err(refusal) => {
-                let errors = match &refusal {
-                    Refusal::InvalidFunction(errors) => Some(errors),
-                    _ => None,
+                let problem = Problem::new(refusal.code(), refusal.to_string());
+                let problem = match &refusal {
+                    Refusal::InvalidFunction(errors) => problem.with_errors(errors),
+                    _ => problem,
                 };
-                let problem = EventProblem::new(refusal.code(), refusal.to_string(), errors);
                 self.reject(event, problem).await
             }
         }
     }
 
-    async fn reject(&self, event: Event, problem: EventProblem) -> Result<(), Later> {
+    async fn reject(&self, event: Event, problem: Problem) -> Result<(), Later> {
         let rejection = Rejection {
             function_name: event.function_name,
-            kind: event.kind.map(Into::into),
+            kind: event.kind.map(|kind| OperationKind::from(kind).into()),
             status: RejectedStatus::Rejected,
             problem,
             idempotency_key: event.id,

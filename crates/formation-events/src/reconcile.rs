@@ -293,7 +293,7 @@ impl Reconciler {
             function_name: function.spec.function_name.clone(),
             revision: function.revision,
             drift: drift.clone(),
-            reaction,
+            reaction: reaction.into(),
             operation_id: None,
         };
         // Told before it is recorded, or a crash in between would leave it untold.

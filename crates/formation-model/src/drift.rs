@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::name::FunctionName;
+use crate::open::Open;
 use crate::operation::OperationId;
 use crate::part::{Facet, Part};
 
@@ -19,9 +20,9 @@ use crate::part::{Facet, Part};
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, JsonSchema)]
 pub struct Difference {
     /// The part of the function that differs.
-    pub part: Part,
+    pub part: Open<Part>,
     /// What of the part it is a property of.
-    pub facet: Facet,
+    pub facet: Open<Facet>,
     /// Its name: a field of the function, or AWS's own name for what is no field; `exists` for the
     /// whole part, and `owner` where the part is not ours: then nothing else is told of it.
     pub property: String,
@@ -38,32 +39,33 @@ impl<'de> Deserialize<'de> for Difference {
     /// Reads the first release's records too: their `part` is the facet, and they have no `facet`.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Named {
-            Facet(Facet),
-            Part(Part),
-        }
-        #[derive(Deserialize)]
         struct Stored {
-            part: Named,
-            facet: Option<Facet>,
+            part: String,
+            facet: Option<Open<Facet>>,
             property: String,
+            #[serde(default)]
             expected: Value,
+            #[serde(default)]
             actual: Value,
         }
 
-        let Stored { part, facet, property, expected, actual } = Stored::deserialize(deserializer)?;
-        let facet = match (facet, part) {
-            (Some(facet), _) | (None, Named::Facet(facet)) => facet,
-            (None, Named::Part(part)) => Facet::of(part)[0],
+        let Stored { part: named, facet, property, expected, actual } =
+            Stored::deserialize(deserializer)?;
+        let part = Open::<Part>::read(named.clone());
+        let (part, facet) = match (facet, Open::<Facet>::read(named), &part) {
+            (Some(facet), ..) => (part, facet),
+            (None, Open::Known(facet), _) => (facet.part().into(), facet.into()),
+            (None, _, Open::Known(known)) => (part.clone(), Facet::of(*known)[0].into()),
+            (None, facet, Open::Unknown(_)) => (part, facet),
         };
-        Ok(Self { part: facet.part(), facet, property, expected, actual })
+        Ok(Self { part, facet, property, expected, actual })
     }
 }
 
 impl Difference {
     fn new(facet: Facet, property: impl Into<String>, expected: Value, actual: Value) -> Self {
-        Self { part: facet.part(), facet, property: property.into(), expected, actual }
+        let (part, facet) = (facet.part().into(), facet.into());
+        Self { part, facet, property: property.into(), expected, actual }
     }
 
     /// The difference between `expected` and `actual`, if there is one.
@@ -185,9 +187,9 @@ pub enum DriftStatus {
 #[serde(rename_all = "camelCase")]
 pub struct Drift {
     /// What the comparison found.
-    pub status: DriftStatus,
+    pub status: Open<DriftStatus>,
     /// When it was made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "crate::time::option", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub checked_at: Option<Timestamp>,
     /// What differs: the first 50 differences, whole parts before properties, with long values cut.
@@ -220,7 +222,7 @@ impl Drift {
         let mut shown: Vec<_> = differences.iter().collect();
         shown.sort_by_key(|it| !(it.is_missing() || it.is_not_owned()));
         Self {
-            status,
+            status: status.into(),
             checked_at: Some(now),
             differences: shown.into_iter().take(MOST_SHOWN).map(Difference::cut).collect(),
             more: differences.len().saturating_sub(MOST_SHOWN),
@@ -236,8 +238,21 @@ impl Drift {
 
     /// Whether AWS was found to be as recorded, or was not looked at.
     pub fn is_quiet(&self) -> bool {
-        matches!(self.status, DriftStatus::InSync | DriftStatus::Unknown)
+        matches!(self.status.known(), Some(DriftStatus::InSync | DriftStatus::Unknown))
     }
+}
+
+/// What a comparison with AWS, made for this request, has found.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DriftReport {
+    /// The function.
+    pub function_name: FunctionName,
+    /// The revision that AWS was compared with.
+    pub revision: u64,
+    /// What was found.
+    #[serde(flatten)]
+    pub drift: Drift,
 }
 
 /// The detail of a `Formation Drift Status Change`.
@@ -252,9 +267,9 @@ pub struct DriftAnnouncement {
     #[serde(flatten)]
     pub drift: Drift,
     /// What is done about it.
-    pub reaction: DriftReaction,
+    pub reaction: Open<DriftReaction>,
     /// The operation that repairs it, if one does.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<OperationId>,
 }
 
@@ -311,7 +326,8 @@ mod tests {
     #[test]
     fn a_drift_is_small_whatever_differs_and_says_how_much_it_leaves_out() {
         let found = everything("");
-        let drift = Drift::found(&found, Timestamp::now());
+        let now = Timestamp::from_second(1).unwrap();
+        let drift = Drift::found(&found, now);
         assert_eq!((drift.differences.len(), drift.more), (50, 16 + 3 * 48 - 50));
         let text = serde_json::to_string(&drift).unwrap();
         assert!(text.len() < 100_000, "{} bytes", text.len());
@@ -344,6 +360,15 @@ mod tests {
     }
 
     #[test]
+    fn a_difference_of_a_later_release_stays_as_it_is() {
+        let stored = json!({
+            "part": "LIVE", "facet": "VERSION", "property": "p", "expected": 1, "actual": null
+        });
+        let read: Difference = serde_json::from_value(stored.clone()).unwrap();
+        assert_eq!(serde_json::to_value(read).unwrap(), stored);
+    }
+
+    #[test]
     fn differences_of_the_first_release_are_readable() {
         for (part, facet) in [
             ("ROLE", Facet::Role),
@@ -353,7 +378,7 @@ mod tests {
         ] {
             let stored = json!({"part": part, "property": "p", "expected": 1, "actual": null});
             let read: Difference = serde_json::from_value(stored).unwrap();
-            assert_eq!((read.part, read.facet), (facet.part(), facet));
+            assert_eq!((read.part, read.facet), (facet.part().into(), facet.into()));
         }
     }
 }

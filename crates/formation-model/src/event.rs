@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::name::FunctionName;
+use crate::open::Open;
 use crate::operation::OperationKind;
-use crate::problem::{FieldProblem, FieldProblems, ProblemCode};
+use crate::problem::Problem;
 
 /// The source of everything that Formation announces. The bus's policy denies it to all others.
 pub const SOURCE: &str = "formation";
@@ -59,11 +60,11 @@ pub struct Rejection {
     pub function_name: Option<FunctionName>,
     /// What was asked for, if that can be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<OperationKind>,
+    pub kind: Option<Open<OperationKind>>,
     /// `REJECTED`.
     pub status: RejectedStatus,
     /// Why, as the HTTP API would have told it.
-    pub problem: EventProblem,
+    pub problem: Problem,
     /// The id of the event that asked.
     pub idempotency_key: String,
 }
@@ -83,7 +84,7 @@ pub struct Unchanged {
     /// The function.
     pub function_name: FunctionName,
     /// What was asked for.
-    pub kind: OperationKind,
+    pub kind: Open<OperationKind>,
     /// `UNCHANGED`.
     pub status: UnchangedStatus,
     /// The revision that the function has.
@@ -98,38 +99,4 @@ pub struct Unchanged {
 pub enum UnchangedStatus {
     /// No operation was needed.
     Unchanged,
-}
-
-/// Why a request was refused.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct EventProblem {
-    /// The same codes as the HTTP API's.
-    pub code: ProblemCode,
-    /// The same for every problem of this code.
-    pub title: String,
-    /// What is wrong with this request.
-    pub detail: String,
-    /// What is wrong with the function, where that is the problem: the first hundred things.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<FieldProblem>,
-    /// How many things are wrong with the function: `errors` may show fewer.
-    #[serde(default, rename = "errorCount", skip_serializing_if = "Option::is_none")]
-    pub error_count: Option<usize>,
-}
-
-impl EventProblem {
-    /// A problem of this code; with what is wrong with the function, where that is it.
-    pub fn new(
-        code: ProblemCode,
-        detail: impl Into<String>,
-        errors: Option<&FieldProblems>,
-    ) -> Self {
-        Self {
-            code,
-            title: code.title().to_owned(),
-            detail: detail.into(),
-            errors: errors.map(|errors| errors.first().to_vec()).unwrap_or_default(),
-            error_count: errors.map(FieldProblems::count),
-        }
-    }
 }

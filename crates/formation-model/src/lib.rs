@@ -12,6 +12,7 @@ pub mod function;
 pub mod json;
 pub mod name;
 pub mod names;
+pub mod open;
 pub mod operation;
 pub mod page;
 pub mod part;
@@ -22,20 +23,24 @@ pub mod runtime;
 pub mod schema;
 pub mod step;
 pub mod tag;
+mod time;
 pub mod view;
 pub mod warning;
 
 pub use bundle::Bundle;
-pub use drift::{Difference, Drift, DriftStatus};
+pub use drift::{Difference, Drift, DriftReport, DriftStatus};
 pub use function::FunctionSpec;
 pub use json::{Document, MalformedJson};
 pub use name::FunctionName;
 pub use names::StackIdentity;
-pub use operation::{Operation, OperationId, OperationKind, OperationStatus, Rollback};
-pub use page::Page;
+pub use open::Open;
+pub use operation::{
+    Operation, OperationId, OperationKind, OperationStatus, OperationStep, Rollback,
+};
+pub use page::{Listed, Page};
 pub use part::{Facet, Part};
-pub use plan::Plan;
-pub use problem::{FieldProblem, FieldProblemCode, FieldProblems, ProblemCode};
+pub use plan::{Plan, PlannedPart};
+pub use problem::{FieldProblem, FieldProblemCode, FieldProblems, Problem, ProblemCode};
 pub use request::{CodeSource, Defaults, FunctionRequest};
 pub use step::{ErrorName, ExecutionInput, Failure, Goal, Lane, Recovery, StepInput};
 pub use view::{Function, FunctionStatus};

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use crate::name::FunctionName;
+use crate::open::Open;
 use crate::part::Part;
 use crate::warning::Warning;
 
@@ -140,14 +141,15 @@ pub struct OperationStep {
     /// The state's name, for example `Ensure role`.
     pub name: String,
     /// How it went.
-    pub status: StepStatus,
+    pub status: Open<StepStatus>,
     /// How often it was tried; 0 for a wait.
     pub attempts: u32,
     /// When it was entered.
+    #[serde(with = "crate::time")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub started_at: Timestamp,
     /// When it was left.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "crate::time::option", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub ended_at: Option<Timestamp>,
     /// Why the last try failed that did.
@@ -175,33 +177,34 @@ pub enum StepStatus {
 }
 
 /// An operation as its users see it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Operation {
     /// Its id.
     pub operation_id: OperationId,
     /// What it does.
-    pub kind: OperationKind,
+    pub kind: Open<OperationKind>,
     /// The function that it changes.
     pub function_name: FunctionName,
     /// Where it is in its life.
-    pub status: OperationStatus,
+    pub status: Open<OperationStatus>,
     /// What became of its changes if it failed.
-    pub rollback: Rollback,
+    pub rollback: Open<Rollback>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<OperationError>,
     /// What an incomplete rollback, or an unfinished delete, left in AWS.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub leftovers: Vec<Part>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<Open<Part>>,
     /// What was accepted and will probably not do what was meant.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
     /// When it was accepted.
+    #[serde(with = "crate::time")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub started_at: Timestamp,
     /// When it ended, its rollback included.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "crate::time::option", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub ended_at: Option<Timestamp>,
     /// The verified caller that asked for it.
@@ -213,6 +216,21 @@ pub struct Operation {
     /// The states that its attempts went through, where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<Vec<OperationStep>>,
+}
+
+impl Operation {
+    /// Whether it has ended, its rollback included.
+    pub fn has_ended(&self) -> bool {
+        match self.status {
+            Open::Known(status) => status != OperationStatus::Running,
+            Open::Unknown(_) => self.ended_at.is_some(),
+        }
+    }
+
+    /// Whether somebody has cancelled it.
+    pub fn is_cancelled(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| error.code == CANCELLED)
+    }
 }
 
 /// `error.code` of an operation that somebody cancelled.

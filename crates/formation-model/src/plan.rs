@@ -8,6 +8,7 @@ use crate::bundle::CodeSummary;
 use crate::drift::{Difference, between_maps};
 use crate::function::FunctionSpec;
 use crate::name::FunctionName;
+use crate::open::Open;
 use crate::operation::OperationKind;
 use crate::part::{Facet, Part};
 use crate::warning::Warning;
@@ -30,9 +31,9 @@ pub enum Action {
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedPart {
     /// The part.
-    pub part: Part,
+    pub part: Open<Part>,
     /// What would be done.
-    pub action: Action,
+    pub action: Open<Action>,
     /// The properties that would change: `expected` is what they would become, `actual` what they
     /// are: as recorded, and for a repair as AWS has them.
     pub differences: Vec<Difference>,
@@ -46,7 +47,7 @@ pub struct Plan {
     pub function_name: FunctionName,
     /// The kind of the operation; none if nothing would change and no operation would run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<OperationKind>,
+    pub kind: Option<Open<OperationKind>>,
     /// What would be done to each part.
     pub parts: Vec<PlannedPart>,
     /// What would be accepted and will probably not do what was meant.
@@ -72,17 +73,17 @@ impl Plan {
                 _ if differences.is_empty() => Action::None,
                 _ => Action::Change,
             };
-            PlannedPart { part, action, differences }
+            PlannedPart { part: part.into(), action: action.into(), differences }
         };
         let parts = Part::ALL.into_iter().map(part).collect();
         let function_name = function_name.clone();
-        Self { function_name, kind: Some(kind), parts, warnings: Vec::new() }
+        Self { function_name, kind: Some(kind.into()), parts, warnings: Vec::new() }
     }
 
     /// What a repair would bring back, where a comparison with AWS has found `differences`. A part
     /// that is not ours is left alone.
     pub fn to_repair(function_name: &FunctionName, differences: &[Difference]) -> Self {
-        let part = |part| {
+        let part = |part: Part| {
             let of_part = differences.iter().filter(|it| it.part == part);
             let differences: Vec<_> = of_part.map(Difference::cut).collect();
             let action =
@@ -93,11 +94,11 @@ impl Plan {
                 } else {
                     Action::Change
                 };
-            PlannedPart { part, action, differences }
+            PlannedPart { part: part.into(), action: action.into(), differences }
         };
         let parts = Part::ALL.into_iter().map(part).collect();
         let function_name = function_name.clone();
-        let kind = Some(OperationKind::Repair);
+        let kind = Some(OperationKind::Repair.into());
         Self { function_name, kind, parts, warnings: Vec::new() }
     }
 }
@@ -169,7 +170,7 @@ mod tests {
     }
 
     fn actions(plan: &Plan) -> Vec<Action> {
-        plan.parts.iter().map(|part| part.action).collect()
+        plan.parts.iter().map(|part| *part.action.known().unwrap()).collect()
     }
 
     #[test]
@@ -201,10 +202,14 @@ mod tests {
         target.architecture = Architecture::X86_64;
         let name = target.function_name.clone();
         let plan = Plan::between(OperationKind::Update, &name, Some(&spec()), Some(&target));
-        assert_eq!(plan.parts.iter().map(|it| it.part).collect::<Vec<_>>(), Part::ALL);
+        assert_eq!(
+            plan.parts.iter().map(|it| it.part.clone()).collect::<Vec<_>>(),
+            Part::ALL.map(Open::from)
+        );
         assert_eq!(actions(&plan), [Action::Change; 3]);
         let of_function = plan.parts[2].differences.iter();
-        let of_function: Vec<_> = of_function.map(|it| (it.facet, it.property.as_str())).collect();
+        let of_function: Vec<_> =
+            of_function.map(|it| (*it.facet.known().unwrap(), it.property.as_str())).collect();
         let expected = [(Facet::Configuration, "tags/new"), (Facet::Code, "architecture")];
         assert_eq!(of_function, expected);
 

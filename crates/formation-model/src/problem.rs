@@ -1,7 +1,89 @@
 //! Problems: what a caller is told when a request cannot be accepted (RFC 9457).
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::open::Open;
+use crate::operation::{OperationId, Rollback};
+
+/// A problem (RFC 9457): the body of every answer of the API that is an error, and why a request by
+/// event was refused.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// `about:blank`: the code tells what it is.
+    #[serde(rename = "type")]
+    pub problem_type: String,
+    /// The same for every problem of this code.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong with this request, and what to do about it.
+    pub detail: String,
+    /// Stable name of the problem, for programs.
+    pub code: Open<ProblemCode>,
+    /// What is wrong with the function, where that is the problem: the first hundred things.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldProblem>,
+    /// How many things are wrong with the function: `errors` may show fewer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_count: Option<usize>,
+    /// The operation that runs, or that has failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation_id: Option<OperationId>,
+    /// What became of the changes of an operation that has failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<Open<Rollback>>,
+    /// API Gateway's id of the request, by which the API's log can be searched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+impl Problem {
+    /// A problem of this code.
+    pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
+        Self {
+            problem_type: "about:blank".to_owned(),
+            title: code.title().to_owned(),
+            status: code.status(),
+            detail: detail.into(),
+            code: code.into(),
+            errors: Vec::new(),
+            error_count: None,
+            operation_id: None,
+            rollback: None,
+            request_id: None,
+        }
+    }
+
+    /// The same with what is wrong with the function.
+    #[must_use]
+    pub fn with_errors(self, errors: &FieldProblems) -> Self {
+        let error_count = Some(errors.count());
+        Self { errors: errors.first().to_vec(), error_count, ..self }
+    }
+}
+
+impl fmt::Display for Problem {
+    /// Title, detail, each thing that is wrong with the function on a line of its own, and how many
+    /// more there are.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.title)?;
+        if !self.detail.is_empty() {
+            write!(f, ": {}", self.detail)?;
+        }
+        write!(f, " ({})", self.code)?;
+        for error in &self.errors {
+            write!(f, "\n{}: {}", error.pointer, error.detail)?;
+        }
+        match self.error_count.unwrap_or_default().saturating_sub(self.errors.len()) {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more"),
+        }
+    }
+}
 
 /// The stable `code` of a refused request. Clients match on it; the text beside it may change.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -210,7 +292,7 @@ pub struct FieldProblem {
     /// Where: a JSON pointer (RFC 6901) into the request's body.
     pub pointer: String,
     /// What is wrong, for programs.
-    pub code: FieldProblemCode,
+    pub code: Open<FieldProblemCode>,
     /// What is wrong and what to do about it, for people. Never holds a value of the environment.
     pub detail: String,
 }
@@ -228,7 +310,7 @@ impl FieldProblem {
         detail: impl Into<String>,
     ) -> Self {
         let pointer = cut(pointer.into(), POINTER_LENGTH);
-        Self { pointer, code, detail: cut(detail.into(), DETAIL_LENGTH) }
+        Self { pointer, code: code.into(), detail: cut(detail.into(), DETAIL_LENGTH) }
     }
 
     /// The object at the JSON pointer `place` has a field that is not known.
@@ -353,6 +435,16 @@ mod tests {
         let long =
             FieldProblem::new("x".repeat(9999), FieldProblemCode::Required, "ä".repeat(9999));
         assert!(long.pointer.len() < 600 && long.detail.chars().count() < 1100);
+    }
+
+    #[test]
+    fn a_problem_is_told_with_every_field() {
+        let told = FieldProblem::new("/runtime", FieldProblemCode::NotSupported, "is unknown");
+        let problem = Problem::new(ProblemCode::InvalidFunction, "D").with_errors(&told.into());
+        let first = "The function is not valid: D (INVALID_FUNCTION)\n/runtime: is unknown";
+        assert_eq!(problem.to_string(), first);
+        let more = Problem { error_count: Some(102), ..problem };
+        assert_eq!(more.to_string(), format!("{first}\nand 101 more"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::name::FunctionName;
+use crate::open::Open;
 use crate::operation::{OperationError, OperationId, OperationKind, OperationStatus, Rollback};
 use crate::part::Part;
 
@@ -251,7 +252,7 @@ impl fmt::Display for ErrorName {
 
 /// What `record-success` and `record-failure` answer, and the state machine announces on the event
 /// bus: the detail of a `Formation Operation Status Change`.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Announcement {
     /// The operation that ended.
@@ -259,18 +260,18 @@ pub struct Announcement {
     /// The function that it changed.
     pub function_name: FunctionName,
     /// What it did.
-    pub kind: OperationKind,
+    pub kind: Open<OperationKind>,
     /// How it ended.
-    pub status: OperationStatus,
+    pub status: Open<OperationStatus>,
     /// What became of its changes if it failed.
-    pub rollback: Rollback,
+    pub rollback: Open<Rollback>,
     /// The revision that the function has, or would have had.
     pub revision: u64,
     /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<OperationError>,
     /// The key that the request came with: the `Idempotency-Key` header, or the id of the event.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
 }
 

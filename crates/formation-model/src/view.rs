@@ -9,6 +9,7 @@ use crate::drift::Drift;
 use crate::function::FunctionSpec;
 use crate::name::FunctionName;
 use crate::names::{StackIdentity, log_group_name};
+use crate::open::Open;
 use crate::operation::OperationId;
 
 /// Where a function is in its life.
@@ -68,26 +69,28 @@ impl Resources {
 }
 
 /// A function as its users see it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Function {
     /// What was asked for; of the code only digest and size.
     #[serde(flatten)]
     pub spec: FunctionSpec<CodeSummary>,
     /// Where the function is in its life.
-    pub status: FunctionStatus,
+    pub status: Open<FunctionStatus>,
     /// 0 until the create succeeds, then +1 by each committed change.
     pub revision: u64,
     /// What AWS holds, or will hold, for it.
     pub resources: Resources,
     /// The current operation, or the last one.
-    pub operation: OperationId,
+    pub operation_id: OperationId,
     /// Whether AWS still has what the record says.
     pub drift: Drift,
     /// When the create was accepted.
+    #[serde(with = "crate::time")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: Timestamp,
     /// When a change was last committed; before the first, when the create was accepted.
+    #[serde(with = "crate::time")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub updated_at: Timestamp,
     /// The verified caller that created it.
@@ -95,11 +98,12 @@ pub struct Function {
 }
 
 /// Fields of [`Function`] that Formation sets: accepted in a request and ignored, so that what GET
-/// returned can be PUT.
-pub const OUTPUT_ONLY: [&str; 8] = [
+/// returned can be PUT. `operation` is what the first release called `operationId`.
+pub const OUTPUT_ONLY: [&str; 9] = [
     "status",
     "revision",
     "resources",
+    "operationId",
     "operation",
     "drift",
     "createdAt",

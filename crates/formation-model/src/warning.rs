@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::archive::{Contents, shown};
+use crate::open::Open;
 
 /// Something about a request that is accepted, and that its sender should know.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -11,7 +12,7 @@ pub struct Warning {
     /// What it is about: a JSON pointer (RFC 6901) into the request's body.
     pub pointer: String,
     /// What it is, for programs.
-    pub code: WarningCode,
+    pub code: Open<WarningCode>,
     /// What it is and what to do about it, for people.
     pub detail: String,
 }
@@ -34,7 +35,7 @@ pub enum WarningCode {
 
 impl Warning {
     fn new(pointer: &str, code: WarningCode, detail: String) -> Self {
-        Self { pointer: pointer.to_owned(), code, detail }
+        Self { pointer: pointer.to_owned(), code: code.into(), detail }
     }
 }
 
@@ -179,7 +180,7 @@ mod tests {
     }
 
     fn codes(warnings: &[Warning]) -> Vec<(&str, WarningCode)> {
-        warnings.iter().map(|it| (it.pointer.as_str(), it.code)).collect()
+        warnings.iter().map(|it| (it.pointer.as_str(), *it.code.known().unwrap())).collect()
     }
 
     #[test]
@@ -234,7 +235,7 @@ mod tests {
         let found = |entry| {
             let contents = judge(&zip(&[entry])).unwrap();
             let found = contents.warnings("provided.al2023", "index.handler", "/code/s3Key");
-            found.into_iter().map(|it| (it.pointer, it.code)).collect::<Vec<_>>()
+            found.into_iter().map(|it| (it.pointer, *it.code.known().unwrap())).collect::<Vec<_>>()
         };
         let at = |code| [("/code/s3Key".to_owned(), code)];
         let bootstrap = Written::stored("bootstrap", b"x");

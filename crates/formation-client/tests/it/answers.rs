@@ -34,7 +34,7 @@ async fn every_answer_to_a_change_says_what_came_of_it() {
     };
     let made = done.clone();
     let Changed::Done(created) = patched(move || made(201, true)).await.unwrap() else { panic!() };
-    assert!(created.replayed && created.operation == Some(ID.parse().unwrap()));
+    assert!(created.replayed && created.operation_id == Some(ID.parse().unwrap()));
     let described = created.function.unwrap();
     assert_eq!(described.etag.as_str(), "\"2-x\"");
     assert!(described.function.status == FunctionStatus::Available);
@@ -44,7 +44,7 @@ async fn every_answer_to_a_change_says_what_came_of_it() {
     };
     assert!(!changed.replayed && changed.function.is_some());
     let Changed::Done(gone) = patched(move || done(204, false)).await.unwrap() else { panic!() };
-    assert!(gone.function.is_none() && gone.operation.is_some());
+    assert!(gone.function.is_none() && gone.operation_id.is_some());
 
     let unchanged = patched(|| answer(200, &[("etag", "\"2-x\"")], &function("hello"))).await;
     assert!(matches!(unchanged, Ok(Changed::Unchanged(_))), "{unchanged:?}");
@@ -77,8 +77,8 @@ async fn a_problem_is_told_whole() {
     .await;
     let error = stub.client().create(&json!({})).await.unwrap_err();
     assert_eq!(error.code(), Some(ProblemCode::InvalidFunction));
-    let ClientError::Problem(problem) = error else { panic!("{error:?}") };
-    assert_eq!((problem.status.as_u16(), problem.error_count), (422, Some(102)));
+    let ClientError::Problem { problem, .. } = error else { panic!("{error:?}") };
+    assert_eq!((problem.status, problem.error_count), (422, Some(102)));
     assert_eq!(problem.errors[0].pointer, "/runtime");
     assert_eq!(problem.errors[1].code.to_string(), "A_LATER_CODE");
     assert_eq!(problem.request_id.as_deref(), Some("r-1"));
@@ -139,7 +139,7 @@ async fn a_list_turns_its_pages_as_they_are_needed() {
     let mut functions = std::pin::pin!(client.functions(filter));
     let next = async |functions: &mut std::pin::Pin<&mut _>| {
         let function = StreamExt::next(functions).await;
-        function.map(|function: Result<formation_client::Function, _>| {
+        function.map(|function: Result<formation_model::Function, _>| {
             function.unwrap().spec.function_name.to_string()
         })
     };

@@ -87,15 +87,15 @@ async fn what_was_decided_is_not_repeated() {
     ] {
         let stub = Stub::start(move |_, _| {
             let mut body = problem(status, code);
-            body["operation"] = json!(ID);
+            body["operationId"] = json!(ID);
             body["rollback"] = json!("COMPLETE");
             answer(status, &[("retry-after", "0")], &body)
         })
         .await;
         let error = stub.client().delete(&name()).await.unwrap_err();
-        let ClientError::Problem(problem) = error else { panic!("{error:?}") };
+        let ClientError::Problem { problem, .. } = error else { panic!("{error:?}") };
         assert_eq!(problem.code.to_string(), code);
-        assert_eq!(problem.operation, Some(ID.parse().unwrap()));
+        assert_eq!(problem.operation_id, Some(ID.parse().unwrap()));
         assert_eq!(stub.seen().len(), 1, "{code}");
     }
 }

@@ -72,7 +72,7 @@ pub fn function(name: &str) -> Value {
         "runtime": "nodejs24.x", "handler": "index.handler", "architecture": "arm64",
         "memoryMegabytes": 128, "timeoutSeconds": 3, "logRetentionDays": 30, "environment": {},
         "description": "", "tags": {}, "deletionProtection": false, "status": "AVAILABLE",
-        "revision": 1, "operation": ID, "drift": {"status": "UNKNOWN", "differences": []},
+        "revision": 1, "operationId": ID, "drift": {"status": "UNKNOWN", "differences": []},
         "resources": {"functionArn": "arn:f", "roleArn": "arn:r", "logGroupName": "/l"},
         "createdAt": "2026-11-25T17:00:00Z", "updatedAt": "2026-11-25T17:00:00Z", "createdBy": "ann",
     })

@@ -44,7 +44,7 @@ async fn what_cannot_be_found_is_not_waited_for() {
     let stub = Stub::start(|_, _| answer(404, &[], &problem(404, "OPERATION_NOT_FOUND"))).await;
     let patience = Duration::from_secs(600);
     let waited = stub.client().wait_for(&name(), ID.parse().unwrap(), patience).await;
-    assert!(matches!(waited, Err(ClientError::Problem(_))), "{waited:?}");
+    assert!(matches!(waited, Err(ClientError::Problem { .. })), "{waited:?}");
     assert_eq!(stub.seen().len(), 1);
 }
 

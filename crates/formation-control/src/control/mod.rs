@@ -84,10 +84,10 @@ impl Control {
         let resources = Resources::of(&self.stack, &record.spec.function_name);
         Function {
             spec: record.spec.with_code(code),
-            status: record.status,
+            status: record.status.into(),
             revision: record.revision,
             resources,
-            operation: record.operation_id,
+            operation_id: record.operation_id,
             drift: record.drift,
             created_at: record.created_at,
             updated_at: record.updated_at,

@@ -4,7 +4,7 @@ use formation_model::names::{execution_arn, execution_name};
 use formation_model::operation::OperationError;
 use formation_model::step::Announcement;
 use formation_model::{
-    Bundle, Drift, ExecutionInput, FunctionName, FunctionSpec, FunctionStatus, Operation,
+    Bundle, Drift, ExecutionInput, FunctionName, FunctionSpec, FunctionStatus, Open, Operation,
     OperationId, OperationKind, OperationStatus, Part, Rollback, Warning,
 };
 use jiff::Timestamp;
@@ -168,12 +168,12 @@ impl OperationRecord {
         let console_url = console_url(&execution_arn, region);
         Operation {
             operation_id: self.operation_id,
-            kind: self.kind,
+            kind: self.kind.into(),
             function_name: self.function_name.clone(),
-            status: self.status,
-            rollback: self.rollback,
+            status: self.status.into(),
+            rollback: self.rollback.into(),
             error: self.error.clone(),
-            leftovers: self.leftovers.clone(),
+            leftovers: self.leftovers.iter().copied().map(Open::from).collect(),
             warnings: self.warnings.clone(),
             started_at: self.started_at,
             ended_at: self.ended_at,
@@ -189,9 +189,9 @@ impl OperationRecord {
         Announcement {
             operation_id: self.operation_id,
             function_name: self.function_name.clone(),
-            kind: self.kind,
-            status: self.status,
-            rollback: self.rollback,
+            kind: self.kind.into(),
+            status: self.status.into(),
+            rollback: self.rollback.into(),
             revision: self.revision,
             error: self.error.clone(),
             idempotency_key: self.idempotency_key.clone(),

@@ -351,7 +351,7 @@ mod tests {
         current.code.inline = true;
         let found = |patch: &Value, current: &FunctionSpec| {
             let found = patched(patch, &DEFAULTS, current).err().unwrap_or_default();
-            found.into_iter().map(|it| (it.pointer, it.code)).collect::<Vec<_>>()
+            found.into_iter().map(|it| (it.pointer, *it.code.known().unwrap())).collect::<Vec<_>>()
         };
         let conflict = |at: &str| [(at.to_owned(), Code::Conflict)];
         let handler = json!({"handler": "main.handler"});
@@ -441,7 +441,7 @@ mod tests {
         let code = json!({"zipFile": "UEs=", "s3Bucket": "builds", "s3Key": "a.zip"});
         let found = read(&hello_with("code", code), &DEFAULTS, None).unwrap_err();
         let [problem] = found.as_slice() else { panic!("{found:?}") };
-        assert_eq!((problem.pointer.as_str(), problem.code), ("/code", Code::Conflict));
+        assert_eq!((problem.pointer.as_str(), &problem.code), ("/code", &Code::Conflict.into()));
         assert!(problem.detail.contains("either, not both"), "{}", problem.detail);
     }
 

@@ -148,7 +148,10 @@ mod tests {
         assert!(read(&body(&"x".repeat(256)), &DEFAULTS, None).is_ok());
         // 256 characters, and 1,024 bytes.
         let found = read(&body(&"😀".repeat(256)), &DEFAULTS, None).unwrap_err();
-        assert_eq!((found[0].pointer.as_str(), found[0].code), ("/environment", Code::OutOfRange));
+        assert_eq!(
+            (found[0].pointer.as_str(), &found[0].code),
+            ("/environment", &Code::OutOfRange.into())
+        );
         assert!(found[0].detail.contains("description"), "{}", found[0].detail);
         assert!(!found[0].detail.contains("xxx"), "{}", found[0].detail);
     }

@@ -1,20 +1,24 @@
 //! Words that a later release may add to.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error, StrDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A word of an answer: one that this release knows, or one that a later release of the API brought.
+/// A word of an answer, an event or a record: one that this release knows, or one that a later release
+/// brought.
 ///
-/// A client outlives the API that it was built for, and one new word must not make a whole list
-/// unreadable. It compares with the words that are known: `operation.kind == OperationKind::Create`.
+/// A client outlives the API that it was built for, and while a stack is upgraded records of both
+/// releases are read by both: one new word must not make a whole list unreadable. It compares with the
+/// words that are known: `operation.kind == OperationKind::Create`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Open<Word> {
     /// This release knows it.
     Known(Word),
-    /// It does not; this is how the API spells it.
+    /// It does not; this is its spelling.
     Unknown(String),
 }
 
@@ -28,6 +32,26 @@ impl<Word> Open<Word> {
     }
 }
 
+impl<Word> From<Word> for Open<Word> {
+    fn from(word: Word) -> Self {
+        Self::Known(word)
+    }
+}
+
+impl<Word: Default> Default for Open<Word> {
+    fn default() -> Self {
+        Self::Known(Word::default())
+    }
+}
+
+impl<'de, Word: Deserialize<'de>> Open<Word> {
+    /// The word that is spelled like this.
+    pub fn read(text: String) -> Self {
+        let word: StrDeserializer<'_, Error> = text.as_str().into_deserializer();
+        Word::deserialize(word).map_or(Self::Unknown(text), Self::Known)
+    }
+}
+
 impl<Word: PartialEq> PartialEq<Word> for Open<Word> {
     fn eq(&self, other: &Word) -> bool {
         self.known() == Some(other)
@@ -36,9 +60,7 @@ impl<Word: PartialEq> PartialEq<Word> for Open<Word> {
 
 impl<'de, Word: Deserialize<'de>> Deserialize<'de> for Open<Word> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let word: StrDeserializer<'_, Error> = text.as_str().into_deserializer();
-        Ok(Word::deserialize(word).map_or(Self::Unknown(text), Self::Known))
+        Ok(Self::read(String::deserialize(deserializer)?))
     }
 }
 
@@ -52,7 +74,7 @@ impl<Word: Serialize> Serialize for Open<Word> {
 }
 
 impl<Word: Serialize> fmt::Display for Open<Word> {
-    /// As the API spells it.
+    /// As it is spelled in JSON.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             // A formatter takes the text of a unit variant, without quotes.
@@ -62,11 +84,29 @@ impl<Word: Serialize> fmt::Display for Open<Word> {
     }
 }
 
+/// The schema is that of the words that this release knows: it writes no others of its own.
+impl<Word: JsonSchema> JsonSchema for Open<Word> {
+    fn inline_schema() -> bool {
+        Word::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        Word::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        Word::schema_id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Word::json_schema(generator)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use formation_model::OperationKind;
-
     use super::*;
+    use crate::operation::OperationKind;
 
     #[test]
     fn a_word_is_known_or_kept_as_it_is() {
