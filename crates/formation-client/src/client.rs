@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::endpoint::Endpoint;
-use crate::error::ClientError;
+use crate::error::{BuildError, ClientError};
 use crate::retry::Retries;
 use crate::sign::Signer;
 use crate::transport::{Answer, Transport};
@@ -31,31 +31,6 @@ const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The most that is shown of what API Gateway said.
 const LONGEST_MESSAGE: usize = 256;
-
-/// Why a client cannot be built.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// The URL cannot be one of an API. It is not repeated, since there may be a password in it.
-    #[error(
-        "the API's URL must be https://HOST or https://HOST/STAGE, without user, query or `..`"
-    )]
-    InvalidUrl,
-    /// The URL leads elsewhere than to API Gateway, and was not given explicitly.
-    #[error(
-        "requests, with the environment of functions and session tokens, would go to {0}, which is not \
-         https below amazonaws.com: give the URL explicitly if that is right"
-    )]
-    UntrustedUrl(String),
-    /// The file of certificates cannot be used.
-    #[error("the CA bundle cannot be used: {0}")]
-    CaBundle(String),
-    /// The system has no CA certificates, so that no server could be trusted.
-    #[error(
-        "the system has no CA certificates: install them, or name a file of them by AWS_CA_BUNDLE"
-    )]
-    NoCertificates,
-}
 
 /// What a [`Client`] is built from.
 #[derive(Clone, Debug)]

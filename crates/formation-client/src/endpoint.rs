@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
 
-use crate::client::BuildError;
+use crate::error::BuildError;
 
 /// Where API Gateway's own names end, in every Region of AWS and of AWS in China.
 /// Source: <https://docs.aws.amazon.com/general/latest/gr/apigateway.html>.

@@ -7,6 +7,31 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use formation_model::{Operation, Problem, ProblemCode};
 use http::StatusCode;
 
+/// Why a client cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The URL cannot be one of an API. It is not repeated, since there may be a password in it.
+    #[error(
+        "the API's URL must be https://HOST or https://HOST/STAGE, without user, query or `..`"
+    )]
+    InvalidUrl,
+    /// The URL leads elsewhere than to API Gateway, and was not given explicitly.
+    #[error(
+        "requests, with the environment of functions and session tokens, would go to {0}, which is not \
+         https below amazonaws.com: give the URL explicitly if that is right"
+    )]
+    UntrustedUrl(String),
+    /// The file of certificates cannot be used.
+    #[error("the CA bundle cannot be used: {0}")]
+    CaBundle(String),
+    /// The system has no CA certificates, so that no server could be trusted.
+    #[error(
+        "the system has no CA certificates: install them, or name a file of them by AWS_CA_BUNDLE"
+    )]
+    NoCertificates,
+}
+
 /// Why a request has no other answer. Neither a secret nor a body that was sent is ever part of it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -57,7 +57,7 @@ mod transport;
 mod wait;
 
 pub use change::{Accepted, Change, Changed, Condition, Described, Done, ETag};
-pub use client::{BuildError, Client, ClientBuilder};
-pub use error::ClientError;
+pub use client::{Client, ClientBuilder};
+pub use error::{BuildError, ClientError};
 pub use functions::FunctionFilter;
 pub use retry::Retries;

@@ -20,8 +20,8 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::client::BuildError;
 use crate::endpoint::{Endpoint, is_localhost};
+use crate::error::BuildError;
 use crate::error::ClientError;
 
 /// The most that is read of an answer: twice what a Lambda function can answer.

@@ -10,6 +10,7 @@ mod error;
 #[cfg(test)]
 pub(crate) mod tests;
 mod unzip;
+mod warnings;
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
