@@ -82,8 +82,8 @@ lint: tools infra/node_modules ## Checks formatting, clippy, docs, the scripts, 
 	infra/node_modules/.bin/asl-validator --json-path <(sed 's/$${Partition}/aws/' statemachine.asl.json)
 
 .PHONY: docs
-docs: build ## Writes docs/state-machine.md and docs/events from what they describe
-	@$(LOCAL) docs
+docs: ## Writes what of docs/ follows from code, the template and the state machine
+	cargo xtask docs
 
 .PHONY: build
 build: tools ## Builds the Lambdas and the tools for local AWS

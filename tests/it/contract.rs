@@ -587,11 +587,6 @@ pub async fn the_api_describes_itself_and_the_template_has_the_same_routes(world
     assert_eq!(created.status, 201, "{}", created.json());
 }
 
-pub async fn the_page_of_problems_is_that_of_the_code(_: &World) {
-    let page = include_str!("../../docs/problems.md");
-    assert_eq!(page, formation_local::docs::problems_page(), "run `make docs`");
-}
-
 pub async fn no_secret_is_logged(world: &World) {
     let name = world.name("discreet");
     let secret = format!("s3cr3t-{name}");

@@ -255,12 +255,3 @@ pub async fn everything_that_is_announced_fits_its_schema(world: &World) {
         assert_eq!(requests.is_valid(&detail), fits, "{detail}");
     }
 }
-
-pub async fn the_schemas_are_those_of_the_types(_: &World) {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/events");
-    for (file, schema) in formation_model::schema::events() {
-        let written = std::fs::read(folder.join(file)).unwrap_or_default();
-        let written: Value = serde_json::from_slice(&written).unwrap_or_default();
-        assert_eq!(written, schema, "{file}: run `make docs`");
-    }
-}

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use formation_local::diagram::{self, state_machine_page};
 use formation_model::step::{
     FIRST_STATE, INVOCATION_FAILED, INVOCATION_THROTTLED, goes_forward, part_made_by,
 };
@@ -219,7 +218,6 @@ pub async fn the_states_that_code_names_are_there(_: &World) {
         let forward = name == FIRST_STATE || recovers(state);
         assert_eq!(goes_forward(name), forward, "{name}");
     }
-    assert!(states.contains_key(diagram::SUPERSEDED));
 }
 
 pub async fn where_an_execution_is_that_has_not_begun_is_its_lanes_first_step(_: &World) {
@@ -240,11 +238,6 @@ pub async fn where_an_execution_is_that_has_not_begun_is_its_lanes_first_step(_:
     for kind in [Create, Update, Delete] {
         assert_eq!(first_step(kind, 2), leading("attempt > 1"), "{kind:?}");
     }
-}
-
-pub async fn the_page_in_docs_is_drawn_from_it(_: &World) {
-    let page = include_str!("../../docs/state-machine.md");
-    assert_eq!(page, state_machine_page(&definition()), "run `make docs`");
 }
 
 pub async fn nothing_acts_after_its_undo_has_begun(world: &World) {

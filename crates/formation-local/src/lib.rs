@@ -6,8 +6,6 @@
 
 pub mod client;
 pub mod deploy;
-pub mod diagram;
-pub mod docs;
 pub mod ministack;
 pub mod project;
 pub mod stack;

@@ -1,12 +1,12 @@
 //! `formation-local run` starts local AWS, deploys Formation to it and shows what it does, `down`
-//! ends it, `docs` writes what follows from other files: `make run`, `make down` and `make docs` are these.
+//! ends it: `make run` and `make down` are these.
 
 use std::process::ExitCode;
 use std::time::Instant;
 
 use formation_local::ministack::{MiniStack, Options, free_port, stop_in};
 use formation_local::walkthrough::walk_through;
-use formation_local::{Client, LocalError, Project, deploy, docs};
+use formation_local::{Client, LocalError, Project, deploy};
 
 /// Where tools look for a local AWS first.
 const USUAL_PORT: u16 = 4566;
@@ -16,9 +16,8 @@ async fn main() -> ExitCode {
     let done = match std::env::args().nth(1).as_deref() {
         Some("run") => run().await,
         Some("down") => down().await,
-        Some("docs") => Project::find().and_then(|project| docs::write(&project)),
         _ => {
-            eprintln!("usage: formation-local run|down|docs");
+            eprintln!("usage: formation-local run|down");
             return ExitCode::from(2);
         }
     };

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 /// The page: a Mermaid diagram of the states and a table of what each is for.
-pub fn state_machine_page(definition: &Value) -> String {
+pub(crate) fn state_machine_page(definition: &Value) -> String {
     let states = &definition["States"];
     let mut names = Vec::new();
     visit(states, definition["StartAt"].as_str().unwrap_or_default(), &mut names);
@@ -42,7 +42,7 @@ pub fn state_machine_page(definition: &Value) -> String {
 }
 
 /// The state that every step may end in: its arrows would hide all others.
-pub const SUPERSEDED: &str = "Superseded";
+const SUPERSEDED: &str = "Superseded";
 
 /// Notes the states in the order in which a reader meets them: the way forward first.
 fn visit<'a>(states: &'a Value, name: &'a str, seen: &mut Vec<&'a str>) {
@@ -82,4 +82,16 @@ fn forward(state: &Value) -> Vec<(&str, &str)> {
 
 fn id(name: &str) -> String {
     name.split(|c: char| !c.is_ascii_alphanumeric()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_whose_arrows_are_left_out_is_there() {
+        let definition = include_str!("../../statemachine.asl.json");
+        let definition: Value = serde_json::from_str(definition).unwrap();
+        assert!(definition["States"][SUPERSEDED].is_object());
+    }
 }
