@@ -4,6 +4,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_iam::error::ProvideErrorMetadata;
+use formation_api::routes::{Access, ROUTES};
 use formation_local::{Client, Identity};
 use formation_tests::World;
 use http::Method;
@@ -193,29 +194,20 @@ pub async fn readers_read_operators_operate_and_strangers_do_neither(world: &Wor
     assert_eq!(function["createdBy"], arn);
 
     let operation = accepted.header("operation-location").to_owned();
-    let patch = json!({"memoryMegabytes": 128});
-    let cases: &[(Method, String, Option<&Value>, bool)] = &[
-        (Method::GET, "/v1/functions".into(), None, true),
-        (Method::GET, path.clone(), None, true),
-        (Method::GET, format!("{path}/drift"), None, true),
-        (Method::GET, format!("{path}/operations"), None, true),
-        (Method::GET, operation.clone(), None, true),
-        (Method::GET, "/v1/openapi.json".into(), None, true),
-        (Method::POST, "/v1/functions".into(), Some(&body), false),
-        (Method::PUT, path.clone(), Some(&body), false),
-        (Method::PATCH, path.clone(), Some(&patch), false),
-        (Method::DELETE, path.clone(), None, false),
-        (Method::POST, format!("{path}/repair"), None, false),
-        (Method::POST, format!("{operation}/cancel"), None, false),
-    ];
-    for (method, path, body, reads) in cases {
+    let (_, operation_id) = operation.rsplit_once('/').unwrap();
+    for route in ROUTES {
+        let path =
+            route.path.replace("{functionName}", &name).replace("{operationId}", operation_id);
+        let body = route.body.map(|_| &body);
         let ask = async |client: &Client| {
-            client.api(method.clone(), path, *body).await.unwrap().status.as_u16()
+            let method = route.method.parse().unwrap();
+            client.api(method, &path, body).await.unwrap().status.as_u16()
         };
-        let told = format!("{method} {path}");
+        let told = route.key();
         assert_eq!(ask(&unsigned).await, 403, "{told} by nobody");
         assert_eq!(ask(&stranger).await, 403, "{told} by a stranger");
-        assert_eq!(ask(&reader).await != 403, *reads, "{told} by a reader");
+        let reads = route.access == Access::Read;
+        assert_eq!(ask(&reader).await != 403, reads, "{told} by a reader");
     }
     // Keys are a caller's own: another may use the same.
     let key = [("idempotency-key", name.as_str())];

@@ -9,6 +9,8 @@ use formation_model::{ErrorName, ExecutionInput, OperationId, OperationKind, Par
 use formation_tests::World;
 use serde_json::{Map, Value};
 
+use crate::template::timeout_of;
+
 /// The state machine as it stands in the project.
 fn definition() -> Value {
     serde_json::from_str(include_str!("../../statemachine.asl.json")).unwrap()
@@ -242,7 +244,7 @@ pub async fn where_an_execution_is_that_has_not_begun_is_its_lanes_first_step(_:
 
 pub async fn nothing_acts_after_its_undo_has_begun(world: &World) {
     for (name, state, id) in steps(&definition()) {
-        let lambda = world.template["Resources"][id]["Properties"]["Timeout"].as_u64().unwrap();
+        let lambda = timeout_of(world, id);
         let task = state["TimeoutSeconds"].as_u64().unwrap();
         assert!(task > lambda, "{name} gives up after {task} s, its Lambda after {lambda} s");
     }
