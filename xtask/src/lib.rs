@@ -1,6 +1,8 @@
 //! Those files of `docs/` that follow from other files, and how they are written.
 
 mod diagram;
+#[cfg(test)]
+mod workspace;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
