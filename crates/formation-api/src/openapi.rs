@@ -58,7 +58,7 @@ pub fn document(server: &str) -> Value {
         "openapi": "3.1.0",
         "info": {
             "title": "Formation",
-            "version": "1",
+            "version": env!("CARGO_PKG_VERSION"),
             "description": "Functions on AWS Lambda with their code, role and logs as one. Requests are signed with AWS Signature Version 4 for the service execute-api.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}
         },
