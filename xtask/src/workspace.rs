@@ -115,6 +115,28 @@ fn every_dependency_comes_from_crates_io_and_none_brings_another_tls_stack() {
     assert!(banned.is_empty(), "{banned:?}");
 }
 
+#[test]
+fn cargo_deny_has_the_same_lists() {
+    let deny = fs::read_to_string(in_project("deny.toml")).unwrap();
+    let listed = |from: &str| {
+        let (_, rest) = deny.split_once(from).unwrap();
+        let (list, _) = rest.split_once("\n]").unwrap();
+        list.split('"').skip(1).step_by(2).collect::<Vec<_>>()
+    };
+    assert_eq!(listed("\nallow = ["), LICENCES);
+    assert_eq!(listed("\ndeny = ["), BANNED);
+}
+
+#[test]
+fn hosted_ci_makes_what_ci_makes() {
+    let script = fs::read_to_string(in_project(".ci/run")).unwrap();
+    let made = script.lines().filter_map(|line| line.strip_prefix("make "));
+    let hosted = fs::read_to_string(in_project(".github/workflows/ci.yml")).unwrap();
+    let (_, targets) = hosted.split_once("target: [").unwrap();
+    let targets = targets.split_once(']').unwrap().0.split(", ");
+    assert_eq!(made.collect::<BTreeSet<_>>(), targets.collect());
+}
+
 /// Package and features, of each dependency of a kind that these packages are built with.
 fn features(packages: &[&str], kinds: &str) -> BTreeMap<String, String> {
     let mut arguments = vec!["tree", "--prefix", "none", "--format", "{p}|{f}", "--edges", kinds];
