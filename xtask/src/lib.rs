@@ -77,13 +77,19 @@ fn problems_page() -> String {
          same codes stand in an operation's `error.code`\nand in the `problem` of a request by event \
          that was rejected. Of what is wrong with a function, `errors`\nhas the first hundred things, \
          and `errorCount` says how many there are.\n\n\
-         | code | HTTP status | title |\n|---|---|---|\n",
+         | code | HTTP status | title | what to do |\n|---|---|---|---|\n",
     );
     for code in ProblemCode::ALL {
         let name = serde_json::to_value(code).unwrap_or_default();
         let name = name.as_str().unwrap_or_default();
         // Writing to a String cannot fail.
-        let _ = writeln!(page, "| `{name}` | {} | {} |", code.status(), code.title());
+        let _ = writeln!(
+            page,
+            "| `{name}` | {} | {} | {} |",
+            code.status(),
+            code.title(),
+            code.remedy()
+        );
     }
     page
 }
