@@ -1,6 +1,7 @@
 //! What IAM has authorised is what is done: no spelling of a path leads to another function than
 //! the one that was judged, and no odd byte ends in a failure.
 
+use formation_api::routes::ROUTES;
 use formation_local::Identity;
 use formation_local::client::Answer;
 use formation_tests::{World, raw};
@@ -12,19 +13,6 @@ use crate::permissions::user_who_may;
 
 /// How many requests are under way at once.
 const AT_ONCE: usize = 8;
-/// The methods of the routes that name a function, and what follows its name in their paths.
-const ROUTES: [(&str, &str); 10] = [
-    ("GET", ""),
-    ("PUT", ""),
-    ("PATCH", ""),
-    ("DELETE", ""),
-    ("POST", ""),
-    ("GET", "/drift"),
-    ("POST", "/repair"),
-    ("GET", "/operations"),
-    ("GET", "/operations/01ARZ3NDEKTSV4RRFFQ69G5FAV"),
-    ("POST", "/operations/01ARZ3NDEKTSV4RRFFQ69G5FAV/cancel"),
-];
 /// What some reader of a path takes for "up one level, then".
 const WAYS_UP: [&str; 14] = [
     "/../",
@@ -46,6 +34,16 @@ const WAYS_UP: [&str; 14] = [
 const TAILS: [&str; 14] = [
     "%00", "%0a", "%0d", "%09", "%20", "%23", "%23x", "%3f", "%3Fx=1", ";x", "/", "//", "/.", "%2F",
 ];
+
+/// The routes that name a function, by method, and what follows its name in their paths.
+fn routes() -> Vec<(&'static str, String)> {
+    let there = ROUTES.iter().filter_map(|route| {
+        let rest = route.path.strip_prefix("/v1/functions/{functionName}")?;
+        Some((route.method, rest.replace("{operationId}", "01ARZ3NDEKTSV4RRFFQ69G5FAV")))
+    });
+    // And one that there is not.
+    there.chain([("POST", String::new())]).collect()
+}
 
 /// A request and its answer.
 struct Tried {
@@ -80,7 +78,7 @@ async fn try_all(
 /// Every spelling of the requests for `victim`, by way of `mine` where there is one.
 fn spellings(mine: &str, victim: &str) -> Vec<(&'static str, String)> {
     let mut requests = Vec::new();
-    for (method, rest) in ROUTES {
+    for (method, rest) in routes() {
         let ups = WAYS_UP.map(|up| format!("/v1/functions/{mine}{up}{victim}{rest}"));
         let tails = TAILS.map(|tail| format!("/v1/functions/{victim}{rest}{tail}"));
         let before = ["//v1", "/./v1", "/v1/.", "/v1/", "/v1/x/.."];

@@ -137,6 +137,14 @@ fn hosted_ci_makes_what_ci_makes() {
     assert_eq!(made.collect::<BTreeSet<_>>(), targets.collect());
 }
 
+#[test]
+fn the_version_is_the_newest_of_the_changelog() {
+    let changelog = fs::read_to_string(in_project("CHANGELOG.md")).unwrap();
+    let headings = changelog.lines().filter_map(|line| line.strip_prefix("## [")?.split_once(']'));
+    let mut releases = headings.map(|(version, _)| version).filter(|it| *it != "Unreleased");
+    assert_eq!(releases.next(), Some(env!("CARGO_PKG_VERSION")));
+}
+
 /// Package and features, of each dependency of a kind that these packages are built with.
 fn features(packages: &[&str], kinds: &str) -> BTreeMap<String, String> {
     let mut arguments = vec!["tree", "--prefix", "none", "--format", "{p}|{f}", "--edges", kinds];
