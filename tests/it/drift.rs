@@ -258,5 +258,5 @@ pub async fn a_role_that_was_made_anew_is_drift_and_repair_renews_the_grant_to_i
 }
 
 fn policy_text(encoded: &str) -> String {
-    formation_tests::world::policy(encoded).to_string()
+    formation_tests::live::policy(encoded).to_string()
 }

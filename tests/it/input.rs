@@ -4,8 +4,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use formation_model::bundle;
-use formation_tests::World;
-use formation_tests::world::{CODE_BUCKET, EXAMPLE_CODE, Live};
+use formation_tests::world::{CODE_BUCKET, EXAMPLE_CODE};
+use formation_tests::{Live, World};
 use http::Method;
 use serde_json::{Value, json};
 

@@ -6,7 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use formation_model::bundle;
 use formation_tests::World;
-use formation_tests::world::{CODE_BUCKET, EXAMPLE_CODE, policy};
+use formation_tests::live::policy;
+use formation_tests::world::{CODE_BUCKET, EXAMPLE_CODE};
 use http::Method;
 use serde_json::json;
 

@@ -381,7 +381,7 @@ pub async fn a_foreign_role_makes_the_create_fail_and_stays_untouched(world: &Wo
     assert_eq!(operation["error"]["step"], "Ensure role");
     let live = world.live(&name).await.role.unwrap();
     assert_eq!(
-        formation_tests::world::policy(live.assume_role_policy_document().unwrap()),
+        formation_tests::live::policy(live.assume_role_policy_document().unwrap()),
         serde_json::from_str::<Value>(&trust).unwrap()
     );
 }
