@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use formation_model::OperationStatus;
 use formation_tests::{Fault, Rule, World};
 use futures_util::future::join_all;
 use http::Method;
@@ -40,7 +41,7 @@ pub async fn a_request_that_is_repeated_under_its_key_acts_once(world: &World) {
         "{{\"code\" : {}, \n\"functionName\": \"{name}\"}}",
         json!(formation_tests::world::EXAMPLE_CODE)
     );
-    let again = world.client.api_raw(Method::POST, FUNCTIONS, &keyed, spelled).await.unwrap();
+    let again = world.api_raw(Method::POST, FUNCTIONS, &keyed, spelled).await;
     assert_eq!(again.header("idempotency-replayed"), "true", "{}", again.json());
     let mut other = hello(&name);
     other["memoryMegabytes"] = json!(256);
@@ -68,7 +69,7 @@ pub async fn a_failed_request_is_replayed_as_it_failed(world: &World) {
     let key = format!("key-{name}");
     let keyed = [("idempotency-key", key.as_str())];
     let first = send(world, Method::POST, FUNCTIONS, &keyed, &hello(&name)).await;
-    assert_eq!(world.ended(&first).await["status"], "FAILED");
+    assert_eq!(world.ended(&first).await.status, OperationStatus::Failed);
     let again = send(world, Method::POST, FUNCTIONS, &keyed, &hello(&name)).await;
     assert_eq!((again.status.as_u16(), again.header("idempotency-replayed")), (202, "true"));
     assert_eq!(again.json()["status"], "FAILED");
@@ -87,7 +88,7 @@ pub async fn a_request_that_changed_nothing_changes_nothing_when_repeated(world:
     // Somebody else's change in between stays.
     let other = json!({"memoryMegabytes": 256});
     let changed = send(world, Method::PATCH, &path(&name), &[], &other).await;
-    assert_eq!(world.ended(&changed).await["status"], "SUCCEEDED");
+    assert_eq!(world.ended(&changed).await.status, OperationStatus::Succeeded);
     let again = send(world, Method::PATCH, &path(&name), &keyed, &same).await;
     assert_eq!((again.status.as_u16(), again.header("idempotency-replayed")), (200, "true"));
     assert_eq!(again.json()["memoryMegabytes"], 256, "as it is now");
@@ -105,7 +106,7 @@ pub async fn a_request_that_is_repeated_starts_what_was_not_started(world: &Worl
     assert!(answer.status.is_server_error(), "{}", answer.status);
     let again = send(world, Method::POST, FUNCTIONS, &keyed, &hello(&name)).await;
     assert_eq!((again.status.as_u16(), again.header("idempotency-replayed")), (202, "true"));
-    assert_eq!(world.ended(&again).await["status"], "SUCCEEDED");
+    assert_eq!(world.ended(&again).await.status, OperationStatus::Succeeded);
 }
 
 pub async fn simultaneous_requests_under_one_key_are_one_operation(world: &World) {
@@ -121,7 +122,7 @@ pub async fn simultaneous_requests_under_one_key_are_one_operation(world: &World
     assert_eq!(ids.len(), 1);
     let replayed = answers.iter().filter(|it| it.header("idempotency-replayed") == "true").count();
     assert_eq!(replayed, 7);
-    assert_eq!(world.ended(&answers[0]).await["status"], "SUCCEEDED");
+    assert_eq!(world.ended(&answers[0]).await.status, OperationStatus::Succeeded);
     assert!(
         world.bundle_states(&name).await.iter().filter(|state| *state == "kept").count() == 1,
         "one bundle is kept"

@@ -1,6 +1,9 @@
 //! Operations as the API shows them.
 
+use formation_model::operation::StepStatus;
+use formation_model::{FunctionName, Operation, OperationKind, ProblemCode};
 use formation_tests::{Fault, Rule, World};
+use futures_util::TryStreamExt;
 use http::Method;
 use serde_json::json;
 
@@ -10,34 +13,31 @@ pub async fn operations_are_listed_newest_first_page_by_page(world: &World) {
     let name = world.name("history");
     world.create(&name, json!({})).await;
     for megabytes in [256, 512] {
-        let patch = json!({"memoryMegabytes": megabytes});
-        let accepted = world.api(Method::PATCH, &path(&name), Some(&patch)).await;
-        world.ended(&accepted).await;
+        world.patch(&name, json!({"memoryMegabytes": megabytes})).await;
     }
     world.delete(&name).await;
-    let mut kinds = Vec::new();
-    let mut token = String::new();
-    loop {
-        let at = format!("{}/operations?limit=3{token}", path(&name));
-        let page = world.api(Method::GET, &at, None).await.json();
-        let operations = page["operations"].as_array().unwrap();
-        assert!(operations.len() <= 3);
-        kinds.extend(operations.iter().map(|it| it["kind"].as_str().unwrap().to_owned()));
-        match page["nextToken"].as_str() {
-            Some(next) => token = format!("&nextToken={next}"),
-            None => break,
-        }
-    }
-    assert_eq!(kinds, ["DELETE", "UPDATE", "UPDATE", "CREATE"], "also of what was deleted");
+    let (client, id) = (&world.client, &name.parse::<FunctionName>().unwrap());
+    let operations: Vec<_> = client.operations(id.clone()).try_collect().await.unwrap();
+    let kinds: Vec<_> = operations.iter().map(|it| *it.kind.known().unwrap()).collect();
+    let expected = [
+        OperationKind::Delete,
+        OperationKind::Update,
+        OperationKind::Update,
+        OperationKind::Create,
+    ];
+    assert_eq!(kinds, expected, "also of what was deleted");
+    let first = client.operations_page(id, Some(3), None).await.unwrap();
+    assert_eq!(first.items, operations[..3]);
+    let rest = client.operations_page(id, Some(3), first.next_token.as_deref()).await.unwrap();
+    assert_eq!((rest.items.as_slice(), rest.next_token), (&operations[3..], None));
     // A token is bound to its list.
     let other = world.name("other");
     world.create(&other, json!({})).await;
-    let page = format!("{}/operations?limit=1", path(&name));
-    let next = world.api(Method::GET, &page, None).await.json()["nextToken"].clone();
-    let stolen = format!("{}/operations?nextToken={}", path(&other), next.as_str().unwrap());
-    assert_eq!(world.api(Method::GET, &stolen, None).await.json()["code"], "INVALID_NEXT_TOKEN");
-    let nobody = format!("{}/operations", path("nobody-was-ever-here"));
-    assert_eq!(world.api(Method::GET, &nobody, None).await.status, 404);
+    let next = first.next_token.as_deref();
+    let stolen = client.operations_page(&other.parse().unwrap(), None, next).await;
+    assert_eq!(stolen.unwrap_err().code(), Some(ProblemCode::InvalidNextToken));
+    let nobody = client.operations_page(&"nobody-was-ever-here".parse().unwrap(), None, None).await;
+    assert_eq!(nobody.unwrap_err().code(), Some(ProblemCode::FunctionNotFound));
 }
 
 pub async fn steps_tell_what_happened_and_what_is_waited_for(world: &World) {
@@ -48,23 +48,22 @@ pub async fn steps_tell_what_happened_and_what_is_waited_for(world: &World) {
         ..throttle("logs:CreateLogGroup", &name, 4)
     });
     let accepted = world.ask_for(&name, json!({})).await;
-    let with_steps = format!("{}?steps=true", accepted.header("operation-location"));
+    let operation: Operation = accepted.read();
     let waiting = world
         .until("a step has failed once", async || {
-            let operation = world.api(Method::GET, &with_steps, None).await.json();
-            let step = operation["steps"].as_array()?.last()?.clone();
-            step["lastError"].is_object().then_some(step)
+            let step = world.with_steps(&operation).await.steps?.pop()?;
+            step.last_error.is_some().then_some(step)
         })
         .await;
-    assert_eq!(waiting["name"], "Ensure log group");
-    assert_eq!(waiting["lastError"]["code"], "TRANSIENT");
-    assert_eq!(waiting["lastError"]["awsErrorCode"], "OperationAbortedException");
-    assert_eq!(waiting["lastError"]["awsRequestId"], "injected");
+    assert_eq!(waiting.name, "Ensure log group");
+    let error = waiting.last_error.unwrap();
+    assert_eq!(error.code, "TRANSIENT");
+    assert_eq!(error.aws_error_code.as_deref(), Some("OperationAbortedException"));
+    assert_eq!(error.aws_request_id.as_deref(), Some("injected"));
 
     world.ended(&accepted).await;
-    let operation = world.api(Method::GET, &with_steps, None).await.json();
-    let steps = operation["steps"].as_array().unwrap();
-    let names: Vec<_> = steps.iter().map(|step| step["name"].as_str().unwrap()).collect();
+    let steps = world.with_steps(&operation).await.steps.unwrap();
+    let names: Vec<_> = steps.iter().map(|step| step.name.as_str()).collect();
     assert_eq!(
         names,
         [
@@ -75,13 +74,19 @@ pub async fn steps_tell_what_happened_and_what_is_waited_for(world: &World) {
             "Announce success"
         ]
     );
-    for step in steps {
-        assert_eq!(step["status"], "SUCCEEDED", "{step}");
-        assert!(step["startedAt"].is_string() && step["endedAt"].is_string(), "{step}");
+    for step in &steps {
+        assert_eq!(step.status, StepStatus::Succeeded, "{step:?}");
+        assert!(step.ended_at.is_some_and(|end| end >= step.started_at), "{step:?}");
     }
-    assert!(steps[1]["attempts"].as_u64().unwrap() > 1, "{}", steps[1]);
+    assert!(steps[1].attempts > 1, "{:?}", steps[1]);
     let without = world.api(Method::GET, accepted.header("operation-location"), None).await;
     assert!(without.json()["steps"].is_null());
+    // Times have milliseconds, whatever the records have.
+    let started = without.json()["startedAt"].as_str().unwrap().to_owned();
+    assert!(
+        started.len() == "2026-11-25T17:00:00.123Z".len() && started.ends_with('Z'),
+        "{started}"
+    );
 }
 
 pub async fn a_request_makes_few_calls(world: &World) {

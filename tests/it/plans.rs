@@ -2,72 +2,70 @@
 
 use std::collections::BTreeSet;
 
+use formation_model::plan::Action;
+use formation_model::{Facet, Open, OperationKind, Part, Plan, ProblemCode};
 use formation_tests::{Call, World};
-use http::Method;
 use serde_json::{Value, json};
 
-use crate::requests::{FUNCTIONS, hello, path};
+use crate::requests::hello;
 
-fn actions(plan: &Value) -> Vec<(&str, &str)> {
-    let parts = plan["parts"].as_array().unwrap().iter();
-    parts.map(|part| (part["part"].as_str().unwrap(), part["action"].as_str().unwrap())).collect()
+/// What a plan does to each part, in the order of [`Part::ALL`].
+pub fn actions(plan: &Plan) -> Vec<Action> {
+    assert_eq!(
+        plan.parts.iter().map(|it| it.part.clone()).collect::<Vec<_>>(),
+        Part::ALL.map(Open::from)
+    );
+    plan.parts.iter().map(|part| *part.action.known().unwrap()).collect()
 }
 
 pub async fn a_dry_run_tells_what_would_be_done_and_writes_nothing(world: &World) {
     let name = world.name("planned");
-    let dry = |path: &str| format!("{path}?dryRun=true");
-    let planned = world.api(Method::POST, &dry(FUNCTIONS), Some(&hello(&name))).await;
-    assert_eq!(planned.status, 200, "{}", planned.json());
-    assert_eq!(planned.json()["kind"], "CREATE");
-    assert_eq!(
-        actions(&planned.json()),
-        [("ROLE", "CREATE"), ("LOG_GROUP", "CREATE"), ("FUNCTION", "CREATE")]
-    );
-    assert_eq!(world.api(Method::GET, &path(&name), None).await.status, 404);
+    let (client, id) = (&world.client, &name.parse().unwrap());
+    let create = |function: &Value| client.create(function).dry_run();
+    let plan = world.planned(client.create(&hello(&name))).await;
+    assert_eq!(plan.kind, Some(OperationKind::Create.into()));
+    assert_eq!(actions(&plan), [Action::Create; 3]);
+    assert!(!world.is_known(&name).await);
     // Every check of the real request.
     let mut bad = hello(&name);
     bad["memoryMegabytes"] = json!(1);
-    assert_eq!(world.api(Method::POST, &dry(FUNCTIONS), Some(&bad)).await.status, 422);
+    let refused = create(&bad).await.unwrap_err();
+    assert_eq!(refused.code(), Some(ProblemCode::InvalidFunction));
 
     world.create(&name, json!({"environment": {"KEY": "s3cr3t"}})).await;
     let before = world.proxy.calls(&name).len();
-    assert_eq!(world.api(Method::POST, &dry(FUNCTIONS), Some(&hello(&name))).await.status, 409);
+    let refused = create(&hello(&name)).await.unwrap_err();
+    assert_eq!(refused.code(), Some(ProblemCode::FunctionExists));
     let patch = json!({"logRetentionDays": 7, "environment": {"KEY": "other"}, "code": "export const handler = 1;"});
-    let planned = world.api(Method::PATCH, &dry(&path(&name)), Some(&patch)).await.json();
+    let plan = world.planned(client.patch(id, &patch)).await;
+    assert_eq!(actions(&plan), [Action::None, Action::Change, Action::Change], "{plan:#?}");
     assert_eq!(
-        actions(&planned),
-        [("ROLE", "NONE"), ("LOG_GROUP", "CHANGE"), ("FUNCTION", "CHANGE")],
-        "{planned:#}"
-    );
-    let retention = &planned["parts"][1]["differences"][0];
-    assert_eq!(
-        retention,
-        &json!({
+        json!(plan.parts[1].differences[0]),
+        json!({
             "part": "LOG_GROUP", "facet": "LOG_GROUP", "property": "logRetentionDays",
             "expected": 7, "actual": 30
         })
     );
-    let of_function = planned["parts"][2]["differences"].as_array().unwrap().iter();
-    let facets: BTreeSet<_> = of_function.map(|it| it["facet"].as_str().unwrap()).collect();
-    assert_eq!(facets, BTreeSet::from(["CODE", "CONFIGURATION"]));
-    assert!(!planned.to_string().contains("s3cr3t"), "{planned}");
+    let of_function = plan.parts[2].differences.iter();
+    let facets: BTreeSet<_> = of_function.map(|it| *it.facet.known().unwrap()).collect();
+    assert_eq!(facets, BTreeSet::from([Facet::Code, Facet::Configuration]));
+    assert!(!json!(plan).to_string().contains("s3cr3t"), "{plan:#?}");
     let protect = json!({"deletionProtection": true});
-    let planned = world.api(Method::PATCH, &dry(&path(&name)), Some(&protect)).await.json();
-    let protection = &planned["parts"][2]["differences"][0];
-    assert_eq!(protection["property"], "deletionProtection", "{planned:#}");
+    let plan = world.planned(client.patch(id, &protect)).await;
+    assert_eq!(plan.parts[2].differences[0].property, "deletionProtection", "{plan:#?}");
     let nothing = json!({"memoryMegabytes": 128});
-    let planned = world.api(Method::PATCH, &dry(&path(&name)), Some(&nothing)).await.json();
-    assert!(planned["kind"].is_null(), "{planned:#}");
-    assert!(actions(&planned).iter().all(|(_, action)| *action == "NONE"));
-    let planned = world.api(Method::DELETE, &dry(&path(&name)), None).await.json();
-    assert!(actions(&planned).iter().all(|(_, action)| *action == "DELETE"), "{planned:#}");
-    let repair = format!("{}/repair?dryRun=true", path(&name));
-    assert_eq!(world.api(Method::POST, &repair, None).await.json()["kind"], "REPAIR");
+    let plan = world.planned(client.patch(id, &nothing)).await;
+    assert_eq!(plan.kind, None, "{plan:#?}");
+    assert_eq!(actions(&plan), [Action::None; 3]);
+    let plan = world.planned(client.delete(id)).await;
+    assert_eq!(actions(&plan), [Action::Delete; 3], "{plan:#?}");
+    let plan = world.planned(client.repair(id)).await;
+    assert_eq!(plan.kind, Some(OperationKind::Repair.into()));
 
     let calls = world.proxy.calls(&name).split_off(before);
     let reads = ["Get", "List", "Describe"];
     let is_read = |call: &Call| reads.iter().any(|verb| call.operation.starts_with(verb));
     let writes: Vec<_> = calls.iter().filter(|call| !is_read(call)).collect();
     assert!(writes.is_empty(), "{writes:?}");
-    assert_eq!(world.api(Method::GET, &path(&name), None).await.json()["revision"], 1);
+    assert_eq!(world.function(&name).await.revision, 1);
 }

@@ -93,8 +93,7 @@ pub async fn every_bad_request_is_a_problem(world: &World) {
         (Method::GET, "/v1/functions/nobody/drift", &[], b"", 404, "FUNCTION_NOT_FOUND"),
     ];
     for (method, path, headers, body, status, code) in cases {
-        let answer = world.client.api_raw(method.clone(), path, headers, body.to_vec()).await;
-        let answer = answer.unwrap();
+        let answer = world.api_raw(method.clone(), path, headers, body.to_vec()).await;
         let problem = answer.json();
         let told = format!("{method} {path} {headers:?}: {} {problem}", answer.status);
         assert_eq!(
@@ -110,7 +109,7 @@ pub async fn every_bad_request_is_a_problem(world: &World) {
     }
     let longest = "k".repeat(129);
     let headers = [json_type, ("idempotency-key", longest.as_str())];
-    let answer = world.client.api_raw(Method::POST, FUNCTIONS, &headers, "{}").await.unwrap();
+    let answer = world.api_raw(Method::POST, FUNCTIONS, &headers, "{}").await;
     assert_eq!(answer.json()["code"], "INVALID_PARAMETER");
     let unknown = json!({"functionName": "a", "code": "x", "memory": 1});
     let answer = world.api(Method::POST, FUNCTIONS, Some(&unknown)).await.json();
@@ -128,9 +127,9 @@ pub async fn no_secret_is_logged(world: &World) {
     );
     world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 1, refusal));
     let accepted = world.ask_for(&name, json!({"environment": {"KEY": secret}})).await;
-    at_call(world, &name, &accepted.json(), 3).await;
+    at_call(world, &name, &accepted.read(), 3).await;
     let operation = world.ended(&accepted).await;
-    assert!(!operation.to_string().contains("leak"), "{operation}");
+    assert!(!json!(operation).to_string().contains("leak"), "{operation:#?}");
     let mut lines = 0;
     for group in ["formation-api", "ensure-function", "record-failure"] {
         for line in world.log_of(group, "").await {

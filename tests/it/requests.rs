@@ -1,12 +1,14 @@
 //! What requests are made of.
 
-use formation_local::client::Answer;
-use formation_tests::{Fault, Rule, World};
+use formation_tests::{Answer, Fault, Rule, World};
 use http::Method;
 use serde_json::{Value, json};
 
 /// The path of all functions.
 pub const FUNCTIONS: &str = "/v1/functions";
+
+/// Other code than the example's.
+pub const OTHER_CODE: &str = "export const handler = async () => 'second';";
 
 /// The path of a function.
 pub fn path(name: &str) -> String {
@@ -27,7 +29,7 @@ pub async fn send(
     body: &Value,
 ) -> Answer {
     let body = if body.is_null() { String::new() } else { body.to_string() };
-    world.client.api_raw(method, path, headers, body).await.unwrap()
+    world.api_raw(method, path, headers, body).await
 }
 
 /// AWS limits the rate of a call, so many times.

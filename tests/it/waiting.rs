@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use formation_model::OperationStatus;
 use formation_tests::{Fault, Rule, World};
 use http::Method;
 use serde_json::json;
@@ -65,7 +66,7 @@ pub async fn a_request_that_waits_gets_the_failures_own_status(world: &World) {
     assert_eq!((running.status.as_u16(), &running.json()["status"]), (202, &json!("RUNNING")));
     assert!(!running.header("retry-after").is_empty());
     world.proxy.release(&name);
-    assert_eq!(world.ended(&running).await["status"], "SUCCEEDED");
+    assert_eq!(world.ended(&running).await.status, OperationStatus::Succeeded);
 }
 
 pub async fn a_wait_ends_before_the_gateway_gives_up(world: &World) {
@@ -83,5 +84,5 @@ pub async fn a_wait_ends_before_the_gateway_gives_up(world: &World) {
     assert!(took < Duration::from_secs(29), "{took:?}");
     assert!(took > Duration::from_secs(20), "it did not wait: {took:?}");
     world.proxy.release(&name);
-    assert_eq!(world.ended(&running).await["status"], "SUCCEEDED");
+    assert_eq!(world.ended(&running).await.status, OperationStatus::Succeeded);
 }

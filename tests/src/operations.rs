@@ -4,12 +4,18 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use formation_client::{Change, Changed};
 use formation_local::LocalError;
-use formation_local::client::Answer;
+use formation_model::{
+    DriftReport, Function, FunctionName, Operation, OperationId, OperationStatus, Plan,
+    ProblemCode, Rollback,
+};
 use http::Method;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use crate::answer::Answer;
 use crate::world::{EXAMPLE_CODE, LIMIT, LOOK_EVERY, World};
 
 impl World {
@@ -23,61 +29,115 @@ impl World {
     }
 
     /// Creates the example's function, and answers the ended operation.
-    pub async fn create(&self, name: &str, fields: Value) -> Value {
-        let accepted = self.ask_for(name, fields).await;
-        assert_eq!(accepted.status, 202, "{}", accepted.json());
-        self.ended(&accepted).await
+    pub async fn create(&self, name: &str, fields: Value) -> Operation {
+        self.ended(&self.ask_for(name, fields).await).await
+    }
+
+    /// Changes a function, and answers the ended operation.
+    pub async fn patch(&self, name: &str, patch: Value) -> Operation {
+        self.carried_out(self.client.patch(&function_name(name), &patch)).await
     }
 
     /// Deletes a function, and answers the ended operation.
-    pub async fn delete(&self, name: &str) -> Value {
-        let accepted = self.api(Method::DELETE, &format!("/v1/functions/{name}"), None).await;
-        assert_eq!(accepted.status, 202, "{}", accepted.json());
-        self.ended(&accepted).await
+    pub async fn delete(&self, name: &str) -> Operation {
+        self.carried_out(self.client.delete(&function_name(name))).await
     }
 
-    /// Waits until the operation that `accepted` tells of has ended, its execution too.
-    pub async fn ended(&self, accepted: &Answer) -> Value {
-        let path = accepted.header("operation-location").to_owned();
-        let operation = self
-            .until("the operation has ended", async || {
-                let operation = self.api(Method::GET, &path, None).await.json();
-                (operation["status"] != "RUNNING").then_some(operation)
-            })
-            .await;
-        let arn = operation["executionArn"].as_str().expect("an operation names its execution");
+    /// Repairs a function, and answers the ended operation.
+    pub async fn repair(&self, name: &str) -> Operation {
+        self.carried_out(self.client.repair(&function_name(name))).await
+    }
+
+    /// Asks for a change that has to be accepted, and answers the ended operation.
+    async fn carried_out(&self, change: Change) -> Operation {
+        match change.await {
+            Ok(Changed::Accepted(accepted)) => self.ended_operation(&accepted.operation).await,
+            other => panic!("it was not accepted: {other:?}"),
+        }
+    }
+
+    /// What a change would do.
+    pub async fn planned(&self, change: Change) -> Plan {
+        match change.dry_run().await {
+            Ok(Changed::Planned(plan)) => plan,
+            other => panic!("it was not planned: {other:?}"),
+        }
+    }
+
+    /// A function as the API describes it.
+    pub async fn function(&self, name: &str) -> Function {
+        let described = self.client.describe(&function_name(name)).await;
+        described.expect("the function is there").function
+    }
+
+    /// Whether the API knows a function of that name.
+    pub async fn is_known(&self, name: &str) -> bool {
+        match self.client.describe(&function_name(name)).await {
+            Ok(_) => true,
+            Err(error) if error.code() == Some(ProblemCode::FunctionNotFound) => false,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// An operation with its steps, as the API describes it.
+    pub async fn with_steps(&self, operation: &Operation) -> Operation {
+        let Operation { function_name, operation_id, .. } = operation;
+        let described = self.client.operation_with_steps(function_name, *operation_id).await;
+        described.expect("the operation is there")
+    }
+
+    /// A comparison of a function with AWS.
+    pub async fn drift(&self, name: &str) -> DriftReport {
+        self.client.drift(&function_name(name)).await.expect("the function can be compared")
+    }
+
+    /// Waits until the operation that was `accepted` has ended, its execution too.
+    pub async fn ended(&self, accepted: &Answer) -> Operation {
+        assert_eq!(accepted.status, 202, "{accepted:?}");
+        self.ended_operation(&accepted.read()).await
+    }
+
+    /// Waits until an operation has ended, its execution too.
+    pub async fn ended_operation(&self, operation: &Operation) -> Operation {
+        let Operation { function_name, operation_id, .. } = operation;
+        let ended = self.client.wait_for(function_name, *operation_id, LIMIT).await;
+        let ended = ended.expect("the operation ends");
         self.until("the execution has ended", async || {
-            let execution = self.sfn.describe_execution().execution_arn(arn).send().await;
-            let status = execution.expect("the execution can be described").status;
+            let execution = self.sfn.describe_execution().execution_arn(&ended.execution_arn);
+            let status = execution.send().await.expect("the execution can be described").status;
             (status != aws_sdk_sfn::types::ExecutionStatus::Running).then_some(())
         })
         .await;
-        operation
+        ended
     }
 
     /// Waits until an operation and its execution have ended, past the API and so unseen by the
     /// proxy, and answers its status and its rollback.
-    pub async fn ended_unseen(&self, operation: &Value) -> (String, String) {
+    pub async fn ended_unseen(&self, operation: &Operation) -> (OperationStatus, Rollback) {
         self.ended_within(operation, LIMIT).await
     }
 
     /// The same, for operations that take longer.
-    pub async fn ended_within(&self, operation: &Value, limit: Duration) -> (String, String) {
-        let id = operation["operationId"].as_str().expect("an operation");
+    pub async fn ended_within(
+        &self,
+        operation: &Operation,
+        limit: Duration,
+    ) -> (OperationStatus, Rollback) {
         let began = Instant::now();
-        while !self.announcements.have_ended(id) {
+        while !self.has_ended(operation.operation_id) {
             if began.elapsed() > limit {
                 let item = self.operation_item(operation).await;
                 let told = ["status", "attempt", "dueAt", "rollback"].map(|name| item.get(name));
+                let id = operation.operation_id.to_string();
                 panic!(
-                    "{operation:#} has not ended: {told:?}, {:#?}",
-                    self.log_of("reconcile", id).await
+                    "{operation:#?} has not ended: {told:?}, {:#?}",
+                    self.log_of("reconcile", &id).await
                 );
             }
             sleep(LOOK_EVERY).await;
         }
         let item = self.operation_item(operation).await;
-        let arn = operation["executionArn"].as_str().expect("an operation names its execution");
+        let arn = &operation.execution_arn;
         let attempt = item["attempt"].as_n().expect("a number");
         let current = format!("{}-{attempt}", arn.rsplit_once('-').expect("an attempt").0);
         for arn in [arn, &current] {
@@ -89,19 +149,18 @@ impl World {
             })
             .await;
         }
-        let read = |field: &str| item[field].as_s().expect("a text").clone();
-        (read("status"), read("rollback"))
+        (word(&item, "status"), word(&item, "rollback"))
     }
 
     /// The record of an operation, past the API.
-    pub async fn operation_item(&self, operation: &Value) -> HashMap<String, AttributeValue> {
+    pub async fn operation_item(&self, operation: &Operation) -> HashMap<String, AttributeValue> {
         let found = self.dynamodb.get_item().table_name(&self.stack.table_name);
         let found = found.set_key(Some(operation_key(operation))).send().await;
         found.expect("the table can be read").item.expect("the operation is recorded")
     }
 
     /// Lets so much time pass that an operation is due, and has reconcile look.
-    pub async fn reconcile_operation(&self, operation: &Value) {
+    pub async fn reconcile_operation(&self, operation: &Operation) {
         self.make_due(operation_key(operation)).await;
         self.reconcile().await;
     }
@@ -144,7 +203,7 @@ impl World {
     pub async fn run_reconcile(&self) -> Result<Value, LocalError> {
         let lambda = self.lambda_name("ReconcileFunction").await;
         let event = json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
-        self.client.invoke(&lambda, &event).await
+        self.invoke(&lambda, &event).await
     }
 
     /// Puts a request on the bus, and answers the event's id.
@@ -166,8 +225,8 @@ impl World {
     }
 
     /// Whether the end of an operation was announced.
-    pub fn has_ended(&self, operation_id: &str) -> bool {
-        self.announcements.have_ended(operation_id)
+    pub fn has_ended(&self, operation_id: OperationId) -> bool {
+        self.announcements.have_ended(&operation_id.to_string())
     }
 
     /// How many announcements so far fit.
@@ -176,8 +235,8 @@ impl World {
     }
 
     /// The names of the states that the execution of `operation` entered, in order.
-    pub async fn states_entered(&self, operation: &Value) -> Vec<String> {
-        let arn = operation["executionArn"].as_str().expect("an operation names its execution");
+    pub async fn states_entered(&self, operation: &Operation) -> Vec<String> {
+        let arn = &operation.execution_arn;
         let mut history =
             self.sfn.get_execution_history().execution_arn(arn).into_paginator().items().send();
         let mut entered = Vec::new();
@@ -193,7 +252,18 @@ pub(crate) fn key(pk: String, sk: String) -> HashMap<String, AttributeValue> {
     [("pk", pk), ("sk", sk)].map(|(name, it)| (name.to_owned(), AttributeValue::S(it))).into()
 }
 
-fn operation_key(operation: &Value) -> HashMap<String, AttributeValue> {
-    let text = |field: &str| operation[field].as_str().expect("an operation").to_owned();
-    key(format!("FUNCTION#{}", text("functionName")), format!("OPERATION#{}", text("operationId")))
+fn operation_key(operation: &Operation) -> HashMap<String, AttributeValue> {
+    let Operation { function_name, operation_id, .. } = operation;
+    key(format!("FUNCTION#{function_name}"), format!("OPERATION#{operation_id}"))
+}
+
+/// A word of a record.
+fn word<Word: DeserializeOwned>(item: &HashMap<String, AttributeValue>, field: &str) -> Word {
+    let text = item[field].as_s().expect("a text");
+    serde_json::from_value(text.as_str().into()).expect("a word of this release")
+}
+
+/// A name as the API takes one.
+pub fn function_name(name: &str) -> FunctionName {
+    name.parse().expect("a function's name")
 }

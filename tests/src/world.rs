@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::Credentials;
-use formation_local::client::Answer;
+use formation_client::{Client, Retries};
 use formation_local::ministack::free_port;
-use formation_local::{Client, LocalError, MiniStack, Options, Project, REGION, Stack, deploy};
+use formation_local::{LocalError, MiniStack, Options, Project, REGION, Stack, deploy, lambda};
 use http::Method;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 use tokio::time::sleep;
 
 use crate::announcements::Announcements;
+use crate::answer::{Answer, ask};
 use crate::proxy::Proxy;
 
 /// Waits and retry pauses of the state machine are this much shorter than on AWS, where a test does
@@ -23,6 +24,16 @@ pub const WAIT_SCALE: f64 = 0.02;
 /// Nothing that a test waits for takes longer, on a busy machine either.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// How long a request may take, with the 25 s that it may wait for an outcome.
+const REQUEST_LIMIT: Duration = Duration::from_secs(60);
+/// An answer that would be asked for again is one that a test must see.
+const ONCE: Retries = Retries {
+    tries: 1,
+    first_pause: Duration::ZERO,
+    longest_pause: Duration::ZERO,
+    total: REQUEST_LIMIT,
+};
 
 /// A bucket that the stack takes code from.
 pub const CODE_BUCKET: &str = "formation-test-code";
@@ -93,7 +104,7 @@ impl World {
         match Self::deploy(&project, ministack.url(), &folder).await {
             Ok((stack, config, template)) => Ok(Self {
                 ministack,
-                client: Client::new(&stack)?,
+                client: stack.client_builder().timeout(REQUEST_LIMIT).retries(ONCE).build()?,
                 proxy,
                 stack_key: stack_key(&config, &stack).await?,
                 template,
@@ -170,7 +181,27 @@ impl World {
 
     /// A request to the HTTP API as the root user.
     pub async fn api(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
-        self.client.api(method, path, body).await.expect("the API answers")
+        let body = body.map(Value::to_string).unwrap_or_default();
+        ask(&self.client, method, path, &[], body).await
+    }
+
+    /// A request with headers to the HTTP API as the root user.
+    pub async fn api_raw(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Vec<u8>>,
+    ) -> Answer {
+        ask(&self.client, method, path, headers, body).await
+    }
+
+    /// Invokes a Lambda function.
+    ///
+    /// # Errors
+    /// What it failed with.
+    pub async fn invoke(&self, function: &str, payload: &Value) -> Result<Value, LocalError> {
+        lambda::invoke(&self.lambda, function, payload).await
     }
 
     /// The lines that a Lambda has logged and that hold `text`.
