@@ -3,8 +3,6 @@
 //! Local AWS waits some 50 ms for the first log line of each invocation, so compare runs with each
 //! other and not with AWS.
 
-#![expect(clippy::expect_used, reason = "a benchmark ends where its world does not answer")]
-
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
