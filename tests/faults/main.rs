@@ -13,8 +13,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use formation_local::client::Answer;
-use formation_tests::{Fault, Rule, WAIT_SCALE, World, run};
+use formation_model::{FunctionStatus, Operation, OperationStatus, Rollback};
+use formation_tests::{Answer, Fault, Rule, WAIT_SCALE, World, run};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -66,7 +66,7 @@ impl Act {
         let fields = json!({"environment": {"STAGE": "first"}, "tags": {"team": "a"}});
         let created = world.ask_for(name, fields).await;
         assert_eq!(created.status, 202, "{}", created.json());
-        assert_eq!(world.ended_unseen(&created.json()).await.0, "SUCCEEDED");
+        assert_eq!(world.ended_unseen(&created.read()).await.0, OperationStatus::Succeeded);
         match self {
             // What is to be repaired: one part gone, one changed.
             Self::Repair => {
@@ -157,8 +157,8 @@ async fn clean_run(world: &World, act: Act) -> Clean {
     let prepared = world.proxy.calls(&name).len();
     let accepted = act.ask(world, &name).await;
     assert_eq!(accepted.status, 202, "{}", accepted.json());
-    let ended = world.ended_unseen(&accepted.json()).await;
-    assert_eq!(ended.0, "SUCCEEDED", "a clean {}", act.name());
+    let ended = world.ended_unseen(&accepted.read()).await;
+    assert_eq!(ended.0, OperationStatus::Succeeded, "a clean {}", act.name());
     let after = facts(world, &name).await;
     let recorded = &after["role"]["idIsRecorded"];
     assert_eq!(recorded == &json!(true), after["role"].is_object(), "a clean {}", act.name());
@@ -272,7 +272,7 @@ async fn case(world: &World, act: Act, clean: &Clean, place: &Place, trouble: Tr
     });
     let accepted = act.ask(world, &name).await;
     let operation = match accepted.status.as_u16() {
-        202 => accepted.json(),
+        202 => accepted.read(),
         // The api Lambda died: what it had claimed by then heals.
         502 if trouble == Trouble::Killed && place.phase == Phase::Accept => {
             match running_operation(world, &name).await {
@@ -303,14 +303,18 @@ async fn case(world: &World, act: Act, clean: &Clean, place: &Place, trouble: Tr
     let found = facts(world, &name).await;
     // Whoever cannot record an outcome leaves it to reconcile, which goes back.
     let may_go_back = trouble.is_permanent();
-    match (status.as_str(), rollback.as_str()) {
-        ("SUCCEEDED", "NOT_NEEDED") => assert_eq!(found, clean.after, "not what was asked for"),
-        ("FAILED", "COMPLETE") => {
+    match (status, rollback) {
+        (OperationStatus::Succeeded, Rollback::NotNeeded) => {
+            assert_eq!(found, clean.after, "not what was asked for");
+        }
+        (OperationStatus::Failed, Rollback::Complete) => {
             assert!(may_go_back, "{trouble:?} at {place:?} was not got over");
             assert_eq!(found, clean.before, "not what was there before");
         }
         // A delete and a repair only go forward: reconcile finishes them.
-        ("FAILED", "INCOMPLETE") if [Act::Delete, Act::Repair, Act::RepairRole].contains(&act) => {
+        (OperationStatus::Failed, Rollback::Incomplete)
+            if [Act::Delete, Act::Repair, Act::RepairRole].contains(&act) =>
+        {
             assert!(may_go_back, "{trouble:?} at {place:?} was not got over");
             world.reconcile_function(&name).await;
             world
@@ -330,7 +334,7 @@ async fn case(world: &World, act: Act, clean: &Clean, place: &Place, trouble: Tr
         _ => world.api(Method::DELETE, &path(&name), None).await,
     };
     assert_eq!(next.status, 202, "{}", next.json());
-    assert_eq!(world.ended_unseen(&next.json()).await.0, "SUCCEEDED");
+    assert_eq!(world.ended_unseen(&next.read()).await.0, OperationStatus::Succeeded);
 }
 
 /// How often a function is looked at until it has settled depends on time: a look that was not
@@ -346,14 +350,16 @@ fn path(name: &str) -> String {
 }
 
 /// The operation that holds the function, if one does.
-async fn running_operation(world: &World, name: &str) -> Option<Value> {
-    let function = world.api(Method::GET, &path(name), None).await;
-    let status = function.json()["status"].clone();
-    if function.status == 404 || status == "AVAILABLE" {
+async fn running_operation(world: &World, name: &str) -> Option<Operation> {
+    if !world.is_known(name).await {
         return None;
     }
-    let id = function.json()["operationId"].as_str().expect("an operation").to_owned();
-    Some(world.api(Method::GET, &format!("{}/operations/{id}", path(name)), None).await.json())
+    let function = world.function(name).await;
+    if function.status == FunctionStatus::Available {
+        return None;
+    }
+    let (name, id) = (&function.spec.function_name, function.operation_id);
+    Some(world.client.operation(name, id).await.expect("the operation is there"))
 }
 
 /// A request that was refused has changed nothing.

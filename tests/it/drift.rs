@@ -3,30 +3,26 @@
 
 use std::collections::BTreeSet;
 
+use formation_model::drift::DriftAnnouncement;
+use formation_model::drift::DriftReaction;
+use formation_model::{
+    Difference, Drift, DriftStatus, Facet, FunctionStatus, OperationStatus, Part, ProblemCode,
+};
 use formation_tests::{Rule, World};
-use http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::ownership::{UNTOLD, take_from_us};
 
-fn path(name: &str) -> String {
-    format!("/v1/functions/{name}")
+/// The facet and the property of each difference.
+fn drifted(drift: &Drift) -> BTreeSet<(Facet, &str)> {
+    let differences = drift.differences.iter();
+    differences.map(|it| (*it.facet.known().unwrap(), it.property.as_str())).collect()
 }
 
-async fn drift(world: &World, name: &str) -> Value {
-    let answer = world.api(Method::GET, &format!("{}/drift", path(name)), None).await;
-    assert_eq!(answer.status, 200, "{}", answer.json());
-    answer.json()
-}
-
-fn drifted(report: &Value) -> BTreeSet<(String, String)> {
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let differences = report["differences"].as_array().unwrap().iter();
-    differences.map(|it| (text(&it["facet"]), text(&it["property"]))).collect()
-}
-
-fn pairs(pairs: &[(&str, &str)]) -> BTreeSet<(String, String)> {
-    pairs.iter().map(|(part, property)| ((*part).to_owned(), (*property).to_owned())).collect()
+/// Repairs a function.
+async fn repair(world: &World, name: &str) {
+    let repaired = world.repair(name).await;
+    assert_eq!(repaired.status, OperationStatus::Succeeded, "{repaired:#?}");
 }
 
 /// Somebody changes every part.
@@ -62,30 +58,30 @@ pub async fn drift_in_every_part_is_found_announced_and_repaired(world: &World) 
     let fields = json!({"environment": {"KEY": "s3cr3t"}, "tags": {"team": "a"}});
     world.create(&name, fields).await;
     let before = world.live(&name).await.facts();
-    let report = drift(world, &name).await;
-    assert_eq!(report["status"], "IN_SYNC", "{report:#}");
-    assert!(report["checkedAt"].is_string());
+    let report = world.drift(&name).await;
+    assert_eq!(report.drift.status, DriftStatus::InSync, "{report:#?}");
+    assert!(report.drift.checked_at.is_some() && report.revision == 1, "{report:#?}");
     // A tag of somebody else's tooling is nobody's drift.
     let arn = world.identity().function_arn(&name.parse().unwrap());
     world.lambda.tag_resource().resource(arn).tags("cost-centre", "17").send().await.unwrap();
-    assert_eq!(drift(world, &name).await["status"], "IN_SYNC");
+    assert_eq!(world.drift(&name).await.drift.status, DriftStatus::InSync);
 
     meddle(world, &name).await;
-    let report = drift(world, &name).await;
-    assert_eq!(report["status"], "DRIFTED", "{report:#}");
-    let expected = pairs(&[
-        ("ROLE", "attachedPolicies"),
-        ("ROLE", "otherInlinePolicies"),
-        ("ROLE", "write-own-logs"),
-        ("ROLE", "trustPolicy"),
-        ("ROLE", "tags/team"),
-        ("LOG_GROUP", "logRetentionDays"),
-        ("CONFIGURATION", "memoryMegabytes"),
-        ("CONFIGURATION", "environment/KEY"),
-        ("CODE", "sha256"),
+    let report = world.drift(&name).await;
+    assert_eq!(report.drift.status, DriftStatus::Drifted, "{report:#?}");
+    let expected = BTreeSet::from([
+        (Facet::Role, "attachedPolicies"),
+        (Facet::Role, "otherInlinePolicies"),
+        (Facet::Role, "write-own-logs"),
+        (Facet::Role, "trustPolicy"),
+        (Facet::Role, "tags/team"),
+        (Facet::LogGroup, "logRetentionDays"),
+        (Facet::Configuration, "memoryMegabytes"),
+        (Facet::Configuration, "environment/KEY"),
+        (Facet::Code, "sha256"),
     ]);
-    assert_eq!(drifted(&report), expected, "{report:#}");
-    let text = report.to_string();
+    assert_eq!(drifted(&report.drift), expected, "{report:#?}");
+    let text = json!(report).to_string();
     assert!(!text.contains("s3cr3t") && !text.contains("stolen"), "{text}");
 
     world.reconcile_function(&name).await;
@@ -95,10 +91,11 @@ pub async fn drift_in_every_part_is_found_announced_and_repaired(world: &World) 
                 && event["detail"]["functionName"] == name
         })
         .await;
-    let detail = &announced["detail"];
-    assert_eq!((&detail["status"], &detail["reaction"]), (&json!("DRIFTED"), &json!("REPAIR")));
-    assert_eq!(drifted(detail), expected);
-    let operation = detail["operationId"].as_str().unwrap();
+    let detail: DriftAnnouncement = serde_json::from_value(announced["detail"].clone()).unwrap();
+    assert_eq!(detail.drift.status, DriftStatus::Drifted);
+    assert_eq!(detail.reaction, DriftReaction::Repair);
+    assert_eq!(drifted(&detail.drift), expected);
+    let operation = detail.operation_id.unwrap().to_string();
     let repaired = world
         .announced("it is repaired", |event| {
             event["detail-type"] == "Formation Operation Status Change"
@@ -110,12 +107,10 @@ pub async fn drift_in_every_part_is_found_announced_and_repaired(world: &World) 
     assert_eq!(after["function"]["tags"]["cost-centre"], "17", "what is not ours stays");
     after["function"]["tags"].as_object_mut().unwrap().remove("cost-centre");
     assert_eq!(after, before);
-    assert_eq!(drift(world, &name).await["status"], "IN_SYNC");
-    let function = world.api(Method::GET, &path(&name), None).await.json();
-    assert_eq!(
-        (&function["drift"]["status"], &function["revision"]),
-        (&json!("IN_SYNC"), &json!(1))
-    );
+    assert_eq!(world.drift(&name).await.drift.status, DriftStatus::InSync);
+    let function = world.function(&name).await;
+    assert_eq!(function.drift.status, DriftStatus::InSync);
+    assert_eq!(function.revision, 1);
 }
 
 pub async fn what_is_gone_is_found_and_repair_brings_it_back(world: &World) {
@@ -129,18 +124,16 @@ pub async fn what_is_gone_is_found_and_repair_brings_it_back(world: &World) {
     world.iam.delete_role().role_name(&role).send().await.unwrap();
     let group = format!("/aws/lambda/{name}");
     world.logs.delete_log_group().log_group_name(group).send().await.unwrap();
-    let report = drift(world, &name).await;
-    assert_eq!(report["status"], "DELETED", "{report:#}");
+    let report = world.drift(&name).await;
+    assert_eq!(report.drift.status, DriftStatus::Deleted, "{report:#?}");
     let exists = "exists";
     assert_eq!(
-        drifted(&report),
-        pairs(&[("ROLE", exists), ("LOG_GROUP", exists), ("CONFIGURATION", exists)])
+        drifted(&report.drift),
+        [Facet::Role, Facet::LogGroup, Facet::Configuration].map(|facet| (facet, exists)).into()
     );
-    let repair = format!("{}/repair?wait=25", path(&name));
-    let repaired = world.api(Method::POST, &repair, None).await;
-    assert_eq!(repaired.status, 200, "{}", repaired.json());
+    repair(world, &name).await;
     assert_eq!(world.live(&name).await.facts(), before);
-    assert_eq!(drift(world, &name).await["status"], "IN_SYNC");
+    assert_eq!(world.drift(&name).await.drift.status, DriftStatus::InSync);
 }
 
 pub async fn nobody_is_fought_for_ever(world: &World) {
@@ -159,21 +152,22 @@ pub async fn nobody_is_fought_for_ever(world: &World) {
         })
     };
     let status = async || {
-        let function = world.api(Method::GET, &path(&name), None).await.json();
-        (function["status"].clone(), function["drift"]["status"].clone())
+        let function = world.function(&name).await;
+        (function.status, function.drift.status)
     };
+    let settled = |drift: DriftStatus| (FunctionStatus::Available.into(), drift.into());
     for round in 1..=2 {
         change().await;
         world
             .until("it is repaired", async || {
-                let repaired = (json!("AVAILABLE"), json!("IN_SYNC"));
+                let repaired = settled(DriftStatus::InSync);
                 (reactions("REPAIR") == round && status().await == repaired).then_some(())
             })
             .await;
     }
     change().await;
     world.until("it is given up", async || (reactions("STOPPED") == 1).then_some(())).await;
-    assert_eq!(status().await, (json!("AVAILABLE"), json!("DRIFTED")));
+    assert_eq!(status().await, settled(DriftStatus::Drifted));
     change().await;
     assert_eq!((reactions("REPAIR"), reactions("STOPPED")), (2, 1), "told once, and left alone");
     let live = world.live(&name).await.facts();
@@ -185,20 +179,17 @@ pub async fn of_what_is_not_ours_drift_tells_only_that(world: &World) {
     let fields = json!({"environment": {"DB_PASSWORD": "hunter2"}, "tags": {"team": "a"}});
     world.create(&name, fields).await;
     meddle(world, &name).await;
-    for (part, facet) in
-        [("FUNCTION", "CONFIGURATION"), ("LOG_GROUP", "LOG_GROUP"), ("ROLE", "ROLE")]
+    for (name_of_part, part) in
+        [("FUNCTION", Part::Function), ("LOG_GROUP", Part::LogGroup), ("ROLE", Part::Role)]
     {
-        take_from_us(world, &name, part).await;
-        let report = drift(world, &name).await;
-        assert_eq!(report["status"], "DRIFTED", "{report:#}");
-        let told = report["differences"].as_array().unwrap().iter();
-        let told: Vec<_> = told.filter(|it| it["part"] == part).collect();
-        let owner = json!({
-            "part": part, "facet": facet, "property": "owner", "expected": null, "actual": null
-        });
-        assert_eq!(told, [&owner], "{report:#}");
+        take_from_us(world, &name, name_of_part).await;
+        let report = world.drift(&name).await;
+        assert_eq!(report.drift.status, DriftStatus::Drifted, "{report:#?}");
+        let told = report.drift.differences.iter();
+        let told: Vec<_> = told.filter(|it| it.part == part).collect();
+        assert_eq!(told, [&Difference::not_owned(part)], "{report:#?}");
     }
-    let report = drift(world, &name).await.to_string();
+    let report = json!(world.drift(&name).await).to_string();
     for theirs in ["finance", "hunter2", "DB_PASSWORD", "1024", "Administrator"] {
         assert!(!report.contains(theirs), "{report}");
     }
@@ -208,10 +199,9 @@ pub async fn tags_that_lambda_cannot_tell_now_are_no_drift(world: &World) {
     let name = world.name("untold");
     world.create(&name, json!({})).await;
     world.proxy.inject(Rule::new("lambda:GetFunction", &name, 1, UNTOLD));
-    let answer = world.api(Method::GET, &format!("{}/drift", path(&name)), None).await;
-    assert_eq!(answer.status, 503, "{}", answer.json());
-    assert_eq!(answer.json()["code"], "SERVICE_UNAVAILABLE");
-    assert_eq!(drift(world, &name).await["status"], "IN_SYNC");
+    let refused = world.client.drift(&name.parse().unwrap()).await.unwrap_err();
+    assert_eq!(refused.code(), Some(ProblemCode::ServiceUnavailable), "{refused}");
+    assert_eq!(world.drift(&name).await.drift.status, DriftStatus::InSync);
 }
 
 pub async fn a_role_that_was_made_anew_is_drift_and_repair_renews_the_grant_to_it(world: &World) {
@@ -229,14 +219,12 @@ pub async fn a_role_that_was_made_anew_is_drift_and_repair_renews_the_grant_to_i
         calls.filter(|call| call.operation == "UpdateFunctionConfiguration").collect::<Vec<_>>()
     };
     delete().await;
-    let repair = format!("{}/repair?wait=25", path(&name));
-    let repaired = world.api(Method::POST, &repair, None).await;
-    assert_eq!(repaired.status, 200, "{}", repaired.json());
+    repair(world, &name).await;
     let [away, back] = &updates()[..] else { panic!("not two updates: {:?}", updates()) };
     assert!(away.text.contains("IdleRole") && !away.text.contains("KEY"), "{away:?}");
     assert!(back.text.contains(&role) && back.text.contains("KEY"), "{back:?}");
     assert_eq!(world.live(&name).await.facts(), before);
-    assert_eq!(drift(world, &name).await["status"], "IN_SYNC");
+    assert_eq!(world.drift(&name).await.drift.status, DriftStatus::InSync);
 
     // Somebody else makes it anew, with all that it had.
     let live = world.live(&name).await.role.unwrap();
@@ -250,13 +238,13 @@ pub async fn a_role_that_was_made_anew_is_drift_and_repair_renews_the_grant_to_i
     create.send().await.unwrap();
     let put = world.iam.put_role_policy().role_name(&role).policy_name("write-own-logs");
     put.policy_document(policy_text(policy.policy_document())).send().await.unwrap();
-    let report = drift(world, &name).await;
-    assert_eq!(drifted(&report), pairs(&[("ROLE", "roleId")]), "{report:#}");
-    assert_eq!(world.api(Method::POST, &repair, None).await.status, 200);
+    let report = world.drift(&name).await;
+    assert_eq!(drifted(&report.drift), [(Facet::Role, "roleId")].into(), "{report:#?}");
+    repair(world, &name).await;
     assert_eq!(updates().len(), 4);
-    assert_eq!(drift(world, &name).await["status"], "IN_SYNC");
+    assert_eq!(world.drift(&name).await.drift.status, DriftStatus::InSync);
 }
 
 fn policy_text(encoded: &str) -> String {
-    formation_tests::world::policy(encoded).to_string()
+    formation_tests::live::policy(encoded).to_string()
 }

@@ -1,12 +1,10 @@
 //! The second door: requests by event, and what is announced.
 
+use formation_model::step::Announcement;
+use formation_model::{OperationKind, OperationStatus, Rollback};
 use formation_tests::{Fault, Rule, World};
-use http::Method;
+use futures_util::TryStreamExt;
 use serde_json::{Value, json};
-
-fn path(name: &str) -> String {
-    format!("/v1/functions/{name}")
-}
 
 fn create(name: &str) -> Value {
     let code = formation_tests::world::EXAMPLE_CODE;
@@ -25,17 +23,14 @@ pub async fn a_function_lives_by_events(world: &World) {
     let created = answer(world, &id).await;
     assert_eq!(created["source"], "formation");
     assert_eq!(created["detail-type"], "Formation Operation Status Change");
-    let detail = &created["detail"];
-    assert_eq!(detail["status"], "SUCCEEDED", "{created:#}");
-    assert_eq!((&detail["kind"], &detail["revision"]), (&json!("CREATE"), &json!(1)));
-    assert_eq!(
-        (&detail["functionName"], &detail["rollback"]),
-        (&json!(name), &json!("NOT_NEEDED"))
-    );
-    let operation =
-        format!("{}/operations/{}", path(&name), detail["operationId"].as_str().unwrap());
-    let operation = world.api(Method::GET, &operation, None).await.json();
-    assert_eq!(operation["requestedBy"], format!("event:{}:acme.builds", world.stack.account_id));
+    let detail: Announcement = serde_json::from_value(created["detail"].clone()).unwrap();
+    assert_eq!(detail.status, OperationStatus::Succeeded, "{created:#}");
+    assert_eq!(detail.kind, OperationKind::Create);
+    assert_eq!(detail.rollback, Rollback::NotNeeded);
+    assert_eq!((detail.function_name.as_str(), detail.revision), (name.as_str(), 1));
+    let operation = world.client.operation(&detail.function_name, detail.operation_id).await;
+    let requester = format!("event:{}:acme.builds", world.stack.account_id);
+    assert_eq!(operation.unwrap().requested_by, requester);
 
     let patch = json!({"functionName": name, "memoryMegabytes": 256});
     let id = world.put_request(json!({"kind": "UPDATE", "function": patch})).await;
@@ -44,8 +39,7 @@ pub async fn a_function_lives_by_events(world: &World) {
         (&updated["detail"]["status"], &updated["detail"]["revision"]),
         (&json!("SUCCEEDED"), &json!(2))
     );
-    let function = world.api(Method::GET, &path(&name), None).await.json();
-    assert_eq!(function["memoryMegabytes"], 256);
+    assert_eq!(world.function(&name).await.spec.memory_megabytes, 256);
     // Again: nothing changes, which is an answer, too.
     let id = world.put_request(json!({"kind": "UPDATE", "function": patch})).await;
     assert_eq!(answer(world, &id).await["detail"]["status"], "UNCHANGED");
@@ -85,11 +79,9 @@ pub async fn an_event_that_is_delivered_twice_acts_once(world: &World) {
     let marker = world.put_request(json!({"kind": "DELETE", "function": {"functionName": name}}));
     let marker = marker.await;
     assert_eq!(answer(world, &marker).await["detail"]["status"], "SUCCEEDED");
-    let operations = format!("{}/operations", path(&name));
-    let operations = world.api(Method::GET, &operations, None).await.json();
-    let kinds: Vec<_> =
-        operations["operations"].as_array().unwrap().iter().map(|it| &it["kind"]).collect();
-    assert_eq!(kinds, ["DELETE", "CREATE"]);
+    let operations = world.client.operations(name.parse().unwrap());
+    let kinds: Vec<_> = operations.map_ok(|it| it.kind).try_collect().await.unwrap();
+    assert_eq!(kinds, [OperationKind::Delete, OperationKind::Create]);
     let rejected = world.count_announced(|event| {
         event["detail"]["idempotencyKey"] == id && event["detail"]["status"] == "REJECTED"
     });
@@ -189,10 +181,10 @@ pub async fn a_busy_function_is_tried_again_later(world: &World) {
         })
         .await;
     world.proxy.release(&name);
-    assert_eq!(world.ended(&accepted).await["status"], "SUCCEEDED");
+    assert_eq!(world.ended(&accepted).await.status, OperationStatus::Succeeded);
     let updated = answer(world, &id).await;
     assert_eq!(updated["detail"]["status"], "SUCCEEDED", "{updated:#}");
-    assert_eq!(world.api(Method::GET, &path(&name), None).await.json()["memoryMegabytes"], 512);
+    assert_eq!(world.function(&name).await.spec.memory_megabytes, 512);
 }
 
 pub async fn what_is_no_request_acts_on_nothing_and_is_not_lost(world: &World) {
@@ -209,7 +201,7 @@ pub async fn what_is_no_request_acts_on_nothing_and_is_not_lost(world: &World) {
             (put_off.count() >= 2).then_some(())
         })
         .await;
-    assert_eq!(world.api(Method::GET, &path(&name), None).await.status, 404);
+    assert!(!world.is_known(&name).await);
 }
 
 pub async fn everything_that_is_announced_fits_its_schema(world: &World) {

@@ -3,9 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use formation_client::{Accepted, ClientError};
+use formation_model::{Operation, OperationStatus, ProblemCode, Rollback};
 use formation_tests::{Call, Fault, Rule, World};
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::moments::{Act, at_call, at_each_of};
 
@@ -15,9 +17,8 @@ const MOMENTS: usize = 16;
 /// the next attempt waits for it.
 const HELD: Duration = Duration::from_millis(700);
 
-fn cancel_path(operation: &Value) -> String {
-    let text = |name: &str| operation[name].as_str().unwrap();
-    format!("/v1/functions/{}/operations/{}/cancel", text("functionName"), text("operationId"))
+async fn cancel(world: &World, operation: &Operation) -> Result<Accepted, ClientError> {
+    world.client.cancel(&operation.function_name, operation.operation_id).await
 }
 
 /// A second execution of the same attempt begins while the first is at its call `moment`.
@@ -26,13 +27,13 @@ async fn twin_at(world: &World, act: Act, moment: usize) {
     act.prepare(world, &name).await;
     let accepted = act.ask(world, &name).await;
     at_call(world, &name, &accepted, moment).await;
-    let arn = accepted["executionArn"].as_str().unwrap();
-    let first = world.sfn.describe_execution().execution_arn(arn).send().await.unwrap();
+    let first =
+        world.sfn.describe_execution().execution_arn(&accepted.execution_arn).send().await.unwrap();
     let start = world.sfn.start_execution().state_machine_arn(&world.stack.state_machine_arn);
     let twin = start.name(format!("{name}-twin")).set_input(first.input).send().await.unwrap();
 
     let (status, _) = world.ended_unseen(&accepted).await;
-    assert_eq!(status, "SUCCEEDED", "{act:?}, doubled at call {moment}");
+    assert_eq!(status, OperationStatus::Succeeded, "{act:?}, doubled at call {moment}");
     world
         .until("the twin has ended", async || {
             let twin = world.sfn.describe_execution().execution_arn(&twin.execution_arn);
@@ -69,15 +70,16 @@ async fn cancel_at(world: &World, act: Act, moment: usize) -> bool {
     }
     let accepted = act.ask(world, &name).await;
     at_call(world, &name, &accepted, moment).await;
-    let answer = world.api(Method::POST, &cancel_path(&accepted), None).await;
+    let answer = cancel(world, &accepted).await;
     let answered = |held| world.proxy.calls(&name).iter().map(Call::name).any(|call| call == held);
     let in_time = held.is_some_and(|held| !answered(held));
     let (status, rollback) = world.ended_unseen(&accepted).await;
     let after = world.live(&name).await.facts();
-    let told = format!("{act:?}, cancelled at call {moment}: {status}, {}", answer.json());
-    match answer.status.as_u16() {
-        202 => {
-            assert_eq!((status.as_str(), rollback.as_str()), ("FAILED", "COMPLETE"), "{told}");
+    let told = format!("{act:?}, cancelled at call {moment}: {status:?}, {answer:?}");
+    match &answer {
+        Ok(_) => {
+            let undone = (OperationStatus::Failed, Rollback::Complete);
+            assert_eq!((status, rollback), undone, "{told}");
             assert_eq!(after, before, "{told}");
             let item = world.operation_item(&accepted).await;
             let error = item["error"].as_m().unwrap();
@@ -85,20 +87,19 @@ async fn cancel_at(world: &World, act: Act, moment: usize) -> bool {
             assert!(!error["step"].as_s().unwrap().is_empty(), "{told}");
         }
         // Too late, or a delete.
-        409 => {
+        Err(error) if error.code() == Some(ProblemCode::NotCancellable) => {
             assert!(!in_time, "{told}");
-            assert_eq!(answer.json()["code"], "NOT_CANCELLABLE", "{told}");
-            assert_eq!(status, "SUCCEEDED", "{told}");
+            assert_eq!(status, OperationStatus::Succeeded, "{told}");
             act.check(&after, &told);
         }
-        _ => panic!("{told}"),
+        Err(_) => panic!("{told}"),
     }
-    answer.status == 202
+    answer.is_ok()
 }
 
 pub async fn an_operation_that_is_cancelled_at_any_moment_ends_in_one_state(world: &World) {
     let [creates, updates, deletes] = [const { AtomicUsize::new(0) }; 3];
-    let cancel = async |act, moment| {
+    let try_one = async |act, moment| {
         let accepted = match act {
             Act::Create => &creates,
             Act::Update => &updates,
@@ -107,7 +108,7 @@ pub async fn an_operation_that_is_cancelled_at_any_moment_ends_in_one_state(worl
         let cancelled = cancel_at(world, act, moment).await;
         accepted.fetch_add(cancelled.into(), Ordering::Relaxed);
     };
-    at_each_of(MOMENTS, cancel).await;
+    at_each_of(MOMENTS, try_one).await;
     // Those of the first moments at least come before the call in which the step is held.
     let accepted = [creates, updates, deletes].map(AtomicUsize::into_inner);
     assert!(accepted[0] >= 3 && accepted[1] >= 3, "{accepted:?}");
@@ -123,20 +124,22 @@ pub async fn a_cancelled_create_is_undone_and_says_so(world: &World) {
     );
     world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 1000, hold));
     let accepted = world.ask_for(&name, json!({})).await;
-    let operation = accepted.json();
+    let operation: Operation = accepted.read();
     at_call(world, &name, &operation, 6).await;
-    let cancelled = world.api(Method::POST, &cancel_path(&operation), None).await;
-    assert_eq!(cancelled.status, 202, "{}", cancelled.json());
+    let cancel_path = format!("{}/cancel", accepted.header("operation-location"));
+    let cancelled = world.api(Method::POST, &cancel_path, None).await;
+    assert_eq!(cancelled.status, 202, "{cancelled:?}");
     assert_eq!(cancelled.header("operation-location"), accepted.header("operation-location"));
     // Again, while it goes back.
-    assert_eq!(world.api(Method::POST, &cancel_path(&operation), None).await.status, 202);
+    assert_eq!(world.api(Method::POST, &cancel_path, None).await.status, 202);
 
     let ended = world.ended(&accepted).await;
-    assert_eq!((&ended["status"], &ended["rollback"]), (&json!("FAILED"), &json!("COMPLETE")));
-    assert_eq!(ended["error"]["code"], "CANCELLED");
-    let message = ended["error"]["message"].as_str().unwrap();
+    assert_eq!(ended.status, OperationStatus::Failed);
+    assert_eq!(ended.rollback, Rollback::Complete);
+    assert!(ended.is_cancelled(), "{ended:#?}");
+    let message = &ended.error.as_ref().unwrap().message;
     assert!(message.contains(":root"), "{message}");
     assert!(world.live(&name).await.parts().is_empty());
-    let again = world.api(Method::POST, &cancel_path(&operation), None).await;
+    let again = world.api(Method::POST, &cancel_path, None).await;
     assert_eq!((again.status.as_u16(), &again.json()["code"]), (409, &json!("NOT_CANCELLABLE")));
 }

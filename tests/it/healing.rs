@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use formation_model::OperationId;
+use formation_client::Changed;
+use formation_model::{FunctionStatus, Operation, OperationId, OperationStatus, Part, Rollback};
 use formation_tests::{Fault, Rule, World};
-use http::Method;
+use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -14,10 +15,6 @@ use crate::moments::{Act, at_call, at_each_of};
 
 /// How many moments of each operation are tried.
 const MOMENTS: usize = 20;
-
-fn path(name: &str) -> String {
-    format!("/v1/functions/{name}")
-}
 
 type Key = HashMap<String, AttributeValue>;
 
@@ -33,9 +30,8 @@ fn function_key(name: &str) -> Key {
     key_of("FUNCTION", name)
 }
 
-fn operation_key(operation: &Value) -> Key {
-    let field = |name: &str| operation[name].as_str().unwrap();
-    let (name, id) = (field("functionName"), field("operationId"));
+fn operation_key(operation: &Operation) -> Key {
+    let (name, id) = (&operation.function_name, operation.operation_id);
     key_of(&format!("FUNCTION#{name}"), &format!("OPERATION#{id}"))
 }
 
@@ -56,16 +52,16 @@ async fn stop_at(world: &World, act: Act, moment: usize) {
     let before = world.live(&name).await.facts();
     let accepted = act.ask(world, &name).await;
     at_call(world, &name, &accepted, moment).await;
-    let arn = accepted["executionArn"].as_str().unwrap();
+    let arn = &accepted.execution_arn;
     // One that has ended cannot be stopped, and one that was stopped just now may be started late.
     let _ = world.sfn.stop_execution().execution_arn(arn).send().await;
 
     let (status, rollback) = world.ended_unseen(&accepted).await;
     let after = world.live(&name).await.facts();
-    let told = format!("{act:?}, stopped at call {moment}: {status} {rollback}");
-    match (status.as_str(), rollback.as_str()) {
-        ("SUCCEEDED", "NOT_NEEDED") => act.check(&after, &told),
-        ("FAILED", "COMPLETE") => {
+    let told = format!("{act:?}, stopped at call {moment}: {status:?} {rollback:?}");
+    match (status, rollback) {
+        (OperationStatus::Succeeded, Rollback::NotNeeded) => act.check(&after, &told),
+        (OperationStatus::Failed, Rollback::Complete) => {
             assert_eq!(after, before, "{told}");
             assert_ne!(act, Act::Delete, "{told}: a delete only goes forward");
             let item = world.operation_item(&accepted).await;
@@ -89,13 +85,15 @@ pub async fn an_operation_that_nobody_started_is_started(world: &World) {
     world.proxy.inject(Rule::new("states:StartExecution", &name, 1, refuse));
     let accepted = world.ask_for(&name, json!({})).await;
     assert_eq!(accepted.status, 202, "{}", accepted.json());
-    let arn = accepted.json()["executionArn"].as_str().unwrap().to_owned();
-    assert!(world.sfn.describe_execution().execution_arn(&arn).send().await.is_err());
+    let begun: Operation = accepted.read();
+    let arn = &begun.execution_arn;
+    assert!(world.sfn.describe_execution().execution_arn(arn).send().await.is_err());
 
-    world.reconcile_operation(&accepted.json()).await;
+    world.reconcile_operation(&begun).await;
     let operation = world.ended(&accepted).await;
-    assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
-    assert_eq!(operation["executionArn"], arn, "the attempt that was accepted is the one that ran");
+    assert_eq!(operation.status, OperationStatus::Succeeded, "{operation:#?}");
+    let ran = operation.execution_arn;
+    assert_eq!(&ran, arn, "the attempt that was accepted is the one that ran");
 }
 
 pub async fn an_api_lambda_that_dies_between_claim_and_start_heals(world: &World) {
@@ -103,24 +101,22 @@ pub async fn an_api_lambda_that_dies_between_claim_and_start_heals(world: &World
     world.proxy.inject(Rule::new("dynamodb:TransactWriteItems", &name, 1, Fault::Kill));
     let answer = world.ask_for(&name, json!({})).await;
     assert!(answer.status.is_server_error(), "{}", answer.status);
-    let function = world.api(Method::GET, &path(&name), None).await.json();
-    assert_eq!(function["status"], "CREATING");
-    let operation =
-        format!("{}/operations/{}", path(&name), function["operationId"].as_str().unwrap());
-    let operation = world.api(Method::GET, &operation, None).await.json();
+    let function = world.function(&name).await;
+    assert_eq!(function.status, FunctionStatus::Creating);
+    let name_of = &function.spec.function_name;
+    let operation = world.client.operation(name_of, function.operation_id).await.unwrap();
 
     world.reconcile_operation(&operation).await;
-    assert_eq!(world.ended_unseen(&operation).await.0, "SUCCEEDED");
+    assert_eq!(world.ended_unseen(&operation).await.0, OperationStatus::Succeeded);
     assert_eq!(world.live(&name).await.parts(), ["function", "role", "log group"]);
 }
 
 pub async fn recoveries_in_a_row_pause_longer(world: &World) {
     let name = world.name("stubborn");
     world.proxy.inject(Rule::new("logs:CreateLogGroup", &name, usize::MAX, Fault::Throttle));
-    let accepted = world.ask_for(&name, json!({})).await.json();
+    let accepted: Operation = world.ask_for(&name, json!({})).await.read();
     let stop = async |attempt: u32| {
-        let arn = accepted["executionArn"].as_str().unwrap();
-        let arn = format!("{}-{attempt}", arn.rsplit_once('-').unwrap().0);
+        let arn = format!("{}-{attempt}", accepted.execution_arn.rsplit_once('-').unwrap().0);
         world
             .until("the attempt runs", async || {
                 world.sfn.stop_execution().execution_arn(&arn).send().await.ok()
@@ -147,7 +143,7 @@ pub async fn recoveries_in_a_row_pause_longer(world: &World) {
 pub async fn an_outcome_that_its_execution_did_not_announce_is_announced(world: &World) {
     let name = world.name("untold");
     let operation = world.create(&name, json!({})).await;
-    let id = operation["operationId"].clone();
+    let id = operation.operation_id.to_string();
     let told = |event: &Value| event["detail"]["operationId"] == id;
     world.announced("its execution announces it", told).await;
     // As if its execution had died just before: the record names an attempt that never announced.
@@ -164,32 +160,30 @@ pub async fn an_outcome_that_its_execution_did_not_announce_is_announced(world: 
 }
 
 /// A create that left its role over because its rollback stayed incomplete.
-async fn left_over(world: &World, name: &str) -> Value {
+async fn left_over(world: &World, name: &str) -> Operation {
     let refuse = Fault::Refuse(403, "AccessDeniedException", "explicit deny");
     world.proxy.inject(Rule::new("lambda:CreateFunction", name, 1, refuse));
     let refuse = Fault::Refuse(400, "UnmodifiableEntity", "told");
     world.proxy.inject(Rule::new("iam:DeleteRole", name, 1, refuse));
     let operation = world.create(name, json!({})).await;
-    assert_eq!(operation["rollback"], "INCOMPLETE");
+    assert_eq!(operation.rollback, Rollback::Incomplete);
     operation
 }
 
 /// Makes two operations what the previous release would have left of a rollback that stayed
 /// incomplete: for ever, with specifications. The earlier one is not the function's last.
-async fn keep_specifications(world: &World, operation: &Value) -> [Value; 2] {
-    let spec = item_of(world, &function_key(operation["functionName"].as_str().unwrap())).await;
+async fn keep_specifications(world: &World, operation: &Operation) -> [Operation; 2] {
+    let spec = item_of(world, &function_key(operation.function_name.as_str())).await;
     let spec = spec["spec"].clone();
-    let earlier = json!({
-        "functionName": operation["functionName"],
-        "operationId": "01JAAAAAAAAAAAAAAAAAAAAAAA",
-    });
+    let operation_id = "01JAAAAAAAAAAAAAAAAAAAAAAA".parse().unwrap();
+    let earlier = Operation { operation_id, ..operation.clone() };
     let mut item = world.operation_item(operation).await;
     for attribute in ["expiresAt", "due", "dueAt"] {
         item.remove(attribute);
     }
     let (mut first, mut last) = (item.clone(), item);
     first.extend(operation_key(&earlier));
-    first.insert("operationId".to_owned(), text(earlier["operationId"].as_str().unwrap()));
+    first.insert("operationId".to_owned(), text(&operation_id.to_string()));
     first.insert("previous".to_owned(), spec.clone());
     last.insert("target".to_owned(), spec);
     put(world, first).await;
@@ -212,10 +206,10 @@ pub async fn a_rollback_that_stayed_incomplete_is_finished(world: &World) {
         .await;
     assert_eq!(healed["detail"]["status"], "SUCCEEDED", "{healed:#}");
     assert!(world.live(&name).await.parts().is_empty());
-    assert_eq!(world.api(Method::GET, &path(&name), None).await.status, 404);
-    let operations = format!("{}/operations", path(&name));
-    let operations = world.api(Method::GET, &operations, None).await.json();
-    assert_eq!(operations["operations"][0]["requestedBy"], "formation:reconcile");
+    assert!(!world.is_known(&name).await);
+    let operations = world.client.operations(name.parse().unwrap());
+    let operations: Vec<_> = operations.try_collect().await.unwrap();
+    assert_eq!(operations[0].requested_by, "formation:reconcile");
 }
 
 pub async fn what_the_previous_release_kept_is_forgotten_whoever_comes_first(world: &World) {
@@ -230,20 +224,14 @@ pub async fn what_the_previous_release_kept_is_forgotten_whoever_comes_first(wor
                 world.put_request(json!({"kind": "DELETE", "function": function})).await;
             }
             _ => {
-                let path = path(&name);
-                let (method, path) = match way {
-                    "repair" => (Method::POST, format!("{path}/repair")),
-                    _ => (Method::DELETE, path),
-                };
-                let accepted = world.api(method, &path, None).await;
-                assert_eq!(accepted.status, 202, "{}", accepted.json());
+                let (client, name) = (&world.client, &name.parse().unwrap());
+                let change =
+                    if way == "repair" { client.repair(name) } else { client.delete(name) };
+                let changed = change.await.unwrap();
+                assert!(matches!(changed, Changed::Accepted(_)), "{changed:?}");
             }
         }
-        world
-            .until(way, async || {
-                (world.api(Method::GET, &path(&name), None).await.status == 404).then_some(())
-            })
-            .await;
+        world.until(way, async || (!world.is_known(&name).await).then_some(())).await;
         for operation in &kept {
             let item = world.operation_item(operation).await;
             let specified = ["target", "previous"].iter().any(|it| item.contains_key(*it));
@@ -258,17 +246,13 @@ pub async fn a_delete_that_could_not_be_finished_is_finished(world: &World) {
     let refuse = Fault::Refuse(400, "ValidationException", "told");
     world.proxy.inject(Rule::new("logs:DeleteLogGroup", &name, 1, refuse));
     let operation = world.delete(&name).await;
-    assert_eq!(
-        (&operation["status"], &operation["rollback"]),
-        (&json!("FAILED"), &json!("INCOMPLETE"))
-    );
-    assert_eq!(operation["leftovers"], json!(["LOG_GROUP"]));
+    assert_eq!(operation.status, OperationStatus::Failed);
+    assert_eq!(operation.rollback, Rollback::Incomplete);
+    assert_eq!(operation.leftovers, [Part::LogGroup]);
 
     world.reconcile_function(&name).await;
     world
-        .until("the function is gone", async || {
-            (world.api(Method::GET, &path(&name), None).await.status == 404).then_some(())
-        })
+        .until("the function is gone", async || (!world.is_known(&name).await).then_some(()))
         .await;
     assert!(world.live(&name).await.parts().is_empty());
 }
@@ -384,6 +368,6 @@ pub async fn a_part_that_was_taken_from_us_is_told_and_not_repaired(world: &Worl
     assert_eq!((&detail["status"], &detail["reaction"]), (&json!("DRIFTED"), &json!("NONE")));
     assert_eq!(detail["differences"].as_array().unwrap().len(), 1, "{detail:#}");
     assert_eq!(detail["differences"][0]["property"], "owner");
-    let function = world.api(Method::GET, &path(&name), None).await.json();
-    assert_eq!(function["status"], "AVAILABLE", "no repair has failed on it");
+    let status = world.function(&name).await.status;
+    assert_eq!(status, FunctionStatus::Available, "no repair has failed on it");
 }

@@ -3,15 +3,13 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use formation_model::bundle;
-use formation_tests::World;
-use formation_tests::world::{CODE_BUCKET, EXAMPLE_CODE, Live};
+use formation_model::{Operation, OperationStatus, Warning, WarningCode, bundle};
+use formation_tests::world::{CODE_BUCKET, EXAMPLE_CODE};
+use formation_tests::{Live, World};
 use http::Method;
 use serde_json::{Value, json};
 
-fn path(name: &str) -> String {
-    format!("/v1/functions/{name}")
-}
+use crate::requests::path;
 
 /// A zip archive with a file of this name, as the code of a request.
 fn zip_file(file_name: &str) -> Value {
@@ -19,27 +17,22 @@ fn zip_file(file_name: &str) -> Value {
     json!({"zipFile": STANDARD.encode(bundle::from_source(file_name, source).unwrap())})
 }
 
-fn codes(warnings: &Value) -> Vec<(&str, &str)> {
-    fn text(value: &Value) -> &str {
-        value.as_str().unwrap()
-    }
-    let warnings = warnings.as_array().into_iter().flatten();
-    warnings.map(|warning| (text(&warning["pointer"]), text(&warning["code"]))).collect()
+fn codes(warnings: &[Warning]) -> Vec<(&str, WarningCode)> {
+    warnings.iter().map(|it| (it.pointer.as_str(), *it.code.known().unwrap())).collect()
 }
 
 pub async fn what_an_archive_lacks_is_told_beside_the_plan_and_the_operation(world: &World) {
     let name = world.name("warned");
-    let expected = [("/handler", "HANDLER_NOT_FOUND")];
+    let expected = [("/handler", WarningCode::HandlerNotFound)];
     let body = json!({"functionName": name, "code": zip_file("main.mjs")});
-    let dry_run = "/v1/functions?dryRun=true";
-    let plan = world.api(Method::POST, dry_run, Some(&body)).await.json();
-    assert_eq!(codes(&plan["warnings"]), expected, "{plan:#}");
+    let plan = world.planned(world.client.create(&body)).await;
+    assert_eq!(codes(&plan.warnings), expected, "{plan:#?}");
 
     let accepted = world.ask_for(&name, json!({"code": zip_file("main.mjs")})).await;
-    assert_eq!(codes(&accepted.json()["warnings"]), expected);
+    assert_eq!(codes(&accepted.read::<Operation>().warnings), expected);
     let ended = world.ended(&accepted).await;
-    assert_eq!(ended["status"], "SUCCEEDED", "{ended:#}");
-    assert_eq!(codes(&ended["warnings"]), expected, "it is remembered");
+    assert_eq!(ended.status, OperationStatus::Succeeded, "{ended:#?}");
+    assert_eq!(codes(&ended.warnings), expected, "it is remembered");
 
     // The handler that the archive has; of code that stays, nothing is said.
     let patch = json!({"handler": "main.handler"});
@@ -58,7 +51,7 @@ pub async fn what_an_archive_lacks_is_told_beside_the_plan_and_the_operation(wor
     put.body(archive.into()).send().await.unwrap();
     let patch = json!({"code": {"s3Bucket": CODE_BUCKET, "s3Key": key}});
     let accepted = world.api(Method::PATCH, &path(&name), Some(&patch)).await;
-    assert_eq!(codes(&accepted.json()["warnings"]), expected);
+    assert_eq!(codes(&accepted.read::<Operation>().warnings), expected);
     world.ended(&accepted).await;
 }
 
@@ -115,7 +108,7 @@ pub async fn inline_source_keeps_a_handler_and_a_runtime_that_can_run_it(world: 
     // What GET returned can be PUT, and changes nothing.
     let etag = [("if-match", described.header("etag"))];
     let body = described.json().to_string();
-    let put = world.client.api_raw(Method::PUT, &path(&name), &etag, body).await.unwrap();
+    let put = world.api_raw(Method::PUT, &path(&name), &etag, body).await;
     assert_eq!(put.status, 200, "{}", put.json());
 }
 
@@ -137,7 +130,7 @@ pub async fn a_function_made_by_the_previous_release_learns_that_its_source_is_i
     let same = json!({"code": EXAMPLE_CODE});
     let accepted = world.api(Method::PATCH, &path(&name), Some(&same)).await;
     assert_eq!(accepted.status, 202, "{}", accepted.json());
-    assert_eq!(world.ended(&accepted).await["status"], "SUCCEEDED");
+    assert_eq!(world.ended(&accepted).await.status, OperationStatus::Succeeded);
     world.assert_changed_once(&name, before, &[]);
     assert_eq!(world.bundle_states(&name).await, ["kept"], "the object that both refer to stays");
     let refused = world.api(Method::PATCH, &path(&name), Some(&main)).await;
@@ -169,7 +162,7 @@ pub async fn a_tag_whose_key_changes_in_case_only_is_changed_on_every_part(world
     let before = world.proxy.calls(&name).len();
     let patch = json!({"tags": {"Team": null, "team": "a"}});
     let accepted = world.api(Method::PATCH, &path(&name), Some(&patch)).await;
-    assert_eq!(world.ended(&accepted).await["status"], "SUCCEEDED");
+    assert_eq!(world.ended(&accepted).await.status, OperationStatus::Succeeded);
     assert_eq!(users_tags(world.live(&name).await), [(); 3].map(|()| tag("team")));
     // What goes is removed before others are set, so that no quota is exceeded on the way.
     let calls = world.proxy.calls(&name).split_off(before);
@@ -188,8 +181,8 @@ pub async fn a_tag_whose_key_changes_in_case_only_is_changed_on_every_part(world
     described["tags"] = json!({"TEAM": "a"});
     let condition = [("if-match", "*")];
     let body = described.to_string();
-    let accepted = world.client.api_raw(Method::PUT, &path(&name), &condition, body).await.unwrap();
-    assert_eq!(world.ended(&accepted).await["status"], "SUCCEEDED");
+    let accepted = world.api_raw(Method::PUT, &path(&name), &condition, body).await;
+    assert_eq!(world.ended(&accepted).await.status, OperationStatus::Succeeded);
     assert_eq!(users_tags(world.live(&name).await), [(); 3].map(|()| tag("TEAM")));
 
     let patch = json!({"functionName": name, "tags": {"TEAM": null, "tEAM": "a"}});

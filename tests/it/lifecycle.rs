@@ -4,9 +4,14 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use formation_model::bundle;
+use formation_client::FunctionFilter;
+use formation_model::{
+    FunctionStatus, Operation, OperationKind, OperationStatus, ProblemCode, Rollback, bundle,
+};
 use formation_tests::World;
-use formation_tests::world::{CODE_BUCKET, EXAMPLE_CODE, policy};
+use formation_tests::live::policy;
+use formation_tests::world::{CODE_BUCKET, EXAMPLE_CODE};
+use futures_util::TryStreamExt;
 use http::Method;
 use serde_json::json;
 
@@ -17,8 +22,8 @@ pub async fn the_examples_function_answers_and_everything_is_as_designed(world: 
     let name = world.name("example");
     let accepted = world.ask_for(&name, json!({})).await;
     assert_eq!(accepted.status, 202);
-    let operation = accepted.json();
-    let id = operation["operationId"].as_str().unwrap();
+    let operation: Operation = accepted.read();
+    let id = operation.operation_id;
     assert_eq!(accepted.header("location"), format!("/v1/functions/{name}"));
     assert_eq!(
         accepted.header("operation-location"),
@@ -26,18 +31,18 @@ pub async fn the_examples_function_answers_and_everything_is_as_designed(world: 
     );
     assert_eq!(accepted.header("etag"), format!("\"1-{id}\""));
     assert!(!accepted.header("retry-after").is_empty());
-    assert_eq!(operation["kind"], "CREATE");
-    assert_eq!(operation["status"], "RUNNING");
+    assert_eq!(operation.kind, OperationKind::Create);
+    assert_eq!(operation.status, OperationStatus::Running);
 
     // The new status shows at once.
     let path = format!("/v1/functions/{name}");
-    let status = world.api(Method::GET, &path, None).await.json()["status"].clone();
-    assert!(status == "CREATING" || status == "AVAILABLE", "{status}");
+    let status = world.function(&name).await.status;
+    assert!(status == FunctionStatus::Creating || status == FunctionStatus::Available, "{status}");
 
     let operation = world.ended(&accepted).await;
-    assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
-    assert_eq!(operation["rollback"], "NOT_NEEDED");
-    assert_eq!(operation["requestedBy"], "arn:aws:iam::000000000000:root");
+    assert_eq!(operation.status, OperationStatus::Succeeded, "{operation:#?}");
+    assert_eq!(operation.rollback, Rollback::NotNeeded);
+    assert_eq!(operation.requested_by, "arn:aws:iam::000000000000:root");
     let states = world.states_entered(&operation).await;
     assert!(states.len() <= STATES, "{states:?}");
     let once = [
@@ -49,7 +54,7 @@ pub async fn the_examples_function_answers_and_everything_is_as_designed(world: 
     ];
     world.assert_changed_once(&name, 0, &once);
 
-    let answer = world.client.invoke(&name, &json!({})).await.unwrap();
+    let answer = world.invoke(&name, &json!({})).await.unwrap();
     assert_eq!(answer, json!({"statusCode": 200, "body": "\"Hello!\""}));
 
     let described = world.api(Method::GET, &path, None).await;
@@ -62,7 +67,7 @@ pub async fn the_examples_function_answers_and_everything_is_as_designed(world: 
     );
     assert_eq!(function["status"], "AVAILABLE");
     assert_eq!(function["revision"], 1);
-    assert_eq!(function["operationId"], id);
+    assert_eq!(function["operationId"], json!(id));
     assert_eq!(function["createdBy"], "arn:aws:iam::000000000000:root");
     assert_eq!(world.bundle_states(&name).await, ["kept"]);
 
@@ -147,7 +152,7 @@ pub async fn every_field_reaches_aws(world: &World) {
             }),
         )
         .await;
-    assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
+    assert_eq!(operation.status, OperationStatus::Succeeded, "{operation:#?}");
 
     let live = world.live(&name).await;
     let lambda = live.function.unwrap();
@@ -164,7 +169,7 @@ pub async fn every_field_reaches_aws(world: &World) {
     assert_eq!(retention, Some(7));
     assert_eq!(tags["team"], "blue");
     assert!(live.role.unwrap().tags().iter().any(|tag| tag.key == "team" && tag.value == "blue"));
-    assert_eq!(world.client.invoke(&name, &json!({})).await.unwrap(), "hello");
+    assert_eq!(world.invoke(&name, &json!({})).await.unwrap(), "hello");
 }
 
 pub async fn code_from_s3_is_taken_over_when_it_is_accepted(world: &World) {
@@ -182,10 +187,10 @@ pub async fn code_from_s3_is_taken_over_when_it_is_accepted(world: &World) {
     world.s3.delete_object().bucket(CODE_BUCKET).key(&key).send().await.unwrap();
 
     let operation = world.ended(&accepted).await;
-    assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
+    assert_eq!(operation.status, OperationStatus::Succeeded, "{operation:#?}");
     let configuration = world.live(&name).await.function.unwrap().configuration.unwrap();
     assert_eq!(configuration.code_sha256, Some(bundle::sha256(&archive)));
-    assert_eq!(world.client.invoke(&name, &json!({})).await.unwrap(), "first");
+    assert_eq!(world.invoke(&name, &json!({})).await.unwrap(), "first");
 }
 
 pub async fn code_that_is_too_large_to_be_read_is_copied_within_s3(world: &World) {
@@ -200,14 +205,12 @@ pub async fn code_that_is_too_large_to_be_read_is_copied_within_s3(world: &World
 
     let operation =
         world.create(&name, json!({"code": {"s3Bucket": CODE_BUCKET, "s3Key": key}})).await;
-    assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
-    let path = format!("/v1/functions/{name}");
-    let code = world.api(Method::GET, &path, None).await.json()["code"].clone();
+    assert_eq!(operation.status, OperationStatus::Succeeded, "{operation:#?}");
     assert_eq!(
-        code,
+        json!(world.function(&name).await.spec.code),
         json!({"sha256": bundle::sha256(&archive), "sizeBytes": archive.len(), "inline": false})
     );
-    assert_eq!(world.client.invoke(&name, &json!({})).await.unwrap(), "large");
+    assert_eq!(world.invoke(&name, &json!({})).await.unwrap(), "large");
     assert_eq!(world.bundle_states(&name).await, ["kept"]);
 }
 
@@ -221,48 +224,38 @@ pub async fn delete_removes_all_parts_and_frees_the_name(world: &World) {
     let once =
         ["iam:DeleteRole", "iam:DeleteRolePolicy", "lambda:DeleteFunction", "logs:DeleteLogGroup"];
     world.assert_changed_once(&name, created, &once);
-    assert_eq!(operation["kind"], "DELETE");
-    assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
+    assert_eq!(operation.kind, OperationKind::Delete);
+    assert_eq!(operation.status, OperationStatus::Succeeded, "{operation:#?}");
     let states = world.states_entered(&operation).await;
     assert!(states.len() <= STATES, "{states:?}");
     assert!(world.live(&name).await.parts().is_empty());
     assert_eq!(world.bundle_states(&name).await, ["expired"]);
-    let path = format!("/v1/functions/{name}");
-    assert_eq!(world.api(Method::GET, &path, None).await.status, 404);
+    assert!(!world.is_known(&name).await);
 
     let again = world.create(&name, json!({})).await;
-    assert_eq!(again["status"], "SUCCEEDED", "{again:#}");
+    assert_eq!(again.status, OperationStatus::Succeeded, "{again:#?}");
 }
 
 pub async fn lists_are_ordered_paged_and_filtered(world: &World) {
     let prefix = world.name("list");
     let mut names: Vec<_> = (0..3).map(|n| format!("{prefix}-{n}")).collect();
     for name in names.iter().rev() {
-        assert_eq!(world.create(name, json!({})).await["status"], "SUCCEEDED");
+        assert_eq!(world.create(name, json!({})).await.status, OperationStatus::Succeeded);
     }
 
-    let mut found = Vec::new();
-    let mut token = String::new();
-    loop {
-        let path = format!("/v1/functions?limit=2&prefix={prefix}{token}");
-        let page = world.api(Method::GET, &path, None).await.json();
-        let functions = page["functions"].as_array().unwrap();
-        assert!(functions.len() <= 2);
-        found.extend(functions.iter().map(|f| f["functionName"].as_str().unwrap().to_owned()));
-        match page["nextToken"].as_str() {
-            Some(next) => token = format!("&nextToken={next}"),
-            None => break,
-        }
-    }
     names.sort();
-    assert_eq!(found, names);
+    let filter =
+        |status| FunctionFilter { prefix: Some(prefix.clone()), page_size: Some(2), status };
+    let found = world.client.functions(filter(None)).map_ok(|it| it.spec.function_name.to_string());
+    assert_eq!(found.try_collect::<Vec<_>>().await.unwrap(), names);
+    let first = world.client.functions_page(&filter(None), None).await.unwrap();
+    assert_eq!(first.items.len(), 2);
 
-    let other_filter = format!("/v1/functions?limit=2&prefix=other{token}");
-    let refused = world.api(Method::GET, &other_filter, None).await;
-    assert_eq!(
-        (refused.status.as_u16(), &refused.json()["code"]),
-        (400, &json!("INVALID_NEXT_TOKEN"))
-    );
+    let other_filter = FunctionFilter { prefix: Some("other".to_owned()), ..filter(None) };
+    let token = first.next_token.as_deref();
+    assert!(token.is_some());
+    let refused = world.client.functions_page(&other_filter, token).await.unwrap_err();
+    assert_eq!(refused.code(), Some(ProblemCode::InvalidNextToken));
     let failed = format!("/v1/functions?status=FAILED&prefix={prefix}");
     assert_eq!(world.api(Method::GET, &failed, None).await.json(), json!({"functions": []}));
 }
@@ -289,7 +282,7 @@ pub async fn eight_simultaneous_creates_of_one_name_give_one_operation(world: &W
             assert_eq!(problem["code"], "FUNCTION_EXISTS");
         }
     }
-    assert_eq!(world.ended(&won[0]).await["status"], "SUCCEEDED");
+    assert_eq!(world.ended(&won[0]).await.status, OperationStatus::Succeeded);
     // The losers' code is gone.
     assert_eq!(world.bundle_states(&name).await, ["kept"]);
 }

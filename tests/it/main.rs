@@ -3,23 +3,29 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
-mod contract;
+mod description;
 mod drift;
 mod events;
 mod fencing;
 mod healing;
+mod idempotency;
 mod input;
 mod lifecycle;
 mod moments;
+mod operations;
 mod ownership;
 mod paths;
 mod permissions;
+mod plans;
+mod problems;
 mod refusals;
 mod replay;
+mod requests;
 mod state_machine;
 mod template;
 mod undo;
 mod update;
+mod waiting;
 
 use std::process::ExitCode;
 
@@ -31,22 +37,11 @@ const AT_ONCE: usize = 8;
 fn main() -> ExitCode {
     run(WAIT_SCALE, AT_ONCE, |suite| {
         trials! { suite:
-            contract::a_request_that_is_repeated_under_its_key_acts_once,
-            contract::a_failed_request_is_replayed_as_it_failed,
-            contract::a_request_that_changed_nothing_changes_nothing_when_repeated,
-            contract::a_request_that_is_repeated_starts_what_was_not_started,
-            contract::simultaneous_requests_under_one_key_are_one_operation,
-            contract::a_key_is_forgotten_when_it_has_expired,
-            contract::a_request_that_waits_gets_the_outcome,
-            contract::a_request_that_waits_gets_the_failures_own_status,
-            contract::a_wait_ends_before_the_gateway_gives_up,
-            contract::a_dry_run_tells_what_would_be_done_and_writes_nothing,
-            contract::operations_are_listed_newest_first_page_by_page,
-            contract::steps_tell_what_happened_and_what_is_waited_for,
-            contract::every_bad_request_is_a_problem,
-            contract::a_request_makes_few_calls,
-            contract::the_api_describes_itself,
-            contract::no_secret_is_logged,
+            // First, since one of them takes half a minute.
+            waiting::a_request_that_waits_gets_the_outcome,
+            waiting::a_request_that_waits_gets_the_failures_own_status,
+            waiting::a_wait_ends_before_the_gateway_gives_up,
+            description::the_api_describes_itself,
             drift::drift_in_every_part_is_found_announced_and_repaired,
             drift::what_is_gone_is_found_and_repair_brings_it_back,
             drift::nobody_is_fought_for_ever,
@@ -74,6 +69,12 @@ fn main() -> ExitCode {
             healing::a_delete_that_could_not_be_finished_is_finished,
             healing::what_cannot_be_looked_at_is_put_off_and_holds_up_nothing_behind_it,
             healing::a_part_that_was_taken_from_us_is_told_and_not_repaired,
+            idempotency::a_request_that_is_repeated_under_its_key_acts_once,
+            idempotency::a_failed_request_is_replayed_as_it_failed,
+            idempotency::a_request_that_changed_nothing_changes_nothing_when_repeated,
+            idempotency::a_request_that_is_repeated_starts_what_was_not_started,
+            idempotency::simultaneous_requests_under_one_key_are_one_operation,
+            idempotency::a_key_is_forgotten_when_it_has_expired,
             input::what_an_archive_lacks_is_told_beside_the_plan_and_the_operation,
             input::an_archive_that_lambda_could_not_unzip_is_refused_and_nothing_is_made,
             input::inline_source_keeps_a_handler_and_a_runtime_that_can_run_it,
@@ -86,6 +87,9 @@ fn main() -> ExitCode {
             lifecycle::delete_removes_all_parts_and_frees_the_name,
             lifecycle::lists_are_ordered_paged_and_filtered,
             lifecycle::eight_simultaneous_creates_of_one_name_give_one_operation,
+            operations::operations_are_listed_newest_first_page_by_page,
+            operations::steps_tell_what_happened_and_what_is_waited_for,
+            operations::a_request_makes_few_calls,
             ownership::the_name_of_a_foreign_function_is_refused_before_anything_is_made,
             ownership::a_create_is_not_accepted_while_nobody_can_tell_whose_the_name_is,
             ownership::a_foreign_function_that_appears_later_is_found_before_its_role_is_made,
@@ -105,6 +109,9 @@ fn main() -> ExitCode {
             permissions::an_unsigned_request_is_forbidden,
             permissions::readers_read_operators_operate_and_strangers_do_neither,
             permissions::a_key_is_a_roles_own_in_every_session,
+            plans::a_dry_run_tells_what_would_be_done_and_writes_nothing,
+            problems::every_bad_request_is_a_problem,
+            problems::no_secret_is_logged,
             refusals::an_invalid_function_is_refused_with_every_problem,
             refusals::a_body_that_is_not_json_is_refused,
             refusals::whole_numbers_are_whole_however_they_are_spelled,

@@ -1,11 +1,12 @@
 //! Operations, and the moments in them: each call that a step makes to AWS is one.
 
+use formation_model::{Operation, OperationStatus};
 use formation_tests::World;
 use futures_util::stream::{self, StreamExt};
 use http::Method;
 use serde_json::{Value, json};
 
-const OTHER_CODE: &str = "export const handler = async () => 'second';";
+use crate::requests::{OTHER_CODE, path};
 
 /// An operation on a function.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,14 +34,14 @@ impl Act {
     pub async fn prepare(self, world: &World, name: &str) {
         if self != Self::Create {
             let created = world.ask_for(name, json!({"tags": {"team": "a"}})).await;
-            assert_eq!(created.status, 202, "{}", created.json());
-            assert_eq!(world.ended_unseen(&created.json()).await.0, "SUCCEEDED");
+            assert_eq!(created.status, 202, "{created:?}");
+            assert_eq!(world.ended_unseen(&created.read()).await.0, OperationStatus::Succeeded);
         }
     }
 
     /// Asks for the operation, and answers it.
-    pub async fn ask(self, world: &World, name: &str) -> Value {
-        let path = format!("/v1/functions/{name}");
+    pub async fn ask(self, world: &World, name: &str) -> Operation {
+        let path = path(name);
         let patch = json!({
             "code": OTHER_CODE, "memoryMegabytes": 512, "logRetentionDays": 7, "tags": {"team": "b"}
         });
@@ -49,8 +50,8 @@ impl Act {
             Self::Update => world.api(Method::PATCH, &path, Some(&patch)).await,
             Self::Delete => world.api(Method::DELETE, &path, None).await,
         };
-        assert_eq!(accepted.status, 202, "{}", accepted.json());
-        accepted.json()
+        assert_eq!(accepted.status, 202, "{accepted:?}");
+        accepted.read()
     }
 
     /// What AWS holds after it has succeeded.
@@ -73,14 +74,13 @@ impl Act {
 
 /// Waits until the steps of an operation that was just accepted have made so many calls, or it has
 /// ended before.
-pub async fn at_call(world: &World, name: &str, operation: &Value, moment: usize) {
-    let id = operation["operationId"].as_str().unwrap();
+pub async fn at_call(world: &World, name: &str, operation: &Operation, moment: usize) {
     world
         .until("the moment has come", async || {
             let calls = world.proxy.calls(name);
             let started = calls.iter().rposition(|call| call.operation == "StartExecution")?;
             let made = calls.len() - started - 1;
-            (made >= moment || world.has_ended(id)).then_some(())
+            (made >= moment || world.has_ended(operation.operation_id)).then_some(())
         })
         .await;
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_iam::types::Tag;
 use aws_sdk_lambda::types::{FunctionCode, Runtime};
-use formation_model::bundle;
+use formation_model::{FunctionStatus, Operation, OperationStatus, Part, Rollback, bundle};
 use formation_tests::{Fault, Rule, World};
 use http::Method;
 use serde_json::{Value, json};
@@ -17,13 +17,12 @@ pub(crate) const UNTOLD: Fault = Fault::Show(&[
 ]);
 
 /// The create failed because of what was there, the name is free, and only `left` is there.
-async fn assert_refused(world: &World, name: &str, operation: &Value, left: &[&str]) {
-    assert_eq!(operation["status"], "FAILED", "{operation:#}");
-    assert_eq!(operation["rollback"], "COMPLETE");
-    assert_eq!(operation["error"]["code"], "NOT_OWNED");
+async fn assert_refused(world: &World, name: &str, operation: &Operation, left: &[&str]) {
+    assert_eq!(operation.status, OperationStatus::Failed, "{operation:#?}");
+    assert_eq!(operation.rollback, Rollback::Complete);
+    assert_eq!(operation.error.as_ref().unwrap().code, "NOT_OWNED");
     assert_eq!(world.live(name).await.parts(), left);
-    let path = format!("/v1/functions/{name}");
-    assert_eq!(world.api(Method::GET, &path, None).await.status, 404);
+    assert!(!world.is_known(name).await);
     assert_eq!(world.bundle_states(name).await, ["expired"]);
 }
 
@@ -72,7 +71,7 @@ pub async fn the_name_of_a_foreign_function_is_refused_before_anything_is_made(w
         (Method::POST, "/v1/functions?dryRun=true", &[][..]),
         (Method::PUT, path.as_str(), &put[..]),
     ] {
-        let answer = world.client.api_raw(method, path, headers, body.to_string()).await.unwrap();
+        let answer = world.api_raw(method, path, headers, body.to_string()).await;
         assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (409, &json!("NOT_OWNED")));
         let told = answer.json().to_string();
         assert!(told.contains("was left untouched") && !told.contains("theirs"), "{told}");
@@ -124,14 +123,14 @@ pub async fn a_foreign_function_that_appears_later_is_found_before_its_role_is_m
     world.proxy.release(&name);
     let operation = world.ended(&accepted).await;
     assert_refused(world, &name, &operation, &["function"]).await;
-    assert_eq!(operation["error"]["step"], "Ensure role");
+    assert_eq!(operation.error.as_ref().unwrap().step, "Ensure role");
     let calls = world.proxy.calls(&name);
     assert!(!calls.iter().any(|call| call.operation == "CreateRole"), "{calls:?}");
     assert_untouched(world, &name).await;
 }
 
 /// Somebody else's function appears when our log group is there, and `writes` into it.
-async fn meet_foreign_function(world: &World, name: &str, writes: bool) -> Value {
+async fn meet_foreign_function(world: &World, name: &str, writes: bool) -> Operation {
     let group = format!("/aws/lambda/{name}");
     world.proxy.inject(Rule::new("logs:PutRetentionPolicy", name, 1000, Fault::Throttle));
     let accepted = world.ask_for(name, json!({"tags": {"team": "a"}})).await;
@@ -145,7 +144,7 @@ async fn meet_foreign_function(world: &World, name: &str, writes: bool) -> Value
     }
     world.proxy.release(name);
     let operation = world.ended(&accepted).await;
-    assert_eq!(operation["error"]["step"], "Ensure function", "{operation:#}");
+    assert_eq!(operation.error.as_ref().unwrap().step, "Ensure function", "{operation:#?}");
     operation
 }
 
@@ -179,7 +178,7 @@ pub async fn what_another_logs_while_a_function_is_deleted_is_left_to_it(world: 
     let create = world.logs.create_log_stream().log_group_name(group);
     create.log_stream_name("theirs").send().await.unwrap();
     world.proxy.release(&name);
-    assert_eq!(world.ended(&accepted).await["status"], "SUCCEEDED");
+    assert_eq!(world.ended(&accepted).await.status, OperationStatus::Succeeded);
     assert_eq!(world.live(&name).await.parts(), ["function", "log group"]);
     let left = world.live(&name).await.log_group.unwrap();
     assert_eq!(left, (None, BTreeMap::new()), "the log group is theirs, without our marks");
@@ -192,18 +191,18 @@ pub async fn what_a_failed_create_left_is_said_until_it_is_gone(world: &World) {
     world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 3, refuse()));
     world.proxy.inject(Rule::new("iam:DeleteRole", &name, 1000, refuse()));
     let operation = world.create(&name, json!({})).await;
-    assert_eq!(operation["leftovers"], json!(["ROLE", "LOG_GROUP"]), "{operation:#}");
+    assert_eq!(operation.leftovers, [Part::Role, Part::LogGroup], "{operation:#?}");
     world.proxy.release(&name);
 
     take_from_us(world, &name, "ROLE").await;
     let deleted = world.delete(&name).await;
-    assert_eq!(deleted["status"], "FAILED", "{deleted:#}");
-    assert_eq!(deleted["error"]["code"], "NOT_OWNED");
-    assert_eq!(deleted["leftovers"], json!(["ROLE", "LOG_GROUP"]));
+    assert_eq!(deleted.status, OperationStatus::Failed, "{deleted:#?}");
+    assert_eq!(deleted.error.as_ref().unwrap().code, "NOT_OWNED");
+    assert_eq!(deleted.leftovers, [Part::Role, Part::LogGroup]);
     assert_eq!(world.live(&name).await.parts(), ["role", "log group"]);
 
     give_back(world, &name, "ROLE").await;
-    assert_eq!(world.delete(&name).await["status"], "SUCCEEDED");
+    assert_eq!(world.delete(&name).await.status, OperationStatus::Succeeded);
     assert!(world.live(&name).await.parts().is_empty());
 }
 
@@ -281,19 +280,18 @@ pub async fn a_delete_says_what_it_leaves_because_it_was_taken_from_us(world: &W
         world.create(&name, json!({})).await;
         take_from_us(world, &name, part).await;
         let deleted = world.delete(&name).await;
-        assert_eq!(deleted["status"], "FAILED", "{deleted:#}");
-        assert_eq!(deleted["rollback"], "INCOMPLETE");
-        assert_eq!(deleted["error"]["code"], "NOT_OWNED");
-        assert_eq!(deleted["leftovers"], leftovers);
+        assert_eq!(deleted.status, OperationStatus::Failed, "{deleted:#?}");
+        assert_eq!(deleted.rollback, Rollback::Incomplete);
+        assert_eq!(deleted.error.as_ref().unwrap().code, "NOT_OWNED");
+        assert_eq!(json!(deleted.leftovers), leftovers);
         assert_eq!(world.live(&name).await.parts(), parts);
-        let path = format!("/v1/functions/{name}");
-        assert_eq!(world.api(Method::GET, &path, None).await.json()["status"], "FAILED");
+        assert_eq!(world.function(&name).await.status, FunctionStatus::Failed);
 
         give_back(world, &name, part).await;
         let deleted = world.delete(&name).await;
-        assert_eq!(deleted["status"], "SUCCEEDED", "{deleted:#}");
+        assert_eq!(deleted.status, OperationStatus::Succeeded, "{deleted:#?}");
         assert!(world.live(&name).await.parts().is_empty());
-        assert_eq!(world.api(Method::GET, &path, None).await.status, 404);
+        assert!(!world.is_known(&name).await);
     }
 }
 
@@ -304,7 +302,7 @@ async fn create_through(world: &World, what: &str, rules: &[(&str, usize, usize,
         world.proxy.inject(Rule { skip: *skip, ..Rule::new(call, &name, *times, fault.clone()) });
     }
     let operation = world.create(&name, json!({"logRetentionDays": 7})).await;
-    assert_eq!(operation["status"], "SUCCEEDED", "{rules:?}: {operation:#}");
+    assert_eq!(operation.status, OperationStatus::Succeeded, "{rules:?}: {operation:#?}");
     assert!(world.proxy.is_spent(&name), "{rules:?} were not met");
     let live = world.live(&name).await;
     assert_eq!(live.parts(), ["function", "role", "log group"]);
@@ -346,7 +344,7 @@ pub async fn an_undo_does_not_take_for_foreign_what_does_not_show_its_tags_yet(w
         world.proxy.inject(Rule::new(look, &name, 1, Fault::HideTags));
     }
     let operation = world.create(&name, json!({})).await;
-    assert_eq!(operation["rollback"], "COMPLETE", "{operation:#}");
+    assert_eq!(operation.rollback, Rollback::Complete, "{operation:#?}");
     assert!(world.proxy.is_spent(&name));
     assert!(world.live(&name).await.parts().is_empty());
 }
@@ -363,7 +361,7 @@ pub async fn a_foreign_log_group_makes_the_create_fail_and_stays_untouched(world
 
     let operation = world.create(&name, json!({})).await;
     assert_refused(world, &name, &operation, &["log group"]).await;
-    assert_eq!(operation["error"]["step"], "Ensure log group");
+    assert_eq!(operation.error.as_ref().unwrap().step, "Ensure log group");
     let (retention, tags) = world.live(&name).await.log_group.unwrap();
     assert_eq!(retention, Some(365));
     assert_eq!(tags, [("formation:function".to_owned(), name)].into());
@@ -378,10 +376,10 @@ pub async fn a_foreign_role_makes_the_create_fail_and_stays_untouched(world: &Wo
 
     let operation = world.create(&name, json!({})).await;
     assert_refused(world, &name, &operation, &["role"]).await;
-    assert_eq!(operation["error"]["step"], "Ensure role");
+    assert_eq!(operation.error.as_ref().unwrap().step, "Ensure role");
     let live = world.live(&name).await.role.unwrap();
     assert_eq!(
-        formation_tests::world::policy(live.assume_role_policy_document().unwrap()),
+        formation_tests::live::policy(live.assume_role_policy_document().unwrap()),
         serde_json::from_str::<Value>(&trust).unwrap()
     );
 }

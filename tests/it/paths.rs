@@ -1,10 +1,10 @@
 //! What IAM has authorised is what is done: no spelling of a path leads to another function than
 //! the one that was judged, and no odd byte ends in a failure.
 
+use aws_credential_types::Credentials;
 use formation_api::routes::ROUTES;
-use formation_local::Identity;
-use formation_local::client::Answer;
-use formation_tests::{World, raw};
+use formation_model::OperationStatus;
+use formation_tests::{Answer, World, raw};
 use futures_util::stream::{self, StreamExt};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ struct Tried {
 /// Sends these requests as `identity`, with a body that would do harm.
 async fn try_all(
     world: &World,
-    identity: &Identity,
+    identity: &Credentials,
     requests: Vec<(&'static str, String)>,
 ) -> Vec<Tried> {
     let harm = json!({
@@ -101,11 +101,8 @@ fn statement(world: &World, effect: &str, requests: &str) -> Value {
 }
 
 /// Who may do everything.
-fn root(world: &World) -> Identity {
-    Identity {
-        access_key_id: world.stack.access_key_id.clone(),
-        secret_access_key: world.stack.secret_access_key.clone(),
-    }
+fn root(world: &World) -> Credentials {
+    world.stack.credentials()
 }
 
 /// What is to stay as it is: the function, its operations, and what AWS holds.
@@ -120,7 +117,10 @@ pub async fn a_path_leads_to_what_was_authorised_and_nowhere_else(world: &World)
     let (mine, victim) = (world.name("mine"), world.name("victim"));
     let secret = json!({"environment": {"KEY": format!("canary-{victim}")}});
     let created = [world.create(&mine, json!({})).await, world.create(&victim, secret).await];
-    assert!(created.iter().all(|operation| operation["status"] == "SUCCEEDED"), "{created:?}");
+    assert!(
+        created.iter().all(|operation| operation.status == OperationStatus::Succeeded),
+        "{created:?}"
+    );
     let before = [state(world, &mine).await, state(world, &victim).await];
 
     let on_mine = [statement(world, "Allow", &format!("*/v1/functions/{mine}*"))];
@@ -224,7 +224,7 @@ pub async fn odd_bytes_in_a_request_are_no_failure(world: &World) {
     // An event that is none of the gateway's gets an answer too, not an error of the Lambda.
     let door = world.lambda_name("ApiFunction").await;
     for event in [json!([1, {"a": 2}]), json!("text"), json!({"rawPath": 1, "routeKey": "a"})] {
-        let answer = world.client.invoke(&door, &event).await.unwrap();
+        let answer = world.invoke(&door, &event).await.unwrap();
         assert_eq!(answer["statusCode"], 400, "{event}: {answer}");
     }
 }

@@ -5,8 +5,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_iam::error::ProvideErrorMetadata;
 use formation_api::routes::{Access, ROUTES};
-use formation_local::{Client, Identity};
-use formation_tests::World;
+use formation_client::{Changed, Client};
+use formation_tests::{World, ask, ask_unsigned};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -131,7 +131,6 @@ pub async fn no_step_can_do_another_steps_work(world: &World) {
 }
 
 pub async fn an_unsigned_request_is_forbidden(world: &World) {
-    let unsigned = world.client.as_caller(None);
     let name = world.name("unsigned");
     let body = json!({"functionName": name, "code": "x"});
     for (method, path, body) in [
@@ -139,14 +138,14 @@ pub async fn an_unsigned_request_is_forbidden(world: &World) {
         (Method::POST, "/v1/functions", Some(&body)),
         (Method::GET, "/v1/nothing", None),
     ] {
-        let answer = unsigned.api(method.clone(), path, body).await.unwrap();
-        assert_eq!(answer.status, 403, "{method} {path}");
+        let status = ask_unsigned(&world.client, method.clone(), path, body).await;
+        assert_eq!(status, 403, "{method} {path}");
     }
     assert!(world.live(&name).await.parts().is_empty());
 }
 
 /// An IAM user that has these statements and nothing else.
-pub async fn user_who_may(world: &World, what: &str, statements: &[Value]) -> Identity {
+pub async fn user_who_may(world: &World, what: &str, statements: &[Value]) -> Credentials {
     let (name, identity) = new_user(world, what).await;
     let document = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
     let put = world.iam.put_user_policy().user_name(name).policy_name("may");
@@ -154,13 +153,17 @@ pub async fn user_who_may(world: &World, what: &str, statements: &[Value]) -> Id
     identity
 }
 
-async fn new_user(world: &World, what: &str) -> (String, Identity) {
+async fn new_user(world: &World, what: &str) -> (String, Credentials) {
     let name = world.name(what);
     world.iam.create_user().user_name(&name).send().await.unwrap();
     let key = world.iam.create_access_key().user_name(&name).send().await.unwrap();
     let key = key.access_key.unwrap();
-    let (access_key_id, secret_access_key) = (key.access_key_id, key.secret_access_key);
-    (name, Identity { access_key_id, secret_access_key })
+    (name, Credentials::from_keys(key.access_key_id, key.secret_access_key, None))
+}
+
+/// A client of another caller.
+fn client_of(world: &World, credentials: Credentials) -> Client {
+    world.client.with_credentials(SharedCredentialsProvider::new(credentials))
 }
 
 /// An IAM user with these managed policies of the stack, and how it signs.
@@ -173,38 +176,37 @@ async fn user(world: &World, what: &str, policies: &[&str]) -> (String, Client) 
         let attach = world.iam.attach_user_policy().user_name(&name).policy_arn(arn);
         attach.send().await.unwrap();
     }
-    (name, world.client.as_caller(Some(identity)))
+    (name, client_of(world, identity))
 }
 
 pub async fn readers_read_operators_operate_and_strangers_do_neither(world: &World) {
     let (_, reader) = user(world, "reader", &["ReadOnly"]).await;
     let (operator_name, operator) = user(world, "operator", &["FullAccess"]).await;
     let (_, stranger) = user(world, "stranger", &[]).await;
-    let unsigned = world.client.as_caller(None);
     let name = world.name("shared");
     let path = format!("/v1/functions/{name}");
     let body = json!({"functionName": name, "code": formation_tests::world::EXAMPLE_CODE});
 
-    let accepted = operator.api(Method::POST, "/v1/functions", Some(&body)).await.unwrap();
-    assert_eq!(accepted.status, 202, "{}", accepted.json());
-    let operation = world.ended(&accepted).await;
+    let Changed::Accepted(accepted) = operator.create(&body).await.unwrap() else { panic!() };
+    let operation = world.ended_operation(&accepted.operation).await;
     let arn = format!("arn:aws:iam::{}:user/{operator_name}", world.stack.account_id);
-    assert_eq!(operation["requestedBy"], arn);
-    let function = reader.api(Method::GET, &path, None).await.unwrap().json();
-    assert_eq!(function["createdBy"], arn);
+    assert_eq!(operation.requested_by, arn);
+    let described = reader.describe(&name.parse().unwrap()).await.unwrap();
+    assert_eq!(described.function.created_by, arn);
 
-    let operation = accepted.header("operation-location").to_owned();
-    let (_, operation_id) = operation.rsplit_once('/').unwrap();
+    let operation_id = operation.operation_id.to_string();
     for route in ROUTES {
         let path =
-            route.path.replace("{functionName}", &name).replace("{operationId}", operation_id);
+            route.path.replace("{functionName}", &name).replace("{operationId}", &operation_id);
+        let method: Method = route.method.parse().unwrap();
         let body = route.body.map(|_| &body);
-        let ask = async |client: &Client| {
-            let method = route.method.parse().unwrap();
-            client.api(method, &path, body).await.unwrap().status.as_u16()
+        let text = body.map(Value::to_string).unwrap_or_default();
+        let ask = async |client| {
+            ask(client, method.clone(), &path, &[], text.clone()).await.status.as_u16()
         };
         let told = route.key();
-        assert_eq!(ask(&unsigned).await, 403, "{told} by nobody");
+        let nobody = ask_unsigned(&world.client, method.clone(), &path, body).await;
+        assert_eq!(nobody, 403, "{told} by nobody");
         assert_eq!(ask(&stranger).await, 403, "{told} by a stranger");
         let reads = route.access == Access::Read;
         assert_eq!(ask(&reader).await != 403, reads, "{told} by a reader");
@@ -212,25 +214,23 @@ pub async fn readers_read_operators_operate_and_strangers_do_neither(world: &Wor
     // Keys are a caller's own: another may use the same.
     let key = [("idempotency-key", name.as_str())];
     let changed = json!({"memoryMegabytes": 256}).to_string();
-    let patched = operator.api_raw(Method::PATCH, &path, &key, changed.clone()).await.unwrap();
+    let patched = ask(&operator, Method::PATCH, &path, &key, changed.clone()).await;
     assert_eq!(patched.status, 202, "{}", patched.json());
     world.ended(&patched).await;
-    let again = world.client.api_raw(Method::PATCH, &path, &key, changed).await.unwrap();
+    let again = world.api_raw(Method::PATCH, &path, &key, changed).await;
     assert_eq!((again.status.as_u16(), again.header("idempotency-replayed")), (200, ""));
 
-    let deleted = operator.api(Method::DELETE, &path, None).await.unwrap();
-    assert_eq!(deleted.status, 202, "{}", deleted.json());
+    let deleted = ask(&operator, Method::DELETE, &path, &[], "").await;
     world.ended(&deleted).await;
 }
 
-/// A session of a role: how it signs, and the token that it sends along.
-async fn session(world: &World, role: &str, name: &str) -> (Client, String) {
+/// A client of a session of a role, with its session token.
+async fn session(world: &World, role: &str, name: &str) -> Client {
     let arn = format!("arn:aws:iam::{}:role/{role}", world.stack.account_id);
     let assumed = world.sts.assume_role().role_arn(arn).role_session_name(name).send().await;
     let keys = assumed.unwrap().credentials.unwrap();
-    let identity =
-        Identity { access_key_id: keys.access_key_id, secret_access_key: keys.secret_access_key };
-    (world.client.as_caller(Some(identity)), keys.session_token)
+    let token = Some(keys.session_token);
+    client_of(world, Credentials::from_keys(keys.access_key_id, keys.secret_access_key, token))
 }
 
 pub async fn a_key_is_a_roles_own_in_every_session(world: &World) {
@@ -253,15 +253,15 @@ pub async fn a_key_is_a_roles_own_in_every_session(world: &World) {
     let name = world.name("sessions");
     let body = json!({"functionName": name, "code": formation_tests::world::EXAMPLE_CODE});
     let create = async |role: &str, at: &str, query: &str| {
-        let (client, token) = session(world, role, at).await;
-        let headers = [("idempotency-key", name.as_str()), ("x-amz-security-token", &token)];
+        let client = session(world, role, at).await;
+        let key = [("idempotency-key", name.as_str())];
         let path = format!("/v1/functions{query}");
-        client.api_raw(Method::POST, &path, &headers, body.to_string()).await.unwrap()
+        ask(&client, Method::POST, &path, &key, body.to_string()).await
     };
     let first = create(&roles[0], "monday", "").await;
     assert_eq!(first.status, 202, "{}", first.json());
     let session = format!("arn:aws:sts::{account}:assumed-role/{}/monday", roles[0]);
-    assert_eq!(world.ended(&first).await["requestedBy"], session);
+    assert_eq!(world.ended(&first).await.requested_by, session);
 
     // The same request, from the next session and with a wait.
     let again = create(&roles[0], "tuesday", "?wait=5").await;

@@ -1,8 +1,8 @@
 //! Requests that are refused: with the right problem, and nothing made or lost.
 
-use formation_local::client::Answer;
-use formation_tests::World;
+use formation_model::OperationStatus;
 use formation_tests::world::CODE_BUCKET;
+use formation_tests::{Answer, World};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ pub async fn an_invalid_function_is_refused_with_every_problem(world: &World) {
 pub async fn a_body_that_is_not_json_is_refused(world: &World) {
     let post = async |content_type, body: &'static str| {
         let headers = [("content-type", content_type)];
-        world.client.api_raw(Method::POST, "/v1/functions", &headers, body).await.unwrap()
+        world.api_raw(Method::POST, "/v1/functions", &headers, body).await
     };
     assert_problem(&post("application/json", "{\"functionName\":").await, 400, "MALFORMED_JSON");
     assert_problem(&post("application/json", "").await, 400, "MALFORMED_JSON");
@@ -72,7 +72,7 @@ pub async fn whole_numbers_are_whole_however_they_are_spelled(world: &World) {
         let body =
             format!(r#"{{"functionName": "{name}", "code": "x", "memoryMegabytes": {number}}}"#);
         let path = "/v1/functions?dryRun=true";
-        world.client.api_raw(Method::POST, path, &headers, body).await.unwrap()
+        world.api_raw(Method::POST, path, &headers, body).await
     };
     for good in ["256.0", "1e3", "25600E-2"] {
         assert_eq!(post(good).await.status, 200, "{good}");
@@ -128,7 +128,7 @@ pub async fn what_does_not_exist_is_not_found(world: &World) {
 
 pub async fn an_operation_has_one_id(world: &World) {
     let name = world.name("spelled");
-    let id = world.create(&name, json!({})).await["operationId"].as_str().unwrap().to_owned();
+    let id = world.create(&name, json!({})).await.operation_id.to_string();
     let operation = |id: &str| format!("/v1/functions/{name}/operations/{id}");
     assert_eq!(world.api(Method::GET, &operation(&id), None).await.status, 200);
     // 128 bits end with a first character of 7: what is beyond was cut off.
@@ -155,10 +155,10 @@ pub async fn a_busy_function_is_a_conflict(world: &World) {
     assert!(!refused.header("retry-after").is_empty());
     // The revision that is being made is worth waiting for.
     let coming = [("if-match", accepted.header("etag"))];
-    let refused = world.client.api_raw(Method::DELETE, &path, &coming, "").await.unwrap();
+    let refused = world.api_raw(Method::DELETE, &path, &coming, "").await;
     assert_problem(&refused, 409, "OPERATION_IN_PROGRESS");
 
-    assert_eq!(world.ended(&accepted).await["status"], "SUCCEEDED");
+    assert_eq!(world.ended(&accepted).await.status, OperationStatus::Succeeded);
     assert_problem(&world.ask_for(&name, json!({})).await, 409, "FUNCTION_EXISTS");
     assert_eq!(world.live(&name).await.parts(), ["function", "role", "log group"]);
     assert_eq!(world.bundle_states(&name).await, ["kept"]);

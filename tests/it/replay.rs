@@ -1,6 +1,7 @@
 //! Every step can be repeated: after a lost answer, by a second invocation, and by an attempt that
 //! is not current any more.
 
+use formation_model::{Operation, OperationStatus};
 use formation_tests::{Call, Fault, Rule, World};
 use futures_util::future::join_all;
 use http::StatusCode;
@@ -31,18 +32,18 @@ pub async fn an_answer_lost_by_any_call_of_a_create_or_delete_is_made_good(world
         let rule = Rule::new(&call, &name, 2, Fault::LoseAnswer);
         world.proxy.inject(rule);
         let created = world.create(&name, json!({})).await;
-        assert_eq!(created["status"], "SUCCEEDED", "{call}: {created:#}");
+        assert_eq!(created.status, OperationStatus::Succeeded, "{call}: {created:#?}");
         assert_eq!(world.live(&name).await.parts(), ["function", "role", "log group"], "{call}");
         let deleted = world.delete(&name).await;
-        assert_eq!(deleted["status"], "SUCCEEDED", "{call}: {deleted:#}");
+        assert_eq!(deleted.status, OperationStatus::Succeeded, "{call}: {deleted:#?}");
         assert!(world.live(&name).await.parts().is_empty(), "{call}");
     });
     join_all(all).await;
 }
 
 /// The input of the state that `operation` entered, as its execution had it.
-async fn step_input(world: &World, operation: &Value, state: &str) -> Value {
-    let arn = operation["executionArn"].as_str().unwrap();
+async fn step_input(world: &World, operation: &Operation, state: &str) -> Value {
+    let arn = &operation.execution_arn;
     let mut history =
         world.sfn.get_execution_history().execution_arn(arn).into_paginator().items().send();
     while let Some(event) = history.next().await {
@@ -74,12 +75,12 @@ pub async fn a_step_that_runs_twice_writes_once_and_answers_the_same(world: &Wor
         })
         .await;
 
-    let input = step_input(world, &accepted.json(), "Ensure role").await;
+    let input = step_input(world, &accepted.read(), "Ensure role").await;
     for step in ["EnsureRole", "EnsureLogGroup", "EnsureFunction"] {
         let lambda = world.lambda_name(&format!("{step}Function")).await;
-        let first = world.client.invoke(&lambda, &input).await.unwrap();
+        let first = world.invoke(&lambda, &input).await.unwrap();
         let before = world.proxy.calls(&name).len();
-        let second = world.client.invoke(&lambda, &input).await.unwrap();
+        let second = world.invoke(&lambda, &input).await.unwrap();
         assert_eq!(first, second, "{step}");
         let calls = world.proxy.calls(&name).split_off(before);
         let succeeded: Vec<_> = calls
@@ -91,11 +92,11 @@ pub async fn a_step_that_runs_twice_writes_once_and_answers_the_same(world: &Wor
         assert!(succeeded.is_empty(), "{step} wrote again: {succeeded:?}");
     }
     world.proxy.release(&name);
-    assert_eq!(world.ended(&accepted).await["status"], "SUCCEEDED");
+    assert_eq!(world.ended(&accepted).await.status, OperationStatus::Succeeded);
 
     // The record, too: the same outcome again is the same answer.
     let lambda = world.lambda_name("RecordSuccessFunction").await;
-    let again = world.client.invoke(&lambda, &input).await.unwrap();
+    let again = world.invoke(&lambda, &input).await.unwrap();
     assert_eq!(again["status"], "SUCCEEDED");
     assert_eq!(again["operationId"], accepted.json()["operationId"]);
 }
@@ -120,7 +121,7 @@ pub async fn a_superseded_attempt_does_nothing(world: &World) {
         for step in steps {
             let before = world.proxy.calls(&name).len();
             let lambda = world.lambda_name(&format!("{step}Function")).await;
-            let error = world.client.invoke(&lambda, &input).await.unwrap_err().to_string();
+            let error = world.invoke(&lambda, &input).await.unwrap_err().to_string();
             assert!(error.contains("Formation.Superseded"), "{step}: {error}");
             let calls = world.proxy.calls(&name).split_off(before);
             assert!(calls.iter().all(|call| call.operation == "GetItem"), "{step}: {calls:?}");

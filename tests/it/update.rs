@@ -1,19 +1,16 @@
 //! Update, replace and repair, and what becomes of them when they fail.
 
-use formation_local::client::Answer;
-use formation_tests::{Fault, Rule, World};
+use formation_model::plan::Action;
+use formation_model::{
+    Difference, DriftStatus, Function, FunctionStatus, OperationKind, OperationStatus, Part,
+    Rollback,
+};
+use formation_tests::{Answer, Fault, Rule, World};
 use http::Method;
 use serde_json::{Value, json};
 
-const OTHER_CODE: &str = "export const handler = async () => 'second';";
-
-fn path(name: &str) -> String {
-    format!("/v1/functions/{name}")
-}
-
-async fn describe(world: &World, name: &str) -> Value {
-    world.api(Method::GET, &path(name), None).await.json()
-}
+use crate::plans::actions;
+use crate::requests::{OTHER_CODE, path};
 
 async fn conditional(
     world: &World,
@@ -22,14 +19,7 @@ async fn conditional(
     condition: (&str, &str),
     body: &Value,
 ) -> Answer {
-    world.client.api_raw(method, path, &[condition], body.to_string()).await.unwrap()
-}
-
-/// Patches a function, and answers the ended operation.
-async fn patch(world: &World, name: &str, patch: Value) -> Value {
-    let accepted = world.api(Method::PATCH, &path(name), Some(&patch)).await;
-    assert_eq!(accepted.status, 202, "{}", accepted.json());
-    world.ended(&accepted).await
+    world.api_raw(method, path, &[condition], body.to_string()).await
 }
 
 pub async fn an_update_changes_what_differs_and_nothing_else(world: &World) {
@@ -64,17 +54,17 @@ pub async fn an_update_changes_what_differs_and_nothing_else(world: &World) {
             ],
         ),
     ] {
-        let revision = describe(world, &name).await["revision"].as_u64().unwrap();
+        let revision = world.function(&name).await.revision;
         let before = world.proxy.calls(&name).len();
-        let operation = patch(world, &name, change.clone()).await;
-        assert_eq!(operation["status"], "SUCCEEDED", "{change}: {operation:#}");
-        assert_eq!(operation["kind"], "UPDATE");
+        let operation = world.patch(&name, change.clone()).await;
+        assert_eq!(operation.status, OperationStatus::Succeeded, "{change}: {operation:#?}");
+        assert_eq!(operation.kind, OperationKind::Update);
         let states = world.states_entered(&operation).await;
         assert!(states.len() <= 6, "{states:?}");
         world.assert_changed_once(&name, before, &expected);
-        let function = describe(world, &name).await;
-        assert_eq!(function["status"], "AVAILABLE");
-        assert_eq!(function["revision"], revision + 1);
+        let function = world.function(&name).await;
+        assert_eq!(function.status, FunctionStatus::Available);
+        assert_eq!(function.revision, revision + 1);
     }
     let facts = world.live(&name).await.facts();
     let function = &facts["function"];
@@ -95,16 +85,16 @@ pub async fn an_update_changes_what_differs_and_nothing_else(world: &World) {
 pub async fn a_change_that_changes_nothing_is_no_operation(world: &World) {
     let name = world.name("same");
     world.create(&name, json!({"memoryMegabytes": 256})).await;
-    let before = describe(world, &name).await;
+    let before = world.function(&name).await;
     for same in [
         json!({}),
         json!({"memoryMegabytes": 256, "timeoutSeconds": null}),
         json!({"code": formation_tests::world::EXAMPLE_CODE}),
-        json!({"code": {"sha256": before["code"]["sha256"]}}),
+        json!({"code": {"sha256": before.spec.code.sha256}}),
     ] {
         let answer = world.api(Method::PATCH, &path(&name), Some(&same)).await;
         assert_eq!(answer.status, 200, "{same}: {}", answer.json());
-        assert_eq!(answer.json(), before, "{same}");
+        assert_eq!(answer.read::<Function>(), before, "{same}");
     }
     assert_eq!(world.bundle_states(&name).await, ["kept"]);
 }
@@ -119,7 +109,7 @@ pub async fn put_creates_and_replaces_on_condition(world: &World) {
     let absent = ("if-none-match", "*");
     let accepted = conditional(world, Method::PUT, &path(&name), absent, &body).await;
     assert_eq!(accepted.status, 202, "{}", accepted.json());
-    assert_eq!(world.ended(&accepted).await["status"], "SUCCEEDED");
+    assert_eq!(world.ended(&accepted).await.status, OperationStatus::Succeeded);
     let refused = conditional(world, Method::PUT, &path(&name), absent, &body).await;
     assert_eq!(refused.status, 412);
     assert_eq!(refused.json()["code"], "PRECONDITION_FAILED");
@@ -136,7 +126,7 @@ pub async fn put_creates_and_replaces_on_condition(world: &World) {
     let accepted = conditional(world, Method::PUT, &path(&name), matching, &function).await;
     assert_eq!(accepted.status, 202, "{}", accepted.json());
     let expected = accepted.header("etag").to_owned();
-    assert_eq!(world.ended(&accepted).await["status"], "SUCCEEDED");
+    assert_eq!(world.ended(&accepted).await.status, OperationStatus::Succeeded);
     assert_eq!(world.api(Method::GET, &path(&name), None).await.header("etag"), expected);
 
     // The revision that the caller has seen is gone.
@@ -149,8 +139,8 @@ pub async fn put_creates_and_replaces_on_condition(world: &World) {
     let accepted =
         conditional(world, Method::PUT, &path(&name), present, &json!({"code": function["code"]}))
             .await;
-    assert_eq!(world.ended(&accepted).await["status"], "SUCCEEDED");
-    assert_eq!(describe(world, &name).await["memoryMegabytes"], 128);
+    assert_eq!(world.ended(&accepted).await.status, OperationStatus::Succeeded);
+    assert_eq!(world.function(&name).await.spec.memory_megabytes, 128);
 }
 
 pub async fn an_update_that_fails_leaves_the_last_good_state(world: &World) {
@@ -171,25 +161,24 @@ pub async fn an_update_that_fails_leaves_the_last_good_state(world: &World) {
         let fields = json!({"environment": {"STAGE": "first"}, "tags": {"team": "a"}});
         world.create(&name, fields).await;
         let before = world.live(&name).await.facts();
-        let described = describe(world, &name).await;
+        let described = world.function(&name).await;
 
         world.proxy.inject(Rule::new(call, &name, 1, refuse()));
-        let operation = patch(world, &name, change.clone()).await;
-        assert_eq!(operation["status"], "FAILED", "{call}: {operation:#}");
-        assert_eq!(operation["rollback"], "COMPLETE", "{call}: {operation:#}");
-        assert_eq!(operation["error"]["code"], "REJECTED", "{call}");
+        let operation = world.patch(&name, change.clone()).await;
+        assert_eq!(operation.status, OperationStatus::Failed, "{call}: {operation:#?}");
+        assert_eq!(operation.rollback, Rollback::Complete, "{call}: {operation:#?}");
+        assert_eq!(operation.error.unwrap().code, "REJECTED", "{call}");
         assert_eq!(world.live(&name).await.facts(), before, "{call}");
-        let mut after = describe(world, &name).await;
-        assert_eq!(after["operationId"], operation["operationId"]);
-        after["operationId"] = described["operationId"].clone();
+        let after = world.function(&name).await;
+        assert_eq!(after.operation_id, operation.operation_id);
         // Compared anew, with the same result.
-        assert_eq!(after["drift"]["status"], "IN_SYNC");
-        after["drift"] = described["drift"].clone();
-        assert_eq!(after, described, "{call}");
+        assert_eq!(after.drift.status, DriftStatus::InSync);
+        let Function { operation_id, drift, .. } = described.clone();
+        assert_eq!(Function { operation_id, drift, ..after }, described, "{call}");
         let mut states = world.bundle_states(&name).await;
         states.sort();
         assert_eq!(states, ["expired", "kept"], "{call}");
-        assert_eq!(world.client.invoke(&name, &json!({})).await.unwrap()["statusCode"], 200);
+        assert_eq!(world.invoke(&name, &json!({})).await.unwrap()["statusCode"], 200);
     }
 }
 
@@ -210,29 +199,28 @@ pub async fn a_restore_that_fails_can_be_repaired(world: &World) {
     world.proxy.inject(rule("lambda:UpdateFunctionConfiguration", 1, 1));
     let change =
         json!({"code": OTHER_CODE, "memoryMegabytes": 512, "environment": {"KEY": "s3cr3t"}});
-    let operation = patch(world, &name, change).await;
-    assert_eq!(operation["rollback"], "INCOMPLETE", "{operation:#}");
+    let operation = world.patch(&name, change).await;
+    assert_eq!(operation.rollback, Rollback::Incomplete, "{operation:#?}");
     let item = world.operation_item(&operation).await;
     assert!(!format!("{item:?}").contains("s3cr3t"), "{item:?}");
     assert!(item.contains_key("expiresAt"), "{item:?}");
-    assert_eq!(operation["leftovers"], json!(["FUNCTION"]));
-    assert_eq!(describe(world, &name).await["status"], "FAILED");
+    assert_eq!(operation.leftovers, [Part::Function]);
+    assert_eq!(world.function(&name).await.status, FunctionStatus::Failed);
 
-    let accepted = world.api(Method::POST, &format!("{}/repair", path(&name)), None).await;
-    assert_eq!(accepted.status, 202, "{}", accepted.json());
-    let repaired = world.ended(&accepted).await;
-    assert_eq!(repaired["status"], "SUCCEEDED", "{repaired:#}");
-    assert_eq!(repaired["kind"], "REPAIR");
+    let repaired = world.repair(&name).await;
+    assert_eq!(repaired.status, OperationStatus::Succeeded, "{repaired:#?}");
+    assert_eq!(repaired.kind, OperationKind::Repair);
     assert_eq!(world.live(&name).await.facts(), before);
-    let function = describe(world, &name).await;
-    assert_eq!((&function["status"], &function["revision"]), (&json!("AVAILABLE"), &json!(1)));
+    let function = world.function(&name).await;
+    assert_eq!(function.status, FunctionStatus::Available);
+    assert_eq!(function.revision, 1);
 }
 
 pub async fn a_repair_brings_back_what_was_deleted_or_changed_behind_our_back(world: &World) {
     let name = world.name("repair");
     world.create(&name, json!({"logRetentionDays": 7, "tags": {"team": "a"}})).await;
     let before = world.live(&name).await.facts();
-    let etag = world.api(Method::GET, &path(&name), None).await.header("etag").to_owned();
+    let etag = world.client.describe(&name.parse().unwrap()).await.unwrap().etag;
     let role = world.role_name(&name);
     let group = format!("/aws/lambda/{name}");
     for damage in 0..4 {
@@ -260,14 +248,12 @@ pub async fn a_repair_brings_back_what_was_deleted_or_changed_behind_our_back(wo
                 retention.retention_in_days(365).send().await.unwrap();
             }
         }
-        let accepted = world.api(Method::POST, &format!("{}/repair", path(&name)), None).await;
-        assert_eq!(accepted.status, 202, "{}", accepted.json());
-        let operation = world.ended(&accepted).await;
-        assert_eq!(operation["status"], "SUCCEEDED", "{damage}: {operation:#}");
+        let operation = world.repair(&name).await;
+        assert_eq!(operation.status, OperationStatus::Succeeded, "{damage}: {operation:#?}");
         assert_eq!(world.live(&name).await.facts(), before, "{damage}");
-        let described = world.api(Method::GET, &path(&name), None).await;
-        assert_eq!(described.json()["status"], "AVAILABLE");
-        assert_eq!(described.header("etag"), etag, "a repair is no new revision");
+        let described = world.client.describe(&name.parse().unwrap()).await.unwrap();
+        assert_eq!(described.function.status, FunctionStatus::Available);
+        assert_eq!(described.etag, etag, "a repair is no new revision");
     }
     let inline = world.iam.list_role_policies().role_name(&role).send().await.unwrap();
     assert_eq!(inline.policy_names(), ["write-own-logs"]);
@@ -282,41 +268,30 @@ pub async fn a_repair_finishes_undoing_a_create(world: &World) {
         world.proxy.inject(Rule::new(call, &name, 1, Fault::Refuse(400, code, "told")));
     }
     let operation = world.create(&name, json!({})).await;
-    assert_eq!(operation["leftovers"], json!(["LOG_GROUP"]), "{operation:#}");
+    assert_eq!(operation.leftovers, [Part::LogGroup], "{operation:#?}");
     let refused = world.api(Method::PATCH, &path(&name), Some(&json!({"timeoutSeconds": 9}))).await;
     assert_eq!(
         (refused.status.as_u16(), &refused.json()["code"]),
         (409, &json!("NEVER_AVAILABLE"))
     );
 
-    let accepted = world.api(Method::POST, &format!("{}/repair", path(&name)), None).await;
-    let repaired = world.ended(&accepted).await;
-    assert_eq!(repaired["status"], "SUCCEEDED", "{repaired:#}");
+    let repaired = world.repair(&name).await;
+    assert_eq!(repaired.status, OperationStatus::Succeeded, "{repaired:#?}");
     assert!(world.live(&name).await.parts().is_empty());
-    assert_eq!(world.api(Method::GET, &path(&name), None).await.status, 404);
-    assert_eq!(world.create(&name, json!({})).await["status"], "SUCCEEDED");
+    assert!(!world.is_known(&name).await);
+    assert_eq!(world.create(&name, json!({})).await.status, OperationStatus::Succeeded);
 }
 
 pub async fn a_repairs_dry_run_tells_what_aws_has_and_changes_nothing(world: &World) {
     let name = world.name("planned");
     world.create(&name, json!({"environment": {"KEY": "s3cr3t"}})).await;
-    let before = describe(world, &name).await;
+    let before = world.function(&name).await;
     let planned = async || {
-        let path = format!("{}/repair?dryRun=true", path(&name));
-        let answer = world.api(Method::POST, &path, None).await;
-        assert_eq!(answer.status, 200, "{}", answer.json());
-        assert_eq!(answer.json()["kind"], "REPAIR");
-        answer.json()["parts"].clone()
+        let plan = world.planned(world.client.repair(&name.parse().unwrap())).await;
+        assert_eq!(plan.kind, Some(OperationKind::Repair.into()));
+        plan
     };
-    let actions = |parts: &Value| {
-        let parts = parts.as_array().unwrap().iter();
-        parts.map(|it| (it["part"].clone(), it["action"].clone())).collect::<Vec<_>>()
-    };
-    let all = |role: &str, log_group: &str, function: &str| {
-        [("ROLE", role), ("LOG_GROUP", log_group), ("FUNCTION", function)]
-            .map(|(part, action)| (json!(part), json!(action)))
-    };
-    assert_eq!(actions(&planned().await), all("NONE", "NONE", "NONE"));
+    assert_eq!(actions(&planned().await), [Action::None; 3]);
 
     let update = world.lambda.update_function_configuration().function_name(&name);
     let variables = aws_sdk_lambda::types::Environment::builder().variables("KEY", "stolen");
@@ -325,22 +300,17 @@ pub async fn a_repairs_dry_run_tells_what_aws_has_and_changes_nothing(world: &Wo
     world.logs.delete_log_group().log_group_name(&group).send().await.unwrap();
     let untag = world.iam.untag_role().role_name(world.role_name(&name));
     untag.tag_keys("formation:stack").send().await.unwrap();
-    let parts = planned().await;
+    let plan = planned().await;
     // What is not ours would be left alone.
-    assert_eq!(actions(&parts), all("NONE", "CREATE", "CHANGE"), "{parts:#}");
-    assert_eq!(
-        parts[0]["differences"],
-        json!([{
-            "part": "ROLE", "facet": "ROLE", "property": "owner", "expected": null, "actual": null
-        }])
-    );
-    let differences = parts[2]["differences"].as_array().unwrap().iter();
-    let mut properties: Vec<_> = differences.map(|it| it["property"].as_str().unwrap()).collect();
+    assert_eq!(actions(&plan), [Action::None, Action::Create, Action::Change], "{plan:#?}");
+    assert_eq!(plan.parts[0].differences, [Difference::not_owned(Part::Role)]);
+    let differences = plan.parts[2].differences.iter();
+    let mut properties: Vec<_> = differences.map(|it| it.property.as_str()).collect();
     properties.sort_unstable();
     assert_eq!(properties, ["environment/KEY", "memoryMegabytes"]);
-    let text = parts.to_string();
+    let text = json!(plan).to_string();
     assert!(!text.contains("s3cr3t") && !text.contains("stolen"), "{text}");
-    assert_eq!(describe(world, &name).await, before);
+    assert_eq!(world.function(&name).await, before);
     assert_eq!(world.live(&name).await.parts(), ["function", "role"]);
 }
 
@@ -351,7 +321,7 @@ pub async fn code_that_is_gone_holds_up_no_delete(world: &World) {
     let forbidden = Fault::Refuse(403, "AccessDenied", "Access Denied");
     world.proxy.inject(Rule::new("s3:PutObjectTagging", &name, 1, forbidden));
     let deleted = world.delete(&name).await;
-    assert_eq!(deleted["status"], "SUCCEEDED", "{deleted:#}");
+    assert_eq!(deleted.status, OperationStatus::Succeeded, "{deleted:#?}");
     assert!(world.proxy.is_spent(&name));
     let lines = world.log_of("record-success", "taken for gone").await;
     assert!(lines.iter().any(|line| line.contains(&name)), "{lines:#?}");

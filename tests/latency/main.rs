@@ -3,11 +3,10 @@
 //! Local AWS waits some 50 ms for the first log line of each invocation, so compare runs with each
 //! other and not with AWS.
 
-#![expect(clippy::expect_used, reason = "a benchmark ends where its world does not answer")]
-
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use formation_model::OperationStatus;
 use formation_tests::{WAIT_SCALE, World, run};
 use http::Method;
 use serde_json::json;
@@ -34,13 +33,13 @@ async fn measure(what: &str, requests: usize, request: impl AsyncFn(usize)) {
 async fn benchmark(world: &World) {
     let name = world.name("bench");
     let created = world.create(&name, json!({})).await;
-    assert_eq!(created["status"], "SUCCEEDED");
+    assert_eq!(created.status, OperationStatus::Succeeded);
     let path = format!("/v1/functions/{name}");
     measure("get a function", REQUESTS, async |_| {
         assert_eq!(world.api(Method::GET, &path, None).await.status, 200);
     })
     .await;
-    let operation = format!("{path}/operations/{}", created["operationId"].as_str().expect("id"));
+    let operation = format!("{path}/operations/{}", created.operation_id);
     measure("get an operation", REQUESTS, async |_| {
         assert_eq!(world.api(Method::GET, &operation, None).await.status, 200);
     })

@@ -4,11 +4,16 @@
 #![expect(clippy::expect_used, reason = "a test ends where its world does not answer")]
 
 pub mod announcements;
+pub mod answer;
+pub mod live;
+pub mod operations;
 pub mod proxy;
 pub mod raw;
 pub mod suite;
 pub mod world;
 
+pub use answer::{Answer, ask, ask_unsigned};
+pub use live::Live;
 pub use proxy::{Bucket, Call, Fault, Proxy, Rule};
 pub use suite::{Suite, run};
-pub use world::{Live, WAIT_SCALE, World};
+pub use world::{WAIT_SCALE, World};

@@ -4,8 +4,8 @@
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
+use aws_credential_types::Credentials;
 use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
-use formation_local::client::{Answer, Identity};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::answer::Answer;
 use crate::world::World;
 
 /// What SigV4 leaves as it is: RFC 3986's unreserved characters.
@@ -27,7 +28,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 /// That the connection fails or ends without an answer.
 pub async fn send(
     world: &World,
-    identity: &Identity,
+    identity: &Credentials,
     method: &str,
     target: &str,
     headers: &[(&str, &str)],
@@ -46,15 +47,19 @@ pub async fn send(
     );
     let scope = format!("{day}/{region}/execute-api/aws4_request");
     let to_sign = format!("AWS4-HMAC-SHA256\n{now}\n{scope}\n{}", sha256(canonical.as_bytes()));
-    let secret = &identity.secret_access_key;
-    let key = generate_signing_key(secret, SystemTime::now(), region, "execute-api");
+    let key = generate_signing_key(
+        identity.secret_access_key(),
+        SystemTime::now(),
+        region,
+        "execute-api",
+    );
     let signature = calculate_signature(key, to_sign.as_bytes());
 
     let mut request = format!(
         "{method} {target} HTTP/1.1\r\nHost: {host}\r\nX-Amz-Date: {now}\r\n\
          Authorization: AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=host;x-amz-date, \
          Signature={signature}\r\nConnection: close\r\nContent-Length: {}\r\n",
-        identity.access_key_id,
+        identity.access_key_id(),
         body.len()
     );
     for (name, value) in headers {

@@ -7,10 +7,11 @@
 use std::io::Write;
 use std::process::{Command, ExitCode, Output};
 
+use formation_client::FunctionFilter;
 use formation_local::Project;
+use formation_model::{Operation, OperationStatus};
 use formation_tests::world::CODE_BUCKET;
 use formation_tests::{Fault, Rule, WAIT_SCALE, World, announcements, run, trials};
-use http::Method;
 use serde_json::json;
 
 async fn an_operation_runs_well_through_an_upgrade_of_its_steps(world: &World) {
@@ -25,9 +26,9 @@ async fn an_operation_runs_well_through_an_upgrade_of_its_steps(world: &World) {
     }
     world.proxy.release(&name);
     let operation = world.ended(&accepted).await;
-    assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
-    assert_eq!(world.client.invoke(&name, &json!({})).await.unwrap()["statusCode"], 200);
-    assert_eq!(world.delete(&name).await["status"], "SUCCEEDED");
+    assert_eq!(operation.status, OperationStatus::Succeeded, "{operation:#?}");
+    assert_eq!(world.invoke(&name, &json!({})).await.unwrap()["statusCode"], 200);
+    assert_eq!(world.delete(&name).await.status, OperationStatus::Succeeded);
 }
 
 /// An account without room for one more invocation, and a Lambda service that fails, answer like a
@@ -43,24 +44,24 @@ async fn a_step_that_lambda_does_not_run_is_waited_for_and_nothing_is_undone(wor
         replace(world, resource, &failing_release(error)).await;
         let name = world.name("unrun");
         let accepted = world.ask_for(&name, json!({})).await;
-        let path = format!("{}?steps=true", accepted.header("operation-location"));
+        let running: Operation = accepted.read();
         let what = "the step was tried more often than after a crash";
         let step = world.until(what, async || {
-            let operation = world.api(Method::GET, &path, None).await.json();
-            let step = operation["steps"].as_array()?.last()?.clone();
-            (step["attempts"].as_u64()? > 5).then_some(step)
+            let step = world.with_steps(&running).await.steps?.pop()?;
+            (step.attempts > 5).then_some(step)
         });
         let step = step.await;
-        assert_eq!(step["name"], state);
-        assert_eq!(step["lastError"]["code"], code, "{step:#}");
-        let message = step["lastError"]["message"].as_str().unwrap();
+        assert_eq!(step.name, state);
+        let last = step.last_error.unwrap();
+        assert_eq!(last.code, code, "{last:#?}");
+        let message = last.message;
         assert!(message.contains(error) && !message.contains("s3cr3t"), "{message}");
 
         replace(world, resource, &changed_release(binary)).await;
         let operation = world.ended(&accepted).await;
-        assert_eq!(operation["status"], "SUCCEEDED", "{operation:#}");
-        assert!(operation["executionArn"].as_str().unwrap().ends_with("-1"), "{operation:#}");
-        assert_eq!(world.delete(&name).await["status"], "SUCCEEDED");
+        assert_eq!(operation.status, OperationStatus::Succeeded, "{operation:#?}");
+        assert!(operation.execution_arn.ends_with("-1"), "{operation:#?}");
+        assert_eq!(world.delete(&name).await.status, OperationStatus::Succeeded);
     }
 }
 
@@ -135,13 +136,13 @@ async fn a_stack_ends_only_without_functions_and_leaves_what_they_may_need(world
     let project = &Project::find().expect("the project is found");
     let name = world.name("resident");
     let created = world.create(&name, json!({})).await;
-    assert_eq!(created["status"], "SUCCEEDED");
+    assert_eq!(created.status, OperationStatus::Succeeded);
     let refused = destroy(world, project);
     assert!(!refused.status.success(), "a stack with a function was destroyed");
     assert!(String::from_utf8_lossy(&refused.stderr).contains(&name), "{refused:?}");
     assert_eq!(world.live(&name).await.parts(), ["function", "role", "log group"]);
 
-    assert_eq!(world.delete(&name).await["status"], "SUCCEEDED");
+    assert_eq!(world.delete(&name).await.status, OperationStatus::Succeeded);
     let (stack, region) = (&world.stack.stack_name, &world.stack.region);
     let policy =
         format!("arn:aws:iam::{}:policy/{stack}-{region}-ReadOnly", world.stack.account_id);
@@ -153,7 +154,7 @@ async fn a_stack_ends_only_without_functions_and_leaves_what_they_may_need(world
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
     // The rule is the one that the tests listen by.
     assert!(told.contains(&reader) && told.contains(announcements::NAME), "{told}");
-    assert_eq!(world.client.api(Method::GET, "/v1/functions", None).await.unwrap().status, 200);
+    assert!(world.client.functions_page(&FunctionFilter::default(), None).await.is_ok());
 
     world.iam.detach_user_policy().user_name(&reader).policy_arn(&policy).send().await.unwrap();
     let bus = &world.stack.event_bus_name;

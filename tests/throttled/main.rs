@@ -11,6 +11,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use formation_model::{Operation, OperationStatus, Rollback};
 use formation_tests::{Bucket, World, run, trials};
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
@@ -64,15 +65,16 @@ async fn measure(
         .await;
     assert!(accepted.iter().all(|answer| answer.status == 202), "{what}: not all were accepted");
     let ended = join_all(accepted.iter().map(async |answer| {
-        let operation = answer.json();
+        let operation: Operation = answer.read();
         let (status, rollback) = world.ended_within(&operation, Duration::from_secs(600)).await;
         (began.elapsed(), operation, status, rollback)
     }))
     .await;
     let took = began.elapsed().as_secs_f64();
     for (_, operation, status, rollback) in &ended {
-        let outcome = (status.as_str(), rollback.as_str());
-        assert_eq!(outcome, ("SUCCEEDED", "NOT_NEEDED"), "{what}: {operation}");
+        let outcome = (*status, *rollback);
+        let expected = (OperationStatus::Succeeded, Rollback::NotNeeded);
+        assert_eq!(outcome, expected, "{what}: {operation:?}");
     }
     let last = ended.iter().max_by_key(|(at, ..)| *at).expect("an operation");
     println!("{what}: the last waited so: {}", waits(world, &last.1).await);
@@ -101,18 +103,11 @@ async fn measure(
 }
 
 /// The steps of an operation, how often each was tried and how long it took.
-async fn waits(world: &World, operation: &Value) -> String {
-    let text = |name: &str| operation[name].as_str().expect("a text");
-    let (function, id) = (text("functionName"), text("operationId"));
-    let path = format!("/v1/functions/{function}/operations/{id}?steps=true");
-    let operation = world.api(Method::GET, &path, None).await.json();
-    let time = |step: &Value, name: &str| {
-        step[name].as_str().and_then(|at| at.parse::<jiff::Timestamp>().ok()).unwrap_or_default()
-    };
-    let steps = operation["steps"].as_array().into_iter().flatten();
-    let told = steps.map(|step| {
-        let seconds = time(step, "endedAt").duration_since(time(step, "startedAt")).as_secs_f64();
-        format!("{} {} x {:.0} s", step["name"], step["attempts"], seconds / SLOWER)
+async fn waits(world: &World, operation: &Operation) -> String {
+    let steps = world.with_steps(operation).await.steps.unwrap_or_default();
+    let told = steps.iter().map(|step| {
+        let took = step.ended_at.unwrap_or_default().duration_since(step.started_at);
+        format!("{} {} x {:.0} s", step.name, step.attempts, took.as_secs_f64() / SLOWER)
     });
     told.collect::<Vec<_>>().join(", ")
 }
@@ -157,7 +152,7 @@ async fn create_with_slow_role(world: &World) -> f64 {
     let began = Instant::now();
     let accepted = world.ask_for(&name, json!({})).await;
     assert_eq!(accepted.status, 202);
-    assert_eq!(world.ended_unseen(&accepted.json()).await.0, "SUCCEEDED");
+    assert_eq!(world.ended_unseen(&accepted.read()).await.0, OperationStatus::Succeeded);
     let took = began.elapsed();
     let calls = world.proxy.calls(&name);
     let creates = calls.iter().filter(|call| call.operation == "CreateFunction").count();

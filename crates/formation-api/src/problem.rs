@@ -126,7 +126,7 @@ impl ApiError {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
             Self::Refused(Refusal::InvalidFunction(errors)) => {
-                problem = problem.with_errors(&errors)
+                problem = problem.with_errors(&errors);
             }
             Self::Refused(Refusal::OperationInProgress { function, operation }) => {
                 problem.operation_id = Some(operation);

@@ -10,9 +10,9 @@ use http::{Method, StatusCode};
 use serde::Serialize;
 use ulid::Ulid;
 
-use crate::client::{Client, Request, read};
+use crate::answer::Answer;
+use crate::client::{Client, Request};
 use crate::error::ClientError;
-use crate::transport::Answer;
 
 /// The longest that the API waits for an outcome.
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
@@ -68,7 +68,7 @@ pub struct Described {
 
 impl Described {
     pub(crate) fn read(answer: &Answer) -> Result<Self, ClientError> {
-        let function = read(answer)?;
+        let function = answer.read()?;
         let etag = answer.header(ETAG).ok_or_else(|| ClientError::Unreadable {
             status: answer.status,
             reason: "it has no ETag".to_owned(),
@@ -231,7 +231,7 @@ fn changed(answer: &Answer, dry_run: bool) -> Result<Changed, ClientError> {
     Ok(match answer.status {
         StatusCode::ACCEPTED => Changed::Accepted(accepted(answer)?),
         StatusCode::NO_CONTENT => done(None),
-        _ if dry_run => Changed::Planned(read(answer)?),
+        _ if dry_run => Changed::Planned(answer.read()?),
         // Only a change that changes nothing has no operation.
         StatusCode::OK if operation.is_none() => Changed::Unchanged(Described::read(answer)?),
         _ => done(Some(Described::read(answer)?)),
@@ -240,7 +240,7 @@ fn changed(answer: &Answer, dry_run: bool) -> Result<Changed, ClientError> {
 
 pub(crate) fn accepted(answer: &Answer) -> Result<Accepted, ClientError> {
     Ok(Accepted {
-        operation: read(answer)?,
+        operation: answer.read()?,
         etag: answer.header(ETAG).map(|text| ETag(text.to_owned())),
         replayed: is_replayed(answer),
     })

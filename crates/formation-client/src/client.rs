@@ -7,18 +7,16 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use bytes::Bytes;
-use formation_model::Problem;
-use http::header::{HeaderName, RETRY_AFTER, USER_AGENT};
+use http::header::{HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
+use crate::answer::{Answer, refusal};
 use crate::endpoint::Endpoint;
 use crate::error::{BuildError, ClientError};
 use crate::retry::Retries;
 use crate::sign::Signer;
-use crate::transport::{Answer, Transport};
+use crate::transport::Transport;
 
 /// API Gateway answers within 30 s.
 /// Source: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>.
@@ -29,8 +27,6 @@ const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 /// Characters that a query escapes: all but the unreserved ones of RFC 3986, section 2.3. Signatures
 /// ask for just these.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// The most that is shown of what API Gateway said.
-const LONGEST_MESSAGE: usize = 256;
 
 /// What a [`Client`] is built from.
 #[derive(Clone, Debug)]
@@ -142,7 +138,7 @@ impl Client {
     /// # Errors
     /// As for every request: see [`ClientError`].
     pub async fn openapi(&self) -> Result<serde_json::Value, ClientError> {
-        read(&self.send(&Request::get("/v1/openapi.json")).await?)
+        self.send(&Request::get("/v1/openapi.json")).await?.read()
     }
 
     /// Sends a request, which can be repeated without acting twice, until it is answered.
@@ -156,10 +152,27 @@ impl Client {
         retries.repeat(retries.total.saturating_add(request.waits), attempt).await
     }
 
+    /// Sends a request once, and answers whatever came.
+    pub(crate) async fn send_once(
+        &self,
+        request: &Request,
+        signed: bool,
+    ) -> Result<Answer, ClientError> {
+        let timeout = self.way.timeout;
+        let answer = tokio::time::timeout(timeout, self.exchange(request, signed)).await;
+        answer.unwrap_or(Err(ClientError::Timeout(timeout)))
+    }
+
+    async fn exchange(&self, request: &Request, signed: bool) -> Result<Answer, ClientError> {
+        let mut request = request.to_http(&self.way.endpoint)?;
+        if signed {
+            self.signer.sign(&mut request, SystemTime::now()).await?;
+        }
+        self.way.transport.send(request).await
+    }
+
     async fn attempt(&self, request: &Request) -> Result<Answer, ClientError> {
-        let mut signed = request.to_http(&self.way.endpoint)?;
-        self.signer.sign(&mut signed, SystemTime::now()).await?;
-        let answer = self.way.transport.send(signed).await?;
+        let answer = self.exchange(request, true).await?;
         if answer.status.is_success() {
             return Ok(answer);
         }
@@ -214,6 +227,14 @@ impl Request {
         Ok(())
     }
 
+    pub(crate) fn append(&mut self, name: HeaderName, value: HeaderValue) {
+        self.headers.append(name, value);
+    }
+
+    pub(crate) fn set_body(&mut self, body: Bytes) {
+        self.body = body;
+    }
+
     pub(crate) fn json(&mut self, document: &impl serde::Serialize) -> Result<(), ClientError> {
         let body = serde_json::to_vec(document);
         let body = body.map_err(|error| ClientError::InvalidRequest(error.to_string()))?;
@@ -238,89 +259,9 @@ impl Request {
     }
 }
 
-/// The document in an answer.
-pub(crate) fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, ClientError> {
-    // serde_json's own message may repeat a value, and values may be secrets.
-    serde_json::from_slice(&answer.body).map_err(|error| {
-        let what = if error.is_data() { "an unexpected value" } else { "no JSON" };
-        let reason = format!("{what} at line {}, column {}", error.line(), error.column());
-        ClientError::Unreadable { status: answer.status, reason }
-    })
-}
-
-/// What API Gateway answers by itself.
-#[derive(Deserialize)]
-struct GatewayError {
-    #[serde(alias = "Message")]
-    message: String,
-}
-
-/// Who refused, and why.
-fn refusal(answer: &Answer) -> ClientError {
-    // Seconds: the API and API Gateway send no dates.
-    let retry_after = answer.header(RETRY_AFTER).and_then(|text| text.trim().parse().ok());
-    let retry_after = retry_after.map(Duration::from_secs);
-    let status = answer.status;
-    if let Ok(problem) = serde_json::from_slice::<Problem>(&answer.body) {
-        // The status line is what counts to everybody on the way.
-        let problem = Box::new(Problem { status: status.as_u16(), ..problem });
-        return ClientError::Problem { problem, retry_after };
-    }
-    // The lines below the first may repeat the request, its session token included.
-    let message = serde_json::from_slice::<GatewayError>(&answer.body).ok();
-    let message = message.as_ref().and_then(|error| error.message.lines().next());
-    let message = message.or(status.canonical_reason()).unwrap_or("no reason was given");
-    let message = message.chars().take(LONGEST_MESSAGE).collect();
-    ClientError::Gateway { status, message, retry_after }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    fn answer(status: u16, body: impl Into<Bytes>) -> Answer {
-        let status = StatusCode::from_u16(status).unwrap();
-        Answer { status, headers: HeaderMap::new(), body: body.into() }
-    }
-
-    #[test]
-    fn who_answered_is_told_apart() {
-        let of = |status, body: &str| refusal(&answer(status, body.to_owned()));
-        let problem =
-            json!(Problem::new(formation_model::ProblemCode::FunctionExists, "it exists"));
-        let error = of(409, &problem.to_string());
-        assert_eq!(error.code(), Some(formation_model::ProblemCode::FunctionExists));
-        assert_eq!(of(403, r#"{"message":"Forbidden"}"#).to_string(), "403 Forbidden: Forbidden");
-        assert_eq!(of(403, r#"{"Message":"no"}"#).to_string(), "403 Forbidden: no");
-        let proxy = of(502, "<html>s3cr3t</html>").to_string();
-        assert_eq!(proxy, "502 Bad Gateway: Bad Gateway");
-    }
-
-    #[test]
-    fn what_a_gateway_repeats_of_a_request_is_cut_off() {
-        let of = |message: &str| {
-            refusal(&answer(403, json!({"message": message}).to_string())).to_string()
-        };
-        let told = of("The signature does not match.\n\nhost:x\nx-amz-security-token:t0ken");
-        assert_eq!(told, "403 Forbidden: The signature does not match.");
-        assert!(of(&"a".repeat(9999)).len() < 300);
-    }
-
-    #[test]
-    fn an_answer_that_cannot_be_read_is_not_repeated() {
-        #[derive(Debug, Deserialize)]
-        struct Counted {
-            #[serde(rename = "count")]
-            _count: u64,
-        }
-        for body in [r#"{"count": "s3cr3t"}"#, r#"{"count": s3cr3t}"#] {
-            let error = read::<Counted>(&answer(200, body)).unwrap_err();
-            let shown = format!("{error} {error:?}");
-            assert!(shown.contains("line 1") && !shown.contains("s3cr3t"), "{shown}");
-        }
-    }
 
     #[test]
     fn a_query_is_written_as_it_is_signed() {

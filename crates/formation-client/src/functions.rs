@@ -6,7 +6,7 @@ use http::Method;
 use serde::Serialize;
 
 use crate::change::{Change, Condition, Described};
-use crate::client::{Client, Request, read};
+use crate::client::{Client, Request};
 use crate::error::ClientError;
 use crate::pages::items;
 
@@ -77,7 +77,7 @@ impl Client {
                 request.query(name, &value);
             }
         }
-        read(&self.send(&request).await?)
+        self.send(&request).await?.read()
     }
 
     /// Creates a function, or replaces it whole: what `function` does not name gets its default.
@@ -112,6 +112,6 @@ impl Client {
     /// # Errors
     /// The problem `FUNCTION_NOT_FOUND`, and as for every request: see [`ClientError`].
     pub async fn drift(&self, name: &FunctionName) -> Result<DriftReport, ClientError> {
-        read(&self.send(&Request::get(format!("{}/drift", path(name)))).await?)
+        self.send(&Request::get(format!("{}/drift", path(name)))).await?.read()
     }
 }

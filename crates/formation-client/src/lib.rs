@@ -44,6 +44,7 @@
 //! release adds does not trouble this one: fields that are not known are ignored, and words that are
 //! not known stay as they are ([`Open`](formation_model::Open)).
 
+mod answer;
 mod change;
 mod client;
 mod endpoint;
@@ -51,13 +52,16 @@ mod error;
 mod functions;
 mod operations;
 mod pages;
+mod raw;
 mod retry;
 mod sign;
 mod transport;
 mod wait;
 
+pub use answer::Answer;
 pub use change::{Accepted, Change, Changed, Condition, Described, Done, ETag};
 pub use client::{Client, ClientBuilder};
 pub use error::{BuildError, ClientError};
 pub use functions::FunctionFilter;
+pub use raw::RawRequest;
 pub use retry::Retries;

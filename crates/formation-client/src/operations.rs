@@ -5,7 +5,7 @@ use futures_util::Stream;
 use http::Method;
 
 use crate::change::{Accepted, accepted};
-use crate::client::{Client, Request, read};
+use crate::client::{Client, Request};
 use crate::error::ClientError;
 use crate::functions;
 use crate::pages::items;
@@ -23,25 +23,29 @@ impl Client {
         let client = self.clone();
         items(move |token| {
             let (client, name) = (client.clone(), name.clone());
-            async move { client.operations_page(&name, token.as_deref()).await }
+            async move { client.operations_page(&name, None, token.as_deref()).await }
         })
     }
 
     /// One page of a function's operations: the first, or the one that `token` of the page before
-    /// leads to.
+    /// leads to. It holds `page_size` operations at the most, 1 to 100.
     ///
     /// # Errors
     /// The problem `FUNCTION_NOT_FOUND`, and as for every request: see [`ClientError`].
     pub async fn operations_page(
         &self,
         name: &FunctionName,
+        page_size: Option<u32>,
         token: Option<&str>,
     ) -> Result<Page<Operation>, ClientError> {
         let mut request = Request::get(format!("{}/operations", functions::path(name)));
+        if let Some(size) = page_size {
+            request.query("limit", &size.to_string());
+        }
         if let Some(token) = token {
             request.query("nextToken", token);
         }
-        read(&self.send(&request).await?)
+        self.send(&request).await?.read()
     }
 
     /// Describes an operation.
@@ -54,7 +58,7 @@ impl Client {
         name: &FunctionName,
         operation: OperationId,
     ) -> Result<Operation, ClientError> {
-        read(&self.send(&Request::get(path(name, operation))).await?)
+        self.send(&Request::get(path(name, operation))).await?.read()
     }
 
     /// Describes an operation with its steps, which are read from Step Functions: that costs more, so
@@ -69,7 +73,7 @@ impl Client {
     ) -> Result<Operation, ClientError> {
         let mut request = Request::get(path(name, operation));
         request.query("steps", "true");
-        read(&self.send(&request).await?)
+        self.send(&request).await?.read()
     }
 
     /// Stops an operation while it goes forward, and undoes what it has changed. Of an operation that

@@ -14,12 +14,11 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::HttpError;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use http::header::AsHeaderName;
-use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::answer::Answer;
 use crate::endpoint::{Endpoint, is_localhost};
 use crate::error::BuildError;
 use crate::error::ClientError;
@@ -33,22 +32,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection is kept for the next request. API Gateway, and what stands in for it, end
 /// idle ones after a minute or so, which may be the very moment of that request.
 const KEPT_IDLE: Duration = Duration::from_secs(20);
-
-/// An answer, read whole.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    /// Empty for a refusal that is too large to be the API's.
-    pub body: Bytes,
-}
-
-impl Answer {
-    /// A header as text, if it is there.
-    pub(crate) fn header(&self, name: impl AsHeaderName) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-}
 
 /// What sends requests.
 #[derive(Debug)]

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use formation_client::{BuildError, ClientError};
+
 /// Why local AWS cannot be used. The text says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
@@ -43,12 +45,12 @@ pub enum LocalError {
     /// A request was not answered as expected.
     #[error("{0}")]
     Answer(String),
-    /// A request could not be sent.
-    #[error("the request could not be sent: {0}")]
-    Http(#[from] reqwest::Error),
-    /// A request could not be signed.
-    #[error("the request could not be signed: {0}")]
-    Signing(String),
+    /// The API's URL cannot be used.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The API refused a request, or cannot be reached.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// Something is not the JSON that it should be.
     #[error("unexpected JSON: {0}")]
     Json(#[from] serde_json::Error),

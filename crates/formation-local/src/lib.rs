@@ -1,11 +1,11 @@
 //! Local AWS for people (`make run`) and for the end-to-end tests: MiniStack with IAM enforcement,
-//! the real template with the real Lambdas, and a client that signs.
+//! and the real template with the real Lambdas.
 //!
 //! What local AWS does otherwise than AWS is dealt with here, in [`deploy`]'s list, and nowhere in
 //! the product.
 
-pub mod client;
 pub mod deploy;
+pub mod lambda;
 pub mod ministack;
 pub mod project;
 pub mod stack;
@@ -13,7 +13,6 @@ pub mod walkthrough;
 
 mod error;
 
-pub use client::{Client, Identity};
 pub use error::LocalError;
 pub use ministack::{MiniStack, Options};
 pub use project::Project;

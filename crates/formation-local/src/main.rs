@@ -1,12 +1,13 @@
 //! `formation-local run` starts local AWS, deploys Formation to it and shows what it does, `down`
 //! ends it: `make run` and `make down` are these.
 
+use std::error::Error;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use formation_local::ministack::{MiniStack, Options, free_port, stop_in};
 use formation_local::walkthrough::walk_through;
-use formation_local::{Client, LocalError, Project, deploy};
+use formation_local::{LocalError, Project, deploy};
 
 /// Where tools look for a local AWS first.
 const USUAL_PORT: u16 = 4566;
@@ -25,6 +26,11 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprintln!("  because: {error}");
+                cause = error.source();
+            }
             ExitCode::FAILURE
         }
     }
@@ -59,7 +65,7 @@ async fn run() -> Result<(), LocalError> {
     stack.write(&stack_file)?;
 
     progress("a function's life, through the signed HTTP API:");
-    walk_through(&Client::new(&stack)?).await?;
+    walk_through(&stack).await?;
 
     progress("done; local AWS stays up until `make down`");
     println!("  API:   {}", stack.api_url);

@@ -1,20 +1,24 @@
 //! MiniStack, the local AWS: <https://pypi.org/project/ministack/>.
 
 use std::fs::File;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::time::sleep;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
 
 use crate::error::LocalError;
 use crate::project::Project;
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
+/// How long one look may take.
+const LOOK_LIMIT: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long a Lambda's surplus processes stay warm. Each costs local AWS three threads that wake ten
 /// times a second under one interpreter lock: with the default of 300 s, a thousand threads after a
@@ -81,18 +85,26 @@ impl MiniStack {
         started.write(folder)?;
 
         let started = Self { port: options.port, folder: folder.clone() };
-        let health = format!("{}/_ministack/health", started.url());
         let began = Instant::now();
         while began.elapsed() < START_LIMIT {
-            if let Ok(answer) = reqwest::get(&health).await
-                && answer.status().is_success()
-            {
+            if matches!(timeout(LOOK_LIMIT, started.is_well()).await, Ok(Ok(true))) {
                 return Ok(started);
             }
             sleep(LOOK_EVERY).await;
         }
         started.stop().await?;
         Err(LocalError::NotUp { seconds: START_LIMIT.as_secs(), log: log_path })
+    }
+
+    /// Whether it answers that it is well.
+    async fn is_well(&self) -> std::io::Result<bool> {
+        let mut connection = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
+        // HTTP/1.0, so that the end of the answer is the end of the connection.
+        connection.write_all(b"GET /_ministack/health HTTP/1.0\r\n\r\n").await?;
+        let mut answer = Vec::new();
+        connection.read_to_end(&mut answer).await?;
+        let status = answer.split(|byte| *byte == b' ').nth(1);
+        Ok(status == Some(b"200"))
     }
 
     /// Where it answers.

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use formation_client::{Client, ClientBuilder};
 use serde::{Deserialize, Serialize};
 
 use crate::error::LocalError;
@@ -35,6 +38,26 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// A client of its API that signs as its own key.
+    ///
+    /// # Errors
+    /// [`LocalError::Build`].
+    pub fn client(&self) -> Result<Client, LocalError> {
+        Ok(self.client_builder().build()?)
+    }
+
+    /// What such a client is built from.
+    pub fn client_builder(&self) -> ClientBuilder {
+        let credentials = SharedCredentialsProvider::new(self.credentials());
+        Client::builder(&self.api_url, &self.region, credentials).given_explicitly()
+    }
+
+    /// Its own key.
+    pub fn credentials(&self) -> Credentials {
+        let (id, secret) = (&self.access_key_id, &self.secret_access_key);
+        Credentials::new(id, secret, None, None, "formation-local")
+    }
+
     /// Writes the stack to `path`.
     ///
     /// # Errors

@@ -7,11 +7,12 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
-use formation_client::{BuildError, Client, Condition, ETag, FunctionFilter};
-use formation_model::{FunctionName, FunctionStatus, OperationId};
+use formation_client::{BuildError, Client, ClientError, Condition, ETag, FunctionFilter};
+use formation_model::{Function, FunctionName, FunctionStatus, OperationId, Problem, ProblemCode};
 use futures_util::TryStreamExt;
+use http::Method;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::stub::{
     ID, Reply, Seen, Stub, TOKEN, answer, credentials, function, operation, problem,
@@ -139,6 +140,18 @@ async fn every_route_has_a_method() {
     assert_eq!((functions.len(), operations.len()), (1, 1));
 
     let seen = stub.seen();
+    // The routes as the API describes them.
+    let document = include_str!("../../../../docs/openapi.json");
+    let document: Value = serde_json::from_str(document).unwrap();
+    let paths = document["paths"].as_object().unwrap().iter();
+    let routes = paths.flat_map(|(path, item)| {
+        let path = path.replace("{functionName}", "hello").replace("{operationId}", ID);
+        let methods = item.as_object().unwrap().keys();
+        methods.map(move |method| format!("{} {path}", method.to_uppercase()))
+    });
+    let asked = seen.iter().map(|seen| format!("{} {}", seen.method, seen.path()));
+    assert_eq!(asked.collect::<BTreeSet<_>>(), routes.collect());
+
     let lines: Vec<_> =
         seen.iter().map(|seen| format!("{} {}", seen.method, seen.target)).collect();
     assert_eq!(
@@ -207,4 +220,35 @@ fn a_url_that_is_not_api_gateways_is_refused_unless_given_explicitly() {
     );
     let refused = refused.ca_bundle(Path::new("/there/is/none.pem")).build();
     assert!(matches!(refused, Err(BuildError::CaBundle(_))));
+}
+
+#[tokio::test]
+async fn a_raw_request_is_sent_once_as_it_is_written_and_answered_whatever_came() {
+    let stub =
+        Stub::start(|_, _| answer(503, &[("x-told", "yes")], &problem(503, "THROTTLED"))).await;
+    let client = stub.client();
+    let target = "/v1/elsewhere?b=%20&a";
+    let request = client.request(Method::POST, target).header("x-asked", "yes").body("{");
+    let answer = request.send().await.unwrap();
+    assert_eq!((answer.status.as_u16(), answer.header("x-told")), (503, Some("yes")));
+    assert!(answer.read::<Problem>().unwrap().code == ProblemCode::Throttled);
+    assert!(answer.read::<Function>().is_err());
+    let unsigned = client.request(Method::PUT, "/").json(&json!({"a": 1})).unsigned();
+    assert_eq!(unsigned.send().await.unwrap().status, 503);
+
+    let seen = stub.seen();
+    assert_eq!(seen.len(), 2);
+    assert_eq!((seen[0].target.as_str(), &seen[0].body[..]), (target, &b"{"[..]));
+    assert_eq!((seen[0].header("x-asked"), seen[0].header("content-type")), ("yes", ""));
+    assert!(seen[0].header("authorization").ends_with(&signature(&seen[0])));
+    assert!(!seen[1].headers.contains_key("authorization"));
+    assert_eq!(seen[1].header("content-type"), "application/json");
+
+    for (name, value) in [("a b", "x"), ("x-asked", "a\r\nb")] {
+        let refused = client.request(Method::GET, "/").header(name, value).send().await;
+        assert!(matches!(refused, Err(ClientError::InvalidRequest(_))), "{refused:?}");
+    }
+    let refused = client.request(Method::GET, "/a b").send().await;
+    assert!(matches!(refused, Err(ClientError::InvalidRequest(_))), "{refused:?}");
+    assert_eq!(stub.seen().len(), 2);
 }

@@ -1,0 +1,180 @@
+//! What AWS holds for a function.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_iam::types::Role;
+use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+
+use crate::operations::key;
+use crate::proxy::Call;
+use crate::world::World;
+
+/// What AWS holds for a function.
+pub struct Live {
+    /// The Lambda function.
+    pub function: Option<GetFunctionOutput>,
+    /// Its role.
+    pub role: Option<Role>,
+    /// The documents of the role's inline policies, by name.
+    pub inline_policies: BTreeMap<String, Value>,
+    /// The ARNs of the managed policies that are attached to the role.
+    pub attached_policies: Vec<String>,
+    /// The RoleId that the function's record has; none where it has none.
+    pub recorded_role_id: Option<String>,
+    /// Its log group: retention and tags.
+    pub log_group: Option<(Option<i32>, BTreeMap<String, String>)>,
+}
+
+impl Live {
+    /// The parts that are there, by name.
+    pub fn parts(&self) -> Vec<&'static str> {
+        let parts = [
+            ("function", self.function.is_some()),
+            ("role", self.role.is_some()),
+            ("log group", self.log_group.is_some()),
+        ];
+        parts.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect()
+    }
+
+    /// Everything that Formation declares about the parts that are there: the same before an update
+    /// and after its rollback.
+    pub fn facts(&self) -> Value {
+        let sorted =
+            |map: &HashMap<String, String>| map.clone().into_iter().collect::<BTreeMap<_, _>>();
+        let function = self.function.as_ref().map(|function| {
+            let found = function.configuration().expect("a function has a configuration");
+            let variables = found.environment().and_then(|environment| environment.variables());
+            json!({
+                "code": found.code_sha256(),
+                "architectures": found.architectures().iter().map(|it| it.as_str()).collect::<Vec<_>>(),
+                "runtime": found.runtime().map(|runtime| runtime.as_str()),
+                "handler": found.handler(),
+                "memory": found.memory_size(),
+                "timeout": found.timeout(),
+                "description": found.description(),
+                "environment": variables.map(sorted),
+                "role": found.role(),
+                "logGroup": found.logging_config().and_then(|logging| logging.log_group()),
+                "tags": function.tags().map(sorted),
+            })
+        });
+        let role = self.role.as_ref().map(|role| {
+            let tags = role.tags().iter().map(|tag| (&tag.key, &tag.value));
+            let boundary = role.permissions_boundary().and_then(|it| it.permissions_boundary_arn());
+            // Another id each time that a role is made: what counts is that the record knows it.
+            let recorded = self.recorded_role_id.as_deref().map(|id| id == role.role_id());
+            json!({
+                "trust": role.assume_role_policy_document(),
+                "boundary": boundary,
+                "inlinePolicies": self.inline_policies,
+                "attachedPolicies": self.attached_policies,
+                "idIsRecorded": recorded,
+                "tags": tags.collect::<BTreeMap<_, _>>(),
+            })
+        });
+        let group = self.log_group.as_ref();
+        let group = group.map(|(days, tags)| json!({"retention": days, "tags": tags}));
+        json!({"function": function, "role": role, "logGroup": group})
+    }
+}
+
+impl World {
+    /// What AWS holds for the function of that name.
+    pub async fn live(&self, name: &str) -> Live {
+        let function = self.lambda.get_function().function_name(name).send().await.ok();
+        let role = self.iam.get_role().role_name(self.role_name(name)).send().await.ok();
+        let groups = self
+            .logs
+            .describe_log_groups()
+            .log_group_name_prefix(format!("/aws/lambda/{name}"))
+            .send()
+            .await
+            .expect("log groups can be described");
+        let group = groups
+            .log_groups()
+            .iter()
+            .find(|group| group.log_group_name() == Some(format!("/aws/lambda/{name}").as_str()));
+        let log_group = match group {
+            None => None,
+            Some(group) => {
+                let arn = group.arn().expect("a log group has an ARN").trim_end_matches(":*");
+                let tags = self.logs.list_tags_for_resource().resource_arn(arn).send().await;
+                let tags = tags.expect("tags can be listed").tags.unwrap_or_default();
+                Some((group.retention_in_days, tags.into_iter().collect()))
+            }
+        };
+        let role = role.and_then(|output| output.role);
+        let (inline_policies, attached_policies) = match &role {
+            Some(role) => self.policies(role.role_name()).await,
+            None => Default::default(),
+        };
+        let record = self.dynamodb.get_item().table_name(&self.stack.table_name);
+        let record = record.set_key(Some(key("FUNCTION".to_owned(), name.to_owned())));
+        let record = record.send().await.expect("the table can be read").item.unwrap_or_default();
+        let recorded_role_id = record.get("roleId").and_then(|id| id.as_s().ok()).cloned();
+        Live { function, role, inline_policies, attached_policies, recorded_role_id, log_group }
+    }
+
+    /// The inline policies of a role, and the ARNs of the managed ones.
+    async fn policies(&self, role: &str) -> (BTreeMap<String, Value>, Vec<String>) {
+        let listed = self.iam.list_role_policies().role_name(role).send().await;
+        let mut inline = BTreeMap::new();
+        for name in listed.expect("inline policies can be listed").policy_names {
+            let got = self.iam.get_role_policy().role_name(role).policy_name(&name).send().await;
+            inline.insert(name, policy(got.expect("a policy can be read").policy_document()));
+        }
+        let attached = self.iam.list_attached_role_policies().role_name(role).send().await;
+        let attached = attached.expect("managed policies can be listed").attached_policies;
+        let attached = attached.unwrap_or_default().into_iter().filter_map(|it| it.policy_arn);
+        (inline, attached.collect())
+    }
+
+    /// The name of a function's role.
+    pub fn role_name(&self, name: &str) -> String {
+        self.identity().role_name(&name.parse().expect("a function's name"))
+    }
+
+    /// The tags of everything that Formation makes for a function without tags of its own.
+    pub fn tags(&self, name: &str) -> BTreeMap<String, String> {
+        self.identity().tags(&name.parse().expect("a function's name"), &BTreeMap::new())
+    }
+
+    /// The values of the tag `state` of a function's bundles, one for each bundle.
+    pub async fn bundle_states(&self, name: &str) -> Vec<String> {
+        let bucket = &self.stack.artifact_bucket;
+        let listed = self.s3.list_objects_v2().bucket(bucket);
+        let listed = listed.prefix(format!("bundles/{name}/")).send().await;
+        let listed = listed.expect("bundles can be listed");
+        let mut states = Vec::new();
+        for object in listed.contents() {
+            let tagging = self.s3.get_object_tagging().bucket(bucket);
+            let tagging = tagging.set_key(object.key.clone()).send().await;
+            let tagging = tagging.expect("bundles have tags");
+            states.extend(tagging.tag_set.into_iter().map(|tag| tag.value));
+        }
+        states
+    }
+
+    /// That since the first `before` calls for this function each of `expected`, sorted, changed a
+    /// part of it, once, and no other call did.
+    ///
+    /// # Panics
+    /// With every such call and its status, if that is not so.
+    #[track_caller]
+    pub fn assert_changed_once(&self, name: &str, before: usize, expected: &[&str]) {
+        let mut calls = self.proxy.calls(name).split_off(before);
+        calls.retain(Call::changes_a_part);
+        let mut names: Vec<_> = calls.iter().map(Call::name).collect();
+        names.sort_unstable();
+        let statuses: Vec<_> = calls.iter().map(|call| (call.name(), call.status)).collect();
+        assert_eq!(names, expected, "in this order: {statuses:?}");
+    }
+}
+
+/// A policy as IAM returns it: URL-encoded JSON.
+pub fn policy(encoded: &str) -> Value {
+    let text = percent_decode_str(encoded).decode_utf8().expect("policies are UTF-8");
+    serde_json::from_str(&text).expect("policies are JSON")
+}
