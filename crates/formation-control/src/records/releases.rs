@@ -1,7 +1,8 @@
 //! What earlier releases wrote is read by this one.
 //!
-//! `fixtures/<release>/` holds items as that release put them into the table, and the inputs that it
-//! started executions with. What is added to a record later needs a default; these files stay.
+//! `formation-model/tests/records/<release>/` holds items as that release put them into the table,
+//! and the inputs that it started executions with. What is added to a record later needs a default;
+//! these files stay.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,9 +22,12 @@ use crate::caller::Caller;
 
 /// The files of every release, by their names.
 fn fixtures() -> io::Result<Vec<(String, BTreeMap<String, String>)>> {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/records/fixtures");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../formation-model/tests/records");
     let mut releases = Vec::new();
     for release in fs::read_dir(fixtures)? {
+        if release.as_ref().is_ok_and(|it| it.path().extension().is_some_and(|it| it == "md")) {
+            continue;
+        }
         let mut files = BTreeMap::new();
         for file in fs::read_dir(release.as_ref().unwrap().path())? {
             let path = file?.path();
