@@ -11,12 +11,12 @@ use http::{HeaderName, StatusCode};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use crate::answer::{Answered, empty, json, set};
+use crate::answer::{Answered, empty, etag, json, set};
 use crate::app::App;
 use crate::change::{Asked, ChangeRequest};
 use crate::outcome::outcome;
 use crate::paths::{OPERATION_LOCATION, function_path, operation_path};
-use crate::precondition::{Precondition, etag};
+use crate::precondition::Precondition;
 use crate::problem::{ApiError, RETRY_AFTER_SECONDS};
 use crate::request::{Query, Request};
 

@@ -1,6 +1,6 @@
 //! Conditional requests (RFC 9110, section 13): If-Match and If-None-Match.
 
-use formation_control::{Condition, VersionTag};
+use formation_control::Condition;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 
 use crate::problem::ApiError;
@@ -15,11 +15,6 @@ pub(crate) enum Precondition {
     Absent,
     /// If-Match - there is, and as this condition asks.
     Holds(Condition),
-}
-
-/// A function's version as the header ETag spells it.
-pub(crate) fn etag(version_tag: &VersionTag) -> String {
-    format!("\"{version_tag}\"")
 }
 
 /// What `If-Match` asks for. What is no entity tag of ours, such as a weak one, is none that a
@@ -63,7 +58,10 @@ impl Precondition {
 
 #[cfg(test)]
 mod tests {
+    use formation_control::VersionTag;
+
     use super::*;
+    use crate::answer::etag;
 
     #[test]
     fn if_match_takes_the_tags_that_we_issue_and_no_other_spelling() {

@@ -8,9 +8,8 @@ use formation_model::{
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
-use crate::answer::{Answered, empty};
+use crate::answer::{Answered, empty, etag};
 use crate::paths::{OPERATION_LOCATION, operation_path};
-use crate::precondition::etag;
 
 /// Seconds after which a busy function is worth another try.
 pub(crate) const RETRY_AFTER_SECONDS: u64 = 2;
