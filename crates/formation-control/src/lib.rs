@@ -13,7 +13,7 @@ mod history;
 mod records;
 mod refusal;
 #[cfg(test)]
-mod testing;
+mod tests;
 mod version_tag;
 
 pub use bundles::Bundles;

@@ -9,7 +9,7 @@ use crate::caller::Caller;
 use crate::executions::ExecutionEnd;
 use crate::records::ListFilter;
 use crate::records::tests::{function, operation};
-use crate::testing::{Aws, MACHINE, available};
+use crate::tests::{Aws, MACHINE, available};
 use formation_model::{Drift, FunctionStatus};
 use jiff::{SignedDuration, Timestamp};
 

@@ -18,8 +18,6 @@ mod due;
 mod idempotency;
 mod looks;
 mod pages;
-#[cfg(test)]
-mod releases;
 mod stored;
 mod table;
 #[cfg(test)]

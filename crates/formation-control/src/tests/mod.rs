@@ -2,7 +2,9 @@
 //! that take everything, and nothing that a function could be made of. What a test wants otherwise it
 //! says, call by call.
 
+mod releases;
 mod table;
+mod upgrades;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -140,6 +142,11 @@ impl Aws {
         let mut item = self.item(pk, sk).unwrap();
         change(&mut item);
         self.state().put((pk, sk), &item);
+    }
+
+    /// Removes an item.
+    pub fn remove(&self, pk: &str, sk: &str) {
+        self.state().table.remove(&json!({"pk": {"S": pk}, "sk": {"S": sk}}));
     }
 
     pub fn records(&self) -> Records {

@@ -25,6 +25,10 @@ impl Table {
         self.items.insert(place(&Value::Object(item.clone())), item);
     }
 
+    pub fn remove(&mut self, key: &Value) {
+        self.items.remove(&place(key));
+    }
+
     pub fn items(&self) -> impl Iterator<Item = &Item> {
         self.items.values()
     }

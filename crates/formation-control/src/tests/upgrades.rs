@@ -6,9 +6,9 @@ use formation_model::{Difference, Drift, Facet, OperationKind, Part, Rollback};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::*;
+use super::{Aws, DEFAULTS, ann, available, function_request};
 use crate::control::{Accepted, Change, Decision};
-use crate::testing::{Aws, DEFAULTS, ann, available, function_request};
+use crate::records::{Due, OperationRecord, Outcome};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 

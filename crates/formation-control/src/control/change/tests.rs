@@ -6,7 +6,7 @@ use formation_model::{ErrorName, FieldProblem, FieldProblemCode, FunctionName, r
 use serde_json::{Value, json};
 
 use super::*;
-use crate::testing::{Aws, DEFAULTS, ann, ann_again, available, function_request};
+use crate::tests::{Aws, DEFAULTS, ann, ann_again, available, function_request};
 
 const SOURCE: &str = "export const handler = async () => 1;";
 
