@@ -40,6 +40,10 @@ test: build ## Runs unit, wire-level and end-to-end tests, these on a local AWS 
 	cargo test --locked --workspace --lib --test bounds --test it --test scripts --test stack
 	cargo test --locked --workspace --doc
 
+.PHONY: records
+records: ## Writes the records that this release leaves in the table, for the next releases to read
+	FORMATION_WRITE_RECORDS=1 cargo test --locked --workspace --lib tests::releases
+
 .PHONY: test-faults
 test-faults: build ## Runs the fault matrix: every call of every operation, failing in every way
 	cargo test --locked --workspace --test faults

@@ -25,6 +25,7 @@ mod state_machine;
 mod template;
 mod undo;
 mod update;
+mod upgrades;
 mod waiting;
 
 use std::process::ExitCode;
@@ -161,6 +162,7 @@ fn main() -> ExitCode {
             update::a_repair_finishes_undoing_a_create,
             update::a_repairs_dry_run_tells_what_aws_has_and_changes_nothing,
             update::code_that_is_gone_holds_up_no_delete,
+            upgrades::steps_are_upgraded_before_the_doors_that_start_them,
         }
     })
 }

@@ -1,5 +1,6 @@
 //! Answers, before they are handed to API Gateway.
 
+use formation_control::VersionTag;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
@@ -26,6 +27,11 @@ pub(crate) fn document(status: StatusCode, text: String) -> Answered {
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Answered {
     // Every key is a text, so there is nothing that JSON could not hold.
     document(status, serde_json::to_string(value).unwrap_or_default())
+}
+
+/// A function's version as the header ETag spells it.
+pub(crate) fn etag(version_tag: &VersionTag) -> String {
+    format!("\"{version_tag}\"")
 }
 
 /// Sets a header. Paths and entity tags are made of characters that headers take.

@@ -25,20 +25,29 @@ const LARGEST_BODY: usize = 6 * 1024 * 1024;
 
 /// A request for a change.
 #[derive(Debug)]
-pub(crate) struct Change {
-    /// Who asks.
-    pub requester: Requester,
+pub(crate) struct ChangeRequest {
     /// On what condition.
     pub precondition: Precondition,
+    /// The JSON document in the body, for those who need one.
+    pub body: Result<Document, ApiError>,
+    /// What is asked of every change.
+    pub asked: Asked,
+}
+
+/// Who asks for a change, and how the answer shall come.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// Who asks.
+    pub requester: Requester,
+    /// Whether only to tell what would be done.
+    pub dry_run: bool,
     /// How long to wait for the outcome.
     pub wait: Duration,
     /// When the answer must be on its way, whatever is waited for.
     pub until: Instant,
-    /// The JSON document in the body, for those who need one.
-    pub body: Result<Document, ApiError>,
 }
 
-impl Change {
+impl ChangeRequest {
     /// The change that `request` asks for.
     ///
     /// # Errors
@@ -52,18 +61,10 @@ impl Change {
         let key = idempotency_key(&request.headers)?;
         let body = document(&request);
         let key = key.map(|key| request_key(&request, key, &body));
-        Ok(Self {
-            precondition,
-            wait: Duration::from_secs(wait),
-            until: request.until,
-            body,
-            requester: Requester {
-                caller: request.caller,
-                key,
-                dry_run,
-                until: Some(request.until),
-            },
-        })
+        let until = request.until;
+        let requester = Requester { caller: request.caller, key, until: Some(until) };
+        let asked = Asked { requester, dry_run, wait: Duration::from_secs(wait), until };
+        Ok(Self { precondition, body, asked })
     }
 }
 
@@ -131,8 +132,12 @@ mod tests {
     const PATCH: &str = "PATCH /v1/functions/{functionName}";
     const KEY: (&str, &str) = (IDEMPOTENCY_KEY, "k");
 
-    fn change(query: &str, headers: &[(&str, &str)], body: &str) -> Result<Change, ApiError> {
-        Change::read(Request::of(PATCH, query, headers, body))
+    fn change(
+        query: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<ChangeRequest, ApiError> {
+        ChangeRequest::read(Request::of(PATCH, query, headers, body))
     }
 
     #[test]
@@ -155,7 +160,7 @@ mod tests {
         const BODY: &str = r#"{"memoryMegabytes": 512, "timeoutSeconds": 9}"#;
         let key = |query: &str, headers: &[(&str, &str)], body: &str| {
             let headers = [headers, &[KEY]].concat();
-            let key = change(query, &headers, body).ok().unwrap().requester.key.unwrap();
+            let key = change(query, &headers, body).ok().unwrap().asked.requester.key.unwrap();
             format!("{key:?}")
         };
         let first = key("wait=25", &[], BODY);
@@ -184,7 +189,7 @@ mod tests {
             payload.raw_path = format!("/v1/functions/{name}");
             payload.path_parameters = Some([("functionName".into(), name.into())].into());
             let request = Request::read(payload, Instant::now()).ok().unwrap();
-            format!("{:?}", Change::read(request).ok().unwrap().requester.key)
+            format!("{:?}", ChangeRequest::read(request).ok().unwrap().asked.requester.key)
         };
         assert_ne!(names("a"), names("b"));
     }

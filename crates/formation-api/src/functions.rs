@@ -3,20 +3,17 @@
 use std::time::Duration;
 
 use formation_aws::Chain;
-use formation_control::records::ListFilter;
-use formation_control::{Accepted, Changed, Refusal};
+use formation_control::{Accepted, Change, Decision, ListFilter, Refusal, VersionTag};
 use formation_model::view::{Function, FunctionStatus};
-use formation_model::{
-    Drift, DriftReport, Operation, OperationKind, OperationStatus, Page, request,
-};
+use formation_model::{Drift, DriftReport, Operation, OperationKind, OperationStatus, request};
 use http::header::{ETAG, LOCATION, RETRY_AFTER};
 use http::{HeaderName, StatusCode};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use crate::answer::{Answered, empty, json, set};
+use crate::answer::{Answered, empty, etag, json, set};
 use crate::app::App;
-use crate::change::Change;
+use crate::change::{Asked, ChangeRequest};
 use crate::outcome::outcome;
 use crate::paths::{OPERATION_LOCATION, function_path, operation_path};
 use crate::precondition::Precondition;
@@ -29,18 +26,16 @@ pub(crate) const MOST: i32 = 100;
 
 /// `POST /v1/functions`
 pub(crate) async fn create_function(app: &App, request: Request) -> Result<Answered, ApiError> {
-    let change = Change::read(request)?;
-    if !matches!(change.precondition, Precondition::None) {
+    let ChangeRequest { precondition, body, asked } = ChangeRequest::read(request)?;
+    if !matches!(precondition, Precondition::None) {
         let detail =
             "conditions go with PUT, PATCH and DELETE; POST creates only what is not there";
         return Err(ApiError::InvalidParameter(detail.to_owned()));
     }
-    let request = change
-        .body?
-        .read_with(|body| request::read(body, &app.control.defaults, None))
+    let request = body?
+        .read_with(|body| request::read(body, app.control.defaults(), None))
         .map_err(Refusal::InvalidFunction)?;
-    let changed = app.control.create(request, &change.requester).await?;
-    app.outcome(changed, change.wait, change.until).await
+    app.change(Change::Create(request), asked).await
 }
 
 /// `GET /v1/functions`
@@ -55,86 +50,79 @@ pub(crate) async fn list_functions(app: &App, request: Request) -> Result<Answer
     let prefix = request.query.value("prefix", begin, wanted)?.flatten();
     let filter = ListFilter { prefix, status };
     let page = app.control.list(&filter, limit, request.query.text("nextToken")).await?;
-    let page = Page { items: page.functions, next_token: page.next_token };
     Ok(json(StatusCode::OK, &page))
 }
 
 /// `GET /v1/functions/{functionName}`
 pub(crate) async fn describe_function(app: &App, request: Request) -> Result<Answered, ApiError> {
-    let (function, etag) = app.control.function(&request.function()?).await?;
-    Ok(described(StatusCode::OK, &function, &etag))
+    let (function, version_tag) = app.control.function(&request.function()?).await?;
+    Ok(described(StatusCode::OK, &function, &version_tag))
 }
 
 /// `PUT /v1/functions/{functionName}`
 pub(crate) async fn put_function(app: &App, request: Request) -> Result<Answered, ApiError> {
     let name = request.function()?;
-    let change = Change::read(request)?;
-    let mut body = change.body?;
+    let ChangeRequest { precondition, body, asked } = ChangeRequest::read(request)?;
+    let mut body = body?;
     // The path has named it already.
     if let Some(body) = body.value.as_object_mut() {
         body.entry("functionName").or_insert_with(|| name.as_str().into());
     }
-    let changed = match change.precondition {
+    let defaults = app.control.defaults();
+    let change = match precondition {
         Precondition::None => return Err(ApiError::PreconditionRequired),
         Precondition::Absent => {
             let request = body
-                .read_with(|body| request::read(body, &app.control.defaults, None))
+                .read_with(|body| request::read(body, defaults, None))
                 .map_err(Refusal::InvalidFunction)?;
             if request.function_name != name {
                 return Err(ApiError::OtherName(name));
             }
-            match app.control.create(request, &change.requester).await {
-                Err(Refusal::FunctionExists(name)) => {
-                    let there = format!("there is a function {name}");
-                    return Err(Refusal::PreconditionFailed(there).into());
-                }
-                created => created?,
-            }
+            Change::Create(request)
         }
-        Precondition::Expected(expected) => {
-            let request = |current: &_| {
-                body.read_with(|body| request::read(body, &app.control.defaults, Some(current)))
+        Precondition::Holds(condition) => {
+            let edit = move |current: &_| {
+                body.read_with(|body| request::read(body, defaults, Some(current)))
             };
-            match app.control.update(&name, Some(&expected), request, &change.requester).await {
-                // PUT would create it otherwise.
-                Err(Refusal::FunctionNotFound(name)) => {
-                    let there = format!("there is no function {name}");
-                    return Err(Refusal::PreconditionFailed(there).into());
-                }
-                updated => updated?,
-            }
+            Change::Update { name, condition: Some(condition), edit: Box::new(edit) }
         }
     };
-    app.outcome(changed, change.wait, change.until).await
+    app.change(change, asked).await.map_err(|error| match error {
+        ApiError::Refused(Refusal::FunctionExists(name)) => {
+            ApiError::PreconditionFailed(format!("there is a function {name}"))
+        }
+        // PUT would create it otherwise.
+        ApiError::Refused(Refusal::FunctionNotFound(name)) => {
+            ApiError::PreconditionFailed(format!("there is no function {name}"))
+        }
+        error => error,
+    })
 }
 
 /// `PATCH /v1/functions/{functionName}`
 pub(crate) async fn update_function(app: &App, request: Request) -> Result<Answered, ApiError> {
     let name = request.function()?;
-    let change = Change::read(request)?;
-    let (body, expected) = (change.body?, change.precondition.of_what_exists()?);
-    let request =
-        |current: &_| body.read_with(|body| request::patched(body, &app.control.defaults, current));
-    let changed = app.control.update(&name, expected.as_ref(), request, &change.requester).await?;
-    app.outcome(changed, change.wait, change.until).await
+    let ChangeRequest { precondition, body, asked } = ChangeRequest::read(request)?;
+    let (body, condition) = (body?, precondition.of_what_exists()?);
+    let defaults = app.control.defaults();
+    let edit = move |current: &_| body.read_with(|body| request::patched(body, defaults, current));
+    app.change(Change::Update { name, condition, edit: Box::new(edit) }, asked).await
 }
 
 /// `POST /v1/functions/{functionName}/repair`
 pub(crate) async fn repair_function(app: &App, request: Request) -> Result<Answered, ApiError> {
     let name = request.function()?;
-    let change = Change::read(request)?;
-    let expected = change.precondition.of_what_exists()?;
-    let changed = app.control.repair(&name, expected.as_ref(), &change.requester).await?;
-    app.outcome(changed, change.wait, change.until).await
+    let ChangeRequest { precondition, asked, .. } = ChangeRequest::read(request)?;
+    let condition = precondition.of_what_exists()?;
+    app.change(Change::Repair { name, condition }, asked).await
 }
 
 /// `DELETE /v1/functions/{functionName}`
 pub(crate) async fn delete_function(app: &App, request: Request) -> Result<Answered, ApiError> {
     let name = request.function()?;
-    let change = Change::read(request)?;
-    let expected = change.precondition.of_what_exists()?;
-    let changed = app.control.delete(&name, expected.as_ref(), &change.requester).await?;
-    app.outcome(changed, change.wait, change.until).await
+    let ChangeRequest { precondition, asked, .. } = ChangeRequest::read(request)?;
+    let condition = precondition.of_what_exists()?;
+    app.change(Change::Delete { name, condition }, asked).await
 }
 
 /// `GET /v1/functions/{functionName}/drift`
@@ -152,7 +140,6 @@ pub(crate) async fn list_operations(app: &App, request: Request) -> Result<Answe
     let name = request.function()?;
     let limit = limit(&request.query)?;
     let page = app.control.operations(&name, limit, request.query.text("nextToken")).await?;
-    let page = Page { items: page.operations, next_token: page.next_token };
     Ok(json(StatusCode::OK, &page))
 }
 
@@ -184,22 +171,26 @@ fn limit(query: &Query) -> Result<i32, ApiError> {
 }
 
 impl App {
+    /// Accepts a change, or plans it, and answers as it was asked.
+    async fn change(&self, change: Change<'_>, asked: Asked) -> Result<Answered, ApiError> {
+        if asked.dry_run {
+            return Ok(json(StatusCode::OK, &self.control.plan(change).await?));
+        }
+        let decision = self.control.accept(change, &asked.requester).await?;
+        Ok(self.outcome(decision, asked.wait, asked.until).await)
+    }
+
     /// The answer to a change: at once, or with its outcome if that comes within `wait` and before
     /// `until`. Once an operation is accepted the answer tells of it, whatever becomes of the wait.
-    async fn outcome(
-        &self,
-        changed: Changed,
-        wait: Duration,
-        until: Instant,
-    ) -> Result<Answered, ApiError> {
-        let mut changed = match changed {
-            Changed::Planned(plan) => return Ok(json(StatusCode::OK, &plan)),
-            Changed::Already(already) => {
-                let mut response = described(StatusCode::OK, &already.function, &already.etag);
-                mark_replayed(&mut response, already.replayed);
-                return Ok(response);
+    async fn outcome(&self, decision: Decision, wait: Duration, until: Instant) -> Answered {
+        let mut changed = match decision {
+            Decision::Unchanged(unchanged) => {
+                let mut response =
+                    described(StatusCode::OK, &unchanged.function, &unchanged.version_tag);
+                mark_replayed(&mut response, unchanged.replayed);
+                return response;
             }
-            Changed::Accepted(accepted) => *accepted,
+            Decision::Accepted(accepted) => *accepted,
         };
         if !wait.is_zero() {
             let operation = changed.operation.clone();
@@ -210,7 +201,7 @@ impl App {
             match timeout_at(until, self.ended(&changed.operation)).await {
                 Ok(Ok(Some(mut response))) => {
                     name_operation(&mut response, &changed);
-                    return Ok(response);
+                    return response;
                 }
                 Ok(Ok(None)) => {}
                 Ok(Err(error)) => {
@@ -219,7 +210,7 @@ impl App {
                 Err(_) => tracing::warn!("the outcome cannot be told in time"),
             }
         }
-        Ok(accepted(&changed))
+        accepted(&changed)
     }
 
     /// The answer that an outcome gives; none while there is no outcome.
@@ -243,7 +234,7 @@ impl App {
             }
         };
         match self.control.function(&operation.function_name).await {
-            Ok((function, etag)) => Ok(Some(described(status, &function, &etag))),
+            Ok((function, version_tag)) => Ok(Some(described(status, &function, &version_tag))),
             // A repair that finished undoing a create, or a delete that came right behind.
             Err(Refusal::FunctionNotFound(_)) => Ok(Some(empty(StatusCode::NO_CONTENT))),
             Err(error) => Err(error),
@@ -251,20 +242,20 @@ impl App {
     }
 }
 
-fn described(status: StatusCode, function: &Function, etag: &str) -> Answered {
+fn described(status: StatusCode, function: &Function, version_tag: &VersionTag) -> Answered {
     let mut response = json(status, function);
     if status == StatusCode::CREATED {
         set(&mut response, LOCATION, &function_path(&function.spec.function_name));
     }
-    set(&mut response, ETAG, etag);
+    set(&mut response, ETAG, &etag(version_tag));
     response
 }
 
 fn accepted(accepted: &Accepted) -> Answered {
     let mut response = json(StatusCode::ACCEPTED, &accepted.operation);
     set(&mut response, LOCATION, &function_path(&accepted.operation.function_name));
-    if let Some(etag) = &accepted.etag {
-        set(&mut response, ETAG, etag);
+    if let Some(version_tag) = &accepted.version_tag {
+        set(&mut response, ETAG, &etag(version_tag));
     }
     response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
     name_operation(&mut response, accepted);

@@ -8,7 +8,7 @@ use formation_model::{
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
-use crate::answer::{Answered, empty};
+use crate::answer::{Answered, empty, etag};
 use crate::paths::{OPERATION_LOCATION, operation_path};
 
 /// Seconds after which a busy function is worth another try.
@@ -19,6 +19,8 @@ pub(crate) const RETRY_AFTER_SECONDS: u64 = 2;
 pub(crate) enum ApiError {
     /// What the operation or the record said.
     Refused(Refusal),
+    /// If-Match or If-None-Match asks for something else than what there is.
+    PreconditionFailed(String),
     /// The body is not JSON.
     MalformedJson(String),
     /// The body is declared as something else.
@@ -50,7 +52,12 @@ pub(crate) enum ApiError {
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
+        match refusal {
+            Refusal::ConditionFailed { version_tag, .. } => {
+                Self::PreconditionFailed(format!("the function is at {}", etag(&version_tag)))
+            }
+            refusal => Self::Refused(refusal),
+        }
     }
 }
 
@@ -63,7 +70,16 @@ impl ApiError {
     /// The answer that tells it.
     pub(crate) fn into_response(self) -> Answered {
         let (code, detail) = match &self {
+            Self::Refused(Refusal::KeyReused) => (
+                ProblemCode::IdempotencyKeyReused,
+                "this Idempotency-Key was used for another request within the last 48 hours"
+                    .to_owned(),
+            ),
             Self::Refused(refusal) => (refusal.code(), refusal.to_string()),
+            Self::PreconditionFailed(there) => (
+                ProblemCode::PreconditionFailed,
+                format!("{there}, which is not what If-Match or If-None-Match asks for"),
+            ),
             Self::MalformedJson(reason) => (ProblemCode::MalformedJson, reason.clone()),
             Self::UnsupportedMediaType => (
                 ProblemCode::UnsupportedMediaType,

@@ -88,22 +88,14 @@ fn app(http: &SharedHttpClient, machine: &SharedHttpClient) -> App {
         stack: stack.clone(),
         boundary_arn: "arn:aws:iam::111122223333:policy/boundary".to_owned(),
     };
-    let control = Control {
+    let control = Control::new(
         stack,
-        defaults: Defaults { architecture: Architecture::Arm64, code_buckets: false },
-        records: Records::new(aws_sdk_dynamodb::Client::new(&config), "records"),
-        bundles: Bundles::new(
-            aws_sdk_s3::Client::new(&config),
-            "bundles",
-            "111122223333",
-            Vec::new(),
-        ),
-        executions: Executions::new(
-            aws_sdk_sfn::Client::new(&self::config(machine.clone())),
-            MACHINE,
-        ),
-        comparer: Comparer::new(&config, settings),
-    };
+        Defaults { architecture: Architecture::Arm64, code_buckets: false },
+        Records::new(aws_sdk_dynamodb::Client::new(&config), "records"),
+        Bundles::new(aws_sdk_s3::Client::new(&config), "bundles", "111122223333", Vec::new()),
+        Executions::new(aws_sdk_sfn::Client::new(&self::config(machine.clone())), MACHINE),
+        Comparer::new(&config, settings),
+    );
     App::new(control)
 }
 

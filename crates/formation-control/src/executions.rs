@@ -55,7 +55,7 @@ impl Executions {
     }
 
     /// The state machine.
-    pub fn state_machine_arn(&self) -> &str {
+    pub(crate) fn state_machine_arn(&self) -> &str {
         &self.state_machine_arn
     }
 
@@ -64,7 +64,7 @@ impl Executions {
     ///
     /// # Errors
     /// What Step Functions answered.
-    pub async fn start(&self, operation: &OperationRecord) -> Result<(), Refusal> {
+    pub(crate) async fn start(&self, operation: &OperationRecord) -> Result<(), Refusal> {
         let input = serde_json::to_string(&operation.execution_input())
             .map_err(|error| Refusal::Record(error.to_string()))?;
         let started = self
@@ -89,7 +89,10 @@ impl Executions {
     ///
     /// # Errors
     /// What Step Functions answered.
-    pub async fn state(&self, operation: &OperationRecord) -> Result<ExecutionState, Refusal> {
+    pub(crate) async fn state(
+        &self,
+        operation: &OperationRecord,
+    ) -> Result<ExecutionState, Refusal> {
         let described =
             self.client.describe_execution().execution_arn(self.arn(operation)).send().await;
         let execution = match described {
@@ -115,7 +118,10 @@ impl Executions {
     ///
     /// # Errors
     /// [`Refusal::Aws`]: what Step Functions answered.
-    pub async fn last_state(&self, operation: &OperationRecord) -> Result<Option<String>, Refusal> {
+    pub(crate) async fn last_state(
+        &self,
+        operation: &OperationRecord,
+    ) -> Result<Option<String>, Refusal> {
         // Backwards, and all the way: each try of a step has events of its own, and there may be
         // hundreds of tries.
         let history = self.history_of(operation).reverse_order(true).include_execution_data(false);
@@ -136,7 +142,10 @@ impl Executions {
     ///
     /// # Errors
     /// [`Refusal::Aws`]: what Step Functions answered.
-    pub async fn history(&self, operation: &OperationRecord) -> Result<Vec<HistoryEvent>, Refusal> {
+    pub(crate) async fn history(
+        &self,
+        operation: &OperationRecord,
+    ) -> Result<Vec<HistoryEvent>, Refusal> {
         let mut all = Vec::new();
         each_page(self.history_of(operation), |events| {
             all.extend(events);
@@ -157,7 +166,11 @@ impl Executions {
     ///
     /// # Errors
     /// What Step Functions answered. An execution that has ended, or never was, is none.
-    pub async fn stop(&self, operation: &OperationRecord, cause: &str) -> Result<(), Refusal> {
+    pub(crate) async fn stop(
+        &self,
+        operation: &OperationRecord,
+        cause: &str,
+    ) -> Result<(), Refusal> {
         let stopped = self
             .client
             .stop_execution()
@@ -237,6 +250,7 @@ mod tests {
             status: OperationStatus::Running,
             attempt: 3,
             target: None,
+            stored_target: None,
             previous: None,
             released: None,
             revision: 1,

@@ -1,20 +1,28 @@
 //! What the doors (HTTP, events) and the steps share: records in DynamoDB, bundles in S3, starting
 //! executions, and accepting an operation out of these three.
 //!
-//! Nothing here knows of HTTP, of Lambda or of its environment, and nobody else spells a key of the
-//! table or the bucket.
+//! Nothing here knows of HTTP, of Lambda or of its environment, and nothing else spells a key of the
+//! table or the bucket. Doors ask [`Control`]; steps read their operation from [`Records`] and commit
+//! its outcome there.
 
-pub mod bundles;
-pub mod caller;
-pub mod control;
-pub mod executions;
+mod bundles;
+mod caller;
+mod control;
+mod executions;
 mod history;
-pub mod records;
-pub mod refusal;
+mod records;
+mod refusal;
+#[cfg(test)]
+mod tests;
+mod version_tag;
 
 pub use bundles::Bundles;
 pub use caller::Caller;
-pub use control::{Accepted, Already, Changed, Control, Expected, Operations, Requester};
-pub use executions::Executions;
-pub use records::{FunctionRecord, OperationRecord, Outcome, Records, RequestKey};
+pub use control::{Accepted, Change, Control, Decision, Edit, Requester, Unchanged};
+pub use executions::{ExecutionEnd, ExecutionState, Executions};
+pub use records::{
+    Due, DuePage, FunctionRecord, ListFilter, OperationRecord, Outcome, Position, Queue, Records,
+    RepairedDrift, RequestKey,
+};
 pub use refusal::Refusal;
+pub use version_tag::{Condition, InvalidVersionTag, VersionTag};

@@ -4,6 +4,8 @@ use formation_aws::{AwsError, ErrorKind};
 use formation_model::{ErrorName, FieldProblems, FunctionName, OperationId, ProblemCode};
 use formation_resources::ResourceError;
 
+use crate::version_tag::VersionTag;
+
 /// Why a request is not accepted. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
@@ -37,9 +39,14 @@ pub enum Refusal {
     /// There is no good state to update from.
     #[error("the function {0} was never made completely; repair or delete it")]
     NeverAvailable(FunctionName),
-    /// The function is not at the revision that the caller has seen: what there is instead.
-    #[error("{0}, which is not what If-Match or If-None-Match asks for")]
-    PreconditionFailed(String),
+    /// The condition does not hold: the function has been changed since the caller saw it.
+    #[error("the function {function} is at version {version_tag}, which is not what was asked for")]
+    ConditionFailed {
+        /// The function.
+        function: FunctionName,
+        /// Its version now.
+        version_tag: VersionTag,
+    },
     /// The function must not be deleted.
     #[error("the function {0} has deletionProtection; set it to false first")]
     DeletionProtected(FunctionName),
@@ -51,8 +58,8 @@ pub enum Refusal {
         /// Why.
         reason: &'static str,
     },
-    /// The idempotency key came with another request before.
-    #[error("this Idempotency-Key was used for another request within the last 48 hours")]
+    /// The request's key came with another request before.
+    #[error("the request's key was used for another request within the last 48 hours")]
     KeyReused,
     /// A page token that was not issued for this list.
     #[error("nextToken was not issued for this list with these filters; begin without it")]
@@ -81,7 +88,7 @@ impl Refusal {
             Self::FunctionExists(_) => ProblemCode::FunctionExists,
             Self::OperationInProgress { .. } => ProblemCode::OperationInProgress,
             Self::NeverAvailable(_) => ProblemCode::NeverAvailable,
-            Self::PreconditionFailed(_) => ProblemCode::PreconditionFailed,
+            Self::ConditionFailed { .. } => ProblemCode::PreconditionFailed,
             Self::DeletionProtected(_) => ProblemCode::DeletionProtected,
             Self::NotCancellable { .. } => ProblemCode::NotCancellable,
             Self::KeyReused => ProblemCode::IdempotencyKeyReused,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use formation_aws::{AwsError, Chain};
-use formation_control::{Caller, Changed, Control, Refusal, RequestKey, Requester};
+use formation_control::{Caller, Change, Control, Decision, Refusal, RequestKey, Requester};
 use formation_model::event::{
     OPERATION_STATUS_CHANGE, RejectedStatus, Rejection, RequestKind, SOURCE, Unchanged,
     UnchangedStatus,
@@ -171,9 +171,9 @@ impl Intake {
             Err(malformed) => return Err(Later::NoEvent(malformed.to_string())),
         };
         match self.accept(&event, body, document.into_part("/detail")).await {
-            Ok((_, Changed::Accepted(_) | Changed::Planned(_))) => Ok(()),
-            Ok((kind, Changed::Already(already))) => {
-                let function = already.function;
+            Ok((_, Decision::Accepted(_))) => Ok(()),
+            Ok((kind, Decision::Unchanged(unchanged))) => {
+                let function = unchanged.function;
                 let unchanged = Unchanged {
                     function_name: function.spec.function_name,
                     kind: OperationKind::from(kind).into(),
@@ -185,7 +185,15 @@ impl Intake {
             }
             Err(refusal) if may_succeed_later(&refusal) => Err(refusal.into()),
             Err(refusal) => {
-                let problem = Problem::new(refusal.code(), refusal.to_string());
+                let detail = match &refusal {
+                    Refusal::KeyReused => {
+                        "an event of this id has asked for something else within \
+                                           the last 48 hours"
+                            .to_owned()
+                    }
+                    refusal => refusal.to_string(),
+                };
+                let problem = Problem::new(refusal.code(), detail);
                 let problem = match &refusal {
                     Refusal::InvalidFunction(errors) => problem.with_errors(errors),
                     _ => problem,
@@ -211,35 +219,35 @@ impl Intake {
         event: &Event,
         text: &str,
         detail: Document,
-    ) -> Result<(RequestKind, Changed), Refusal> {
+    ) -> Result<(RequestKind, Decision), Refusal> {
         let kind = kind(&detail.value)?;
         let caller = Caller::new(format!("event:{}:{}", event.account, event.source));
         let key = RequestKey::new(&caller, &event.id, &[told(text, &detail).as_bytes()]);
-        let requester = Requester { caller, key: Some(key), dry_run: false, until: None };
-        let defaults = &self.control.defaults;
+        let requester = Requester { caller, key: Some(key), until: None };
+        let defaults = self.control.defaults();
         let function = detail.into_part("/function");
-        let changed = match kind {
+        let change = match kind {
             RequestKind::Create => {
                 let request = function
                     .read_with(|body| request::read(body, defaults, None))
                     .map_err(Refusal::InvalidFunction)?;
-                self.control.create(request, &requester).await?
+                Change::Create(request)
             }
             RequestKind::Update => {
                 let name = named(&function.value).map_err(invalid)?;
-                let request = |current: &_| {
+                let edit = move |current: &_| {
                     function.read_with(|body| request::patched(body, defaults, current))
                 };
-                self.control.update(&name, None, request, &requester).await?
+                Change::Update { name, condition: None, edit: Box::new(edit) }
             }
             RequestKind::Delete => {
                 let name = function
                     .read_with(|body| named(body).map_err(|problem| vec![problem]))
                     .map_err(Refusal::InvalidFunction)?;
-                self.control.delete(&name, None, &requester).await?
+                Change::Delete { name, condition: None }
             }
         };
-        Ok((kind, changed))
+        Ok((kind, self.control.accept(change, &requester).await?))
     }
 
     /// Hides a message that is to be tried again for longer each time, so that the tries that a

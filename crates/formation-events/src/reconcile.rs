@@ -10,12 +10,12 @@
 use std::time::{Duration, Instant};
 
 use formation_aws::Chain;
-use formation_control::executions::{ExecutionEnd, ExecutionState};
-use formation_control::records::{Due, FunctionRecord, Queue, RepairedDrift, pause_after};
-use formation_control::{Changed, Control, OperationRecord, Refusal, Requester};
+use formation_control::{
+    Change, Control, Decision, Due, ExecutionEnd, ExecutionState, FunctionRecord, OperationRecord,
+    Queue, Refusal, RepairedDrift, Requester,
+};
 use formation_model::drift::{DriftAnnouncement, DriftReaction};
 use formation_model::event::{DRIFT_STATUS_CHANGE, OPERATION_STATUS_CHANGE};
-use formation_model::operation::{INTERRUPTED, OperationError};
 use formation_model::{
     Difference, Drift, ExecutionInput, FunctionName, FunctionStatus, OperationId, OperationStatus,
 };
@@ -111,7 +111,7 @@ impl Reconciler {
         // In turns, so that no queue waits until another is empty.
         while !unread.is_empty() && Instant::now() < deadline {
             for (queue, after) in std::mem::take(&mut unread) {
-                let page = self.control.records.due(queue, now, PAGE, after).await?;
+                let page = self.control.due(queue, now, PAGE, after).await?;
                 failed += self.look_at_all(&page.due, deadline).await;
                 unread.extend(page.next.map(|next| (queue, Some(next))));
             }
@@ -146,7 +146,7 @@ impl Reconciler {
             timeout(LONGEST_LOOK, Box::pin(look)).await.unwrap_or(Err(ReconcileError::OutOfTime));
         if let Err(error) = &looked {
             tracing::error!(item = %due, error = %Chain(error), "could not be looked at; it is put off");
-            if let Err(error) = self.control.records.put_off(due).await {
+            if let Err(error) = self.control.put_off(due).await {
                 tracing::error!(item = %due, error = %Chain(&error), "could not be put off; it stays due");
             }
         }
@@ -162,8 +162,8 @@ impl Reconciler {
         // The last step of an execution that was stopped may still record its outcome, which only
         // the second look sees.
         for _ in 0..2 {
-            let records = &self.control.records;
-            let Some(found) = records.operation(function, operation).await? else { return Ok(()) };
+            let found = self.control.due_operation(function, operation).await?;
+            let Some(found) = found else { return Ok(()) };
             if self.is_dealt_with(&found).await? {
                 break;
             }
@@ -173,60 +173,27 @@ impl Reconciler {
 
     /// False if the operation is not as it was seen any more.
     async fn is_dealt_with(&self, operation: &OperationRecord) -> Result<bool, ReconcileError> {
-        let records = &self.control.records;
-        match (operation.status, self.control.executions.state(operation).await?) {
+        match (operation.status, self.control.execution_of(operation).await?) {
             (_, ExecutionState::Running) => self.look_again(operation, NEXT_LOOK).await?,
             (OperationStatus::Running, ExecutionState::Missing) => {
                 tell(operation, "starting an attempt that was never started");
-                self.control.executions.start(operation).await?;
+                self.control.start_missing(operation).await?;
                 self.look_again(operation, NEXT_LOOK).await?;
             }
             (OperationStatus::Running, ExecutionState::Ended(end)) => {
-                return self.recover(operation, &end).await;
+                return Ok(self.control.recover(operation, &end).await?);
             }
             (_, ExecutionState::Ended(end)) if announced(operation, &end) => {
-                records.conclude(operation).await?;
+                self.control.conclude(operation).await?;
             }
             (_, ExecutionState::Ended(_) | ExecutionState::Missing) => {
                 tell(operation, "announcing an outcome that its execution did not announce");
                 let announcement = operation.to_announcement();
                 self.announcer.announce(OPERATION_STATUS_CHANGE, &announcement).await?;
-                records.conclude(operation).await?;
+                self.control.conclude(operation).await?;
             }
         }
         Ok(true)
-    }
-
-    /// Takes an operation over whose execution has ended without recording an outcome. The first
-    /// time at once, then after pauses that grow. False if it is not as it was seen any more.
-    async fn recover(
-        &self,
-        operation: &OperationRecord,
-        end: &ExecutionEnd,
-    ) -> Result<bool, ReconcileError> {
-        if operation.attempt > 1 {
-            let next = end.at + pause_after(operation.attempt - 1);
-            if next > Timestamp::now() {
-                self.control.records.postpone(operation, next).await?;
-                return Ok(true);
-            }
-        }
-        tell(operation, "taking over from an execution that has ended");
-        let step = self.control.executions.last_state(operation).await?;
-        let told = end.error.as_deref().map(|error| format!(" with {error}"));
-        let reason = OperationError {
-            code: INTERRUPTED.to_owned(),
-            message: format!(
-                "the execution of attempt {} ended as {}{} before an outcome was recorded",
-                operation.attempt,
-                end.status,
-                told.unwrap_or_default()
-            ),
-            step: step.unwrap_or_else(|| operation.execution_input().first_step().to_owned()),
-            aws_error_code: None,
-            aws_request_id: None,
-        };
-        Ok(self.control.take_over(operation, &reason).await?.is_some())
     }
 
     async fn look_again(
@@ -235,12 +202,12 @@ impl Reconciler {
         after: SignedDuration,
     ) -> Result<(), ReconcileError> {
         let next = Timestamp::now() + after;
-        Ok(self.control.records.postpone(operation, next).await?)
+        Ok(self.control.postpone(operation, next).await?)
     }
 
     /// Is a rollback to be finished? Is AWS as recorded?
     async fn look_at_function(&self, name: &FunctionName) -> Result<(), ReconcileError> {
-        let Some(function) = self.control.records.function(name).await? else { return Ok(()) };
+        let Some(function) = self.control.due_function(name).await? else { return Ok(()) };
         match function.status {
             FunctionStatus::Failed => {
                 tracing::info!(functionName = %name, failures = function.failures, "healing");
@@ -300,17 +267,17 @@ impl Reconciler {
         if news && reaction != DriftReaction::Repair {
             self.announcer.announce(DRIFT_STATUS_CHANGE, &announcement).await?;
         }
-        let records = &self.control.records;
-        let recorded = records.record_drift(function, &drift, repaired.as_ref(), next).await?;
+        let recorded = self.control.record_drift(function, &drift, repaired.as_ref(), next).await?;
         if !recorded || reaction != DriftReaction::Repair {
             return Ok(());
         }
-        let name = &function.spec.function_name;
-        match self.control.repair(name, None, &Requester::formation()).await {
-            Ok(Changed::Accepted(accepted)) => {
+        let name = function.spec.function_name.clone();
+        let repair = Change::Repair { name, condition: None };
+        match self.control.accept(repair, &Requester::formation()).await {
+            Ok(Decision::Accepted(accepted)) => {
                 announcement.operation_id = Some(accepted.operation.operation_id);
             }
-            Ok(Changed::Already(_) | Changed::Planned(_)) => {}
+            Ok(Decision::Unchanged(_)) => {}
             Err(Refusal::OperationInProgress { .. } | Refusal::FunctionNotFound(_)) => {
                 return Ok(());
             }
@@ -528,19 +495,19 @@ mod tests {
         };
         let settings = RoleSettings { stack: stack.clone(), boundary_arn: "arn".into() };
         Reconciler {
-            control: Control {
+            control: Control::new(
                 stack,
-                defaults: Defaults { architecture: Architecture::Arm64, code_buckets: false },
-                records: Records::new(aws_sdk_dynamodb::Client::new(config), "records"),
-                bundles: Bundles::new(
+                Defaults { architecture: Architecture::Arm64, code_buckets: false },
+                Records::new(aws_sdk_dynamodb::Client::new(config), "records"),
+                Bundles::new(
                     aws_sdk_s3::Client::new(config),
                     "bundles",
                     "111122223333",
                     Vec::new(),
                 ),
-                executions: Executions::new(aws_sdk_sfn::Client::new(config), "arn"),
-                comparer: Comparer::new(config, settings),
-            },
+                Executions::new(aws_sdk_sfn::Client::new(config), "arn"),
+                Comparer::new(config, settings),
+            ),
             announcer: Announcer::new(aws_sdk_eventbridge::Client::new(config), "bus"),
             drift_mode: DriftMode::Report,
             check_after: SignedDuration::from_hours(1),

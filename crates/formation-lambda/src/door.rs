@@ -31,30 +31,19 @@ impl Door {
         let stack = stack_identity()?;
         let architecture = required_var("DEFAULT_ARCHITECTURE")?;
         let code_buckets = listed("CODE_BUCKETS")?;
-        Ok(Control {
-            defaults: Defaults {
-                architecture: architecture
-                    .parse()
-                    .map_err(|()| BadVariable("DEFAULT_ARCHITECTURE"))?,
-                code_buckets: !code_buckets.is_empty(),
-            },
-            records: Records::new(
-                aws_sdk_dynamodb::Client::new(config),
-                required_var("TABLE_NAME")?,
-            ),
-            bundles: Bundles::new(
-                aws_sdk_s3::Client::new(config),
-                required_var("ARTIFACT_BUCKET")?,
-                &stack.account_id,
-                code_buckets,
-            ),
-            executions: Executions::new(
-                aws_sdk_sfn::Client::new(config),
-                required_var("STATE_MACHINE_ARN")?,
-            ),
-            comparer: Comparer::new(config, role_settings()?),
-            stack,
-        })
+        let defaults = Defaults {
+            architecture: architecture.parse().map_err(|()| BadVariable("DEFAULT_ARCHITECTURE"))?,
+            code_buckets: !code_buckets.is_empty(),
+        };
+        let table = required_var("TABLE_NAME")?;
+        let records = Records::new(aws_sdk_dynamodb::Client::new(config), table);
+        let bucket = required_var("ARTIFACT_BUCKET")?;
+        let s3 = aws_sdk_s3::Client::new(config);
+        let bundles = Bundles::new(s3, bucket, &stack.account_id, code_buckets);
+        let state_machine = required_var("STATE_MACHINE_ARN")?;
+        let executions = Executions::new(aws_sdk_sfn::Client::new(config), state_machine);
+        let comparer = Comparer::new(config, role_settings()?);
+        Ok(Control::new(stack, defaults, records, bundles, executions, comparer))
     }
 
     /// For doors that announce.

@@ -18,6 +18,8 @@ pub mod page;
 pub mod part;
 pub mod plan;
 pub mod problem;
+#[cfg(test)]
+mod releases;
 pub mod request;
 pub mod runtime;
 pub mod schema;

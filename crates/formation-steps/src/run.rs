@@ -100,6 +100,26 @@ mod tests {
         assert_eq!(error.name, ErrorName::NotReady);
     }
 
+    /// See `formation-model/tests/records/README.md`.
+    #[test]
+    fn executions_of_every_release_that_is_kept_go_on() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../formation-model/tests/records");
+        let mut inputs = 0;
+        for release in std::fs::read_dir(folder).unwrap() {
+            let Ok(files) = std::fs::read_dir(release.unwrap().path()) else { continue };
+            for file in files.map(|file| file.unwrap().path()) {
+                if !file.file_name().unwrap().to_str().unwrap().starts_with("input-") {
+                    continue;
+                }
+                let text = std::fs::read_to_string(&file).unwrap();
+                let input = serde_json::from_str(&text).unwrap();
+                assert!(check_version(input).is_ok(), "{}", file.display());
+                inputs += 1;
+            }
+        }
+        assert!(inputs >= 8, "{inputs} inputs are kept");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_step_that_hangs_fails_by_name_before_lambda_ends_it() {
         let started = tokio::time::Instant::now();

@@ -73,7 +73,7 @@ impl Bundles {
     ///
     /// # Errors
     /// [`Refusal::InvalidFunction`] if the code cannot be used, otherwise what S3 answered.
-    pub async fn store(
+    pub(crate) async fn store(
         &self,
         operation: OperationId,
         request: &FunctionRequest,
@@ -105,7 +105,7 @@ impl Bundles {
     ///
     /// # Errors
     /// As for [`Bundles::store`].
-    pub async fn preview(
+    pub(crate) async fn preview(
         &self,
         request: &FunctionRequest,
         current: Option<&Bundle>,
@@ -132,7 +132,7 @@ impl Bundles {
     }
 
     /// Removes a bundle that no operation refers to. Best effort: the lifecycle does it otherwise.
-    pub async fn discard(&self, bundle: &Bundle) {
+    pub(crate) async fn discard(&self, bundle: &Bundle) {
         let deleted = self
             .client
             .delete_object()

@@ -1,10 +1,12 @@
-//! Accepting and reading operations.
+//! What doors ask for: changes of functions, their plans, operations, comparisons with AWS.
 
-mod accept;
 mod cancel;
+mod change;
 mod compare;
 mod heal;
 mod read;
+#[cfg(test)]
+mod tests;
 
 use formation_aws::Chain;
 use formation_model::view::{Function, Resources};
@@ -12,34 +14,62 @@ use formation_model::{Defaults, FunctionName, Operation, OperationId, StackIdent
 use formation_resources::Comparer;
 use tokio::time::{Instant, timeout_at};
 
-pub use self::accept::{Accepted, Already, Changed, Expected, Requester};
-pub use self::read::{FunctionPage, Operations};
+pub use self::change::{Accepted, Change, Decision, Edit, Requester, Unchanged};
 use crate::bundles::Bundles;
 use crate::executions::Executions;
 use crate::records::{FunctionRecord, OperationRecord, Records};
 use crate::refusal::Refusal;
 
-/// Everything that a door needs.
+/// Accepts, plans, cancels and heals operations, and reads what there is.
 #[derive(Clone, Debug)]
 pub struct Control {
-    /// The stack.
-    pub stack: StackIdentity,
-    /// What the stack chooses where a request does not.
-    pub defaults: Defaults,
-    /// The table.
-    pub records: Records,
-    /// The artefact bucket.
-    pub bundles: Bundles,
-    /// The state machine.
-    pub executions: Executions,
-    /// What AWS holds for functions.
-    pub comparer: Comparer,
+    stack: StackIdentity,
+    defaults: Defaults,
+    records: Records,
+    bundles: Bundles,
+    executions: Executions,
+    comparer: Comparer,
 }
 
 impl Control {
+    /// The control of `stack`, which has `defaults` where a request does not choose.
+    pub fn new(
+        stack: StackIdentity,
+        defaults: Defaults,
+        records: Records,
+        bundles: Bundles,
+        executions: Executions,
+        comparer: Comparer,
+    ) -> Self {
+        Self { stack, defaults, records, bundles, executions, comparer }
+    }
+
+    /// What the stack chooses where a request does not.
+    pub fn defaults(&self) -> &Defaults {
+        &self.defaults
+    }
+
+    /// The record of the function of that name.
+    ///
+    /// # Errors
+    /// [`Refusal::FunctionNotFound`], or why it cannot be read.
+    pub async fn function_record(&self, name: &FunctionName) -> Result<FunctionRecord, Refusal> {
+        let found = self.records.function(name).await?;
+        found.ok_or_else(|| Refusal::FunctionNotFound(name.clone()))
+    }
+
+    async fn operation_record(
+        &self,
+        function: &FunctionName,
+        operation: OperationId,
+    ) -> Result<OperationRecord, Refusal> {
+        let found = self.records.operation(function, operation).await?;
+        found.ok_or_else(|| Refusal::OperationNotFound { function: function.clone(), operation })
+    }
+
     /// Starts the current attempt. From the claim on, the operation is accepted, so a start that
-    /// fails, or takes longer than `until`, does not take that back: it is made up for by whoever
-    /// finds the operation running without an execution.
+    /// fails, or takes longer than `until`, does not take that back: reconcile starts what it finds
+    /// running without an execution.
     async fn start(&self, operation: &OperationRecord, until: Option<Instant>) {
         let start = self.executions.start(operation);
         let started = match until {
@@ -55,24 +85,6 @@ impl Control {
                 "the execution was not started in time"
             ),
         }
-    }
-
-    async fn operation_record(
-        &self,
-        function: &FunctionName,
-        operation: OperationId,
-    ) -> Result<OperationRecord, Refusal> {
-        let found = self.records.operation(function, operation).await?;
-        found.ok_or_else(|| Refusal::OperationNotFound { function: function.clone(), operation })
-    }
-
-    /// The record of the function of that name.
-    ///
-    /// # Errors
-    /// [`Refusal::FunctionNotFound`], or why it cannot be read.
-    pub async fn function_record(&self, name: &FunctionName) -> Result<FunctionRecord, Refusal> {
-        let found = self.records.function(name).await?;
-        found.ok_or_else(|| Refusal::FunctionNotFound(name.clone()))
     }
 
     fn to_operation(&self, record: &OperationRecord) -> Operation {

@@ -1,43 +1,26 @@
 //! Reading functions and operations.
 
 use formation_model::view::Function;
-use formation_model::{FunctionName, Operation, OperationId};
+use formation_model::{FunctionName, Operation, OperationId, Page};
 
 use super::Control;
 use crate::history;
 use crate::records::{ListFilter, OperationRecord};
 use crate::refusal::Refusal;
+use crate::version_tag::VersionTag;
 
 /// How many attempts after the first one have their steps shown.
 const LAST_ATTEMPTS: u32 = 9;
 
-/// One page of functions as their users see them.
-#[derive(Debug)]
-pub struct FunctionPage {
-    /// The functions, ordered by name.
-    pub functions: Vec<Function>,
-    /// Where the next page begins; none on the last.
-    pub next_token: Option<String>,
-}
-
-/// One page of operations as their users see them.
-#[derive(Debug)]
-pub struct Operations {
-    /// The operations, newest first.
-    pub operations: Vec<Operation>,
-    /// Where the next page begins; none on the last.
-    pub next_token: Option<String>,
-}
-
 impl Control {
-    /// The function of that name, and its entity tag.
+    /// The function of that name, and its version.
     ///
     /// # Errors
     /// [`Refusal::FunctionNotFound`], or why it cannot be read.
-    pub async fn function(&self, name: &FunctionName) -> Result<(Function, String), Refusal> {
+    pub async fn function(&self, name: &FunctionName) -> Result<(Function, VersionTag), Refusal> {
         let record = self.function_record(name).await?;
-        let etag = record.etag();
-        Ok((self.to_function(record), etag))
+        let version_tag = record.version_tag();
+        Ok((self.to_function(record), version_tag))
     }
 
     /// One page of functions, ordered by name, of those whose record can be read.
@@ -49,10 +32,10 @@ impl Control {
         filter: &ListFilter,
         limit: i32,
         token: Option<&str>,
-    ) -> Result<FunctionPage, Refusal> {
+    ) -> Result<Page<Function>, Refusal> {
         let page = self.records.list(filter, limit, token).await?;
-        let functions = page.functions.into_iter().map(|record| self.to_function(record));
-        Ok(FunctionPage { functions: functions.collect(), next_token: page.next_token })
+        let functions = page.items.into_iter().map(|record| self.to_function(record));
+        Ok(Page { items: functions.collect(), next_token: page.next_token })
     }
 
     /// The operation of that id.
@@ -96,13 +79,13 @@ impl Control {
         function: &FunctionName,
         limit: i32,
         token: Option<&str>,
-    ) -> Result<Operations, Refusal> {
+    ) -> Result<Page<Operation>, Refusal> {
         let page = self.records.list_operations(function, limit, token).await?;
-        if page.operations.is_empty() && page.next_token.is_none() && token.is_none() {
+        if page.items.is_empty() && page.next_token.is_none() && token.is_none() {
             self.function_record(function).await?;
         }
-        let operations = page.operations.iter().map(|record| self.to_operation(record));
-        Ok(Operations { operations: operations.collect(), next_token: page.next_token })
+        let operations = page.items.iter().map(|record| self.to_operation(record));
+        Ok(Page { items: operations.collect(), next_token: page.next_token })
     }
 }
 

@@ -15,11 +15,11 @@ use crate::refusal::Refusal;
 
 /// How long after its claim an operation is looked at: by then its execution was started, or never
 /// is by whoever claimed it.
-pub const START_GRACE: SignedDuration = SignedDuration::from_secs(45);
+pub(crate) const START_GRACE: SignedDuration = SignedDuration::from_secs(45);
 
 /// Whether a claim was decided for or against the operation.
 #[derive(Debug)]
-pub enum Claim {
+pub(crate) enum Claim {
     /// The operation holds the function.
     Won,
     /// Another operation was first, or the function is not there; its record, if there is one.
@@ -29,14 +29,14 @@ pub enum Claim {
 }
 
 /// What is to be remembered with a claim: the request's key and what it was used for.
-pub type Remembered<'a> = Option<(&'a RequestKey, &'a IdempotencyRecord)>;
+pub(crate) type Remembered<'a> = Option<(&'a RequestKey, &'a IdempotencyRecord)>;
 
 impl Records {
     /// Claims a name that is free for an operation that creates it.
     ///
     /// # Errors
     /// What DynamoDB answered, or a record that cannot be written.
-    pub async fn claim_create(
+    pub(crate) async fn claim_create(
         &self,
         function: &FunctionRecord,
         operation: &OperationRecord,
@@ -57,7 +57,7 @@ impl Records {
     ///
     /// # Errors
     /// What DynamoDB answered, or a record that cannot be written.
-    pub async fn claim_change(
+    pub(crate) async fn claim_change(
         &self,
         seen: &FunctionRecord,
         status: FunctionStatus,

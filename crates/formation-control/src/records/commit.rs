@@ -1,16 +1,20 @@
 //! Commits: how an operation ended, and what becomes of its function, in one transaction.
+//!
+//! Every write sets or removes single attributes, and the specification that is committed is the
+//! attribute that was read. So a step loses no field that a later release has written: steps and doors
+//! are not upgraded at the same moment, and an upgrade may be taken back.
 
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
 use formation_model::operation::OperationError;
 use formation_model::{
     Bundle, Drift, FunctionStatus, OperationKind, OperationStatus, Part, Rollback,
 };
 use jiff::{SignedDuration, Timestamp};
-use serde_dynamo::{to_attribute_value, to_item};
+use serde_dynamo::to_attribute_value;
 
 use super::due::{self, Queue, pause_after};
 use super::stored::OperationRecord;
-use super::table::{Records, built, function_key, operation_key, text, with_key};
+use super::table::{Records, built, function_key, operation_key, text};
 use crate::refusal::Refusal;
 
 /// How long operations are kept once they have ended.
@@ -58,6 +62,7 @@ impl Records {
             ended_at: Some(now),
             // Whoever finishes what it has left goes by the function's record.
             target: None,
+            stored_target: None,
             previous: None,
             released,
             ..operation.clone()
@@ -117,7 +122,9 @@ impl Records {
             (Queue::Rollbacks, now + pause_after(failures))
         };
         let mut set =
-            "SET #status = :status, #failures = :failures, #due = :due, #dueAt = :dueAt".to_owned();
+            "SET #status = :status, #failures = :failures, #due = :due, #dueAt = :dueAt, \
+             #leftovers = :leftovers"
+                .to_owned();
         let mut update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(key))
@@ -131,10 +138,8 @@ impl Records {
             .expression_attribute_values(":status", text(status.as_str()))
             .expression_attribute_values(":failures", to_attribute_value(failures)?)
             .expression_attribute_values(":due", queue.partition())
-            .expression_attribute_values(":dueAt", to_attribute_value(due.as_second())?);
-        set.push_str(", #leftovers = :leftovers");
-        update = update
             .expression_attribute_names("#leftovers", "leftovers")
+            .expression_attribute_values(":dueAt", to_attribute_value(due.as_second())?)
             .expression_attribute_values(":leftovers", to_attribute_value(&ended.leftovers)?);
         if good {
             // Every facet has just been brought to what is recorded.
@@ -151,7 +156,11 @@ impl Records {
                     .expression_attribute_values(":roleId", text(role_id));
             }
         }
-        if let Some(target) = &operation.target
+        let target = match (&operation.stored_target, &operation.target) {
+            (Some(stored), _) => Some(stored.clone().into_attribute()),
+            (None, target) => target.as_ref().map(to_attribute_value).transpose()?,
+        };
+        if let Some(target) = target
             && succeeded
             && operation.kind != OperationKind::Repair
         {
@@ -164,7 +173,7 @@ impl Records {
                 .expression_attribute_names("#revision", "revision")
                 .expression_attribute_names("#committedBy", "committedBy")
                 .expression_attribute_names("#updatedAt", "updatedAt")
-                .expression_attribute_values(":spec", to_attribute_value(target)?)
+                .expression_attribute_values(":spec", target)
                 .expression_attribute_values(":revision", to_attribute_value(ended.revision)?)
                 .expression_attribute_values(":now", to_attribute_value(now)?);
         }
@@ -172,24 +181,61 @@ impl Records {
         Ok(TransactWriteItem::builder().update(built(update.build())?).build())
     }
 
+    /// What becomes of the operation's record.
     fn end_operation(
         &self,
         ended: &OperationRecord,
         now: Timestamp,
     ) -> Result<TransactWriteItem, Refusal> {
-        let key = operation_key(&ended.function_name, ended.operation_id);
-        let item = with_key(to_item(ended)?, key);
-        let mut item = due::with_due(item, ended.status, now + ANNOUNCE_GRACE)?;
-        let expires = (now + OPERATION_RETENTION).as_second();
-        item.insert("expiresAt".to_owned(), to_attribute_value(expires)?);
-        let put = Put::builder()
+        let mut set = "SET #status = :status, #rollback = :rollback, #endedAt = :endedAt, \
+                       #due = :due, #dueAt = :dueAt, #expiresAt = :expiresAt"
+            .to_owned();
+        let expires = now + OPERATION_RETENTION;
+        let mut update = Update::builder()
             .table_name(&self.table)
-            .set_item(Some(item))
+            .set_key(Some(operation_key(&ended.function_name, ended.operation_id)))
             .condition_expression("#status = :running AND #attempt = :attempt")
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#attempt", "attempt")
+            .expression_attribute_names("#rollback", "rollback")
+            .expression_attribute_names("#endedAt", "endedAt")
+            .expression_attribute_names("#due", "due")
+            .expression_attribute_names("#dueAt", "dueAt")
+            .expression_attribute_names("#expiresAt", "expiresAt")
+            .expression_attribute_names("#target", "target")
+            .expression_attribute_names("#previous", "previous")
+            .expression_attribute_names("#failures", due::LOOK_FAILURES)
             .expression_attribute_values(":running", text(OperationStatus::Running.as_str()))
-            .expression_attribute_values(":attempt", to_attribute_value(ended.attempt)?);
-        Ok(TransactWriteItem::builder().put(built(put.build())?).build())
+            .expression_attribute_values(":attempt", to_attribute_value(ended.attempt)?)
+            .expression_attribute_values(":status", text(ended.status.as_str()))
+            .expression_attribute_values(":rollback", to_attribute_value(ended.rollback)?)
+            .expression_attribute_values(":endedAt", to_attribute_value(now)?)
+            .expression_attribute_values(":due", Queue::of(ended.status).partition())
+            .expression_attribute_values(
+                ":dueAt",
+                to_attribute_value((now + ANNOUNCE_GRACE).as_second())?,
+            )
+            .expression_attribute_values(":expiresAt", to_attribute_value(expires.as_second())?);
+        if let Some(error) = &ended.error {
+            set.push_str(", #error = :error");
+            update = update
+                .expression_attribute_names("#error", "error")
+                .expression_attribute_values(":error", to_attribute_value(error)?);
+        }
+        if !ended.leftovers.is_empty() {
+            set.push_str(", #leftovers = :leftovers");
+            update = update
+                .expression_attribute_names("#leftovers", "leftovers")
+                .expression_attribute_values(":leftovers", to_attribute_value(&ended.leftovers)?);
+        }
+        if let Some(released) = &ended.released {
+            set.push_str(", #released = :released");
+            update = update
+                .expression_attribute_names("#released", "released")
+                .expression_attribute_values(":released", to_attribute_value(released)?);
+        }
+        set.push_str(" REMOVE #target, #previous, #failures");
+        let update = update.update_expression(set);
+        Ok(TransactWriteItem::builder().update(built(update.build())?).build())
     }
 }

@@ -74,7 +74,7 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(6);
 
 /// How long to wait after `failures` tries in a row that did not help: a minute after the first,
 /// then twice as long each time.
-pub fn pause_after(failures: u32) -> SignedDuration {
+pub(crate) fn pause_after(failures: u32) -> SignedDuration {
     let doubled = FIRST_PAUSE.checked_mul(1 << failures.saturating_sub(1).min(16));
     doubled.unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE)
 }
@@ -156,7 +156,7 @@ impl Records {
     ///
     /// # Errors
     /// [`Refusal::Aws`]: what DynamoDB answered.
-    pub async fn due(
+    pub(crate) async fn due(
         &self,
         queue: Queue,
         now: Timestamp,
@@ -187,7 +187,7 @@ impl Records {
     ///
     /// # Errors
     /// [`Refusal::Aws`]: what DynamoDB answered.
-    pub async fn put_off(&self, due: &Due) -> Result<(), Refusal> {
+    pub(crate) async fn put_off(&self, due: &Due) -> Result<(), Refusal> {
         let now = Timestamp::now();
         let until = |failures| to_attribute_value((now + pause_after(failures)).as_second());
         let update = || {

@@ -15,6 +15,7 @@ use super::stored::FunctionRecord;
 use super::table::{Item, Records, built, function_key, has_expired, key, text, with_key};
 use crate::caller::Caller;
 use crate::refusal::Refusal;
+use crate::version_tag::VersionTag;
 
 /// What fingerprints begin with. Those of another release were made of other parts, so they tell
 /// nothing of a request; the first release's begin with nothing.
@@ -57,16 +58,16 @@ fn digest(parts: &[impl AsRef<[u8]>]) -> String {
 /// What a key was used for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct IdempotencyRecord {
+pub(crate) struct IdempotencyRecord {
     fingerprint: String,
     /// The function that the request is about.
     pub function_name: FunctionName,
     /// The operation that the request was accepted as; none if nothing was to be done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<OperationId>,
-    /// The entity tag that the answer carried.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub etag: Option<String>,
+    /// The version that the answer told. The first release stored it in quotes, as `etag`.
+    #[serde(default, alias = "etag", skip_serializing_if = "Option::is_none")]
+    pub version_tag: Option<VersionTag>,
 }
 
 impl IdempotencyRecord {
@@ -75,9 +76,9 @@ impl IdempotencyRecord {
         request: &RequestKey,
         function_name: FunctionName,
         operation_id: Option<OperationId>,
-        etag: Option<String>,
+        version_tag: Option<VersionTag>,
     ) -> Self {
-        Self { fingerprint: request.fingerprint.clone(), function_name, operation_id, etag }
+        Self { fingerprint: request.fingerprint.clone(), function_name, operation_id, version_tag }
     }
 
     /// Whether it was `request` that the key was used for. Where another release remembered it, the
@@ -101,7 +102,7 @@ impl Records {
     ///
     /// # Errors
     /// What DynamoDB answered, or a record that cannot be read.
-    pub async fn look(
+    pub(crate) async fn look(
         &self,
         function: &FunctionName,
         request: Option<&RequestKey>,
@@ -140,7 +141,7 @@ impl Records {
     ///
     /// # Errors
     /// What DynamoDB answered, or a record that cannot be read or written.
-    pub async fn remember(
+    pub(crate) async fn remember(
         &self,
         request: &RequestKey,
         record: &IdempotencyRecord,

@@ -26,7 +26,7 @@ impl Records {
     ///
     /// # Errors
     /// What DynamoDB answered, or a record that cannot be read.
-    pub async fn take_over(
+    pub(crate) async fn take_over(
         &self,
         seen: &OperationRecord,
         reason: &OperationError,
@@ -77,7 +77,11 @@ impl Records {
     ///
     /// # Errors
     /// [`Refusal::Aws`]: what DynamoDB answered.
-    pub async fn postpone(&self, seen: &OperationRecord, due: Timestamp) -> Result<(), Refusal> {
+    pub(crate) async fn postpone(
+        &self,
+        seen: &OperationRecord,
+        due: Timestamp,
+    ) -> Result<(), Refusal> {
         let update = self
             .update_as_seen(seen)?
             .update_expression("SET #due = :due, #dueAt = :dueAt REMOVE #failures")
@@ -95,7 +99,7 @@ impl Records {
     ///
     /// # Errors
     /// [`Refusal::Aws`]: what DynamoDB answered.
-    pub async fn conclude(&self, seen: &OperationRecord) -> Result<(), Refusal> {
+    pub(crate) async fn conclude(&self, seen: &OperationRecord) -> Result<(), Refusal> {
         let update = self
             .update_as_seen(seen)?
             .update_expression(format!("{FORGET}, #due, #dueAt, #failures"))
@@ -111,7 +115,10 @@ impl Records {
     ///
     /// # Errors
     /// [`Refusal::Aws`]: what DynamoDB answered.
-    pub async fn forget_specifications(&self, function: &FunctionName) -> Result<(), Refusal> {
+    pub(crate) async fn forget_specifications(
+        &self,
+        function: &FunctionName,
+    ) -> Result<(), Refusal> {
         // One page holds a thousand operations at least, and those of the previous release come first.
         let kept = self
             .query(&operation_partition(function), OPERATION_PREFIX)
@@ -161,7 +168,7 @@ impl Records {
     ///
     /// # Errors
     /// [`Refusal::Aws`]: what DynamoDB answered.
-    pub async fn record_drift(
+    pub(crate) async fn record_drift(
         &self,
         seen: &FunctionRecord,
         drift: &Drift,

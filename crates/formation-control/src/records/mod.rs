@@ -18,17 +18,17 @@ mod due;
 mod idempotency;
 mod looks;
 mod pages;
-#[cfg(test)]
-mod releases;
 mod stored;
 mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use claim::{Claim, Remembered, START_GRACE};
+pub(crate) use claim::{Claim, START_GRACE};
 pub use commit::Outcome;
-pub use due::{Due, DuePage, Position, Queue, pause_after};
-pub use idempotency::{IdempotencyRecord, RequestKey};
-pub use pages::{ListFilter, OperationPage, Page};
-pub use stored::{FunctionRecord, OperationRecord, RepairedDrift, etag};
+pub(crate) use due::pause_after;
+pub use due::{Due, DuePage, Position, Queue};
+pub(crate) use idempotency::IdempotencyRecord;
+pub use idempotency::RequestKey;
+pub use pages::ListFilter;
+pub use stored::{FunctionRecord, OperationRecord, RepairedDrift};
 pub use table::Records;

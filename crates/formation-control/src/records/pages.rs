@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use formation_aws::{AwsError, Chain};
-use formation_model::{FunctionName, FunctionStatus, OperationId};
+use formation_model::{FunctionName, FunctionStatus, OperationId, Page};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::from_item;
@@ -15,26 +15,6 @@ use super::table::{
     FUNCTION_PARTITION, OPERATION_PREFIX, Records, has_expired, key, operation_partition, text,
 };
 use crate::refusal::Refusal;
-
-/// One page of functions, ordered by name.
-#[derive(Debug)]
-pub struct Page {
-    /// The functions. Where a filter applies there may be fewer than asked for, even none. Those
-    /// whose record cannot be read are left out.
-    pub functions: Vec<FunctionRecord>,
-    /// Where the next page begins; none on the last.
-    pub next_token: Option<String>,
-}
-
-/// One page of a function's operations, newest first.
-#[derive(Debug)]
-pub struct OperationPage {
-    /// The operations. Those that have expired, and those whose record cannot be read, are left out,
-    /// so there may be fewer than asked for.
-    pub operations: Vec<OperationRecord>,
-    /// Where the next page begins; none on the last.
-    pub next_token: Option<String>,
-}
 
 /// Which functions to list.
 #[derive(Clone, Debug, Default)]
@@ -101,16 +81,18 @@ impl PageToken {
 }
 
 impl Records {
-    /// One page of functions with at most `limit` of them, strongly consistent.
+    /// One page of functions with at most `limit` of them, ordered by name, strongly consistent. Where
+    /// the filter applies there may be fewer, even none. Those whose record cannot be read are left
+    /// out.
     ///
     /// # Errors
     /// [`Refusal::InvalidNextToken`], or what DynamoDB answered.
-    pub async fn list(
+    pub(crate) async fn list(
         &self,
         filter: &ListFilter,
         limit: i32,
         token: Option<&str>,
-    ) -> Result<Page, Refusal> {
+    ) -> Result<Page<FunctionRecord>, Refusal> {
         let mut query = self.query(FUNCTION_PARTITION, filter.prefix()).limit(limit);
         if let Some(status) = filter.status {
             query = query
@@ -120,28 +102,26 @@ impl Records {
         }
         let list = filter.list();
         let after = token.map(|token| PageToken::read(token, &list, |key| filter.holds(key)));
-        let (functions, next_token) =
-            page(query, FUNCTION_PARTITION, list, after.transpose()?).await?;
-        Ok(Page { functions, next_token })
+        page(query, FUNCTION_PARTITION, list, after.transpose()?).await
     }
 
     /// One page of a function's operations with at most `limit` of them, newest first, strongly
-    /// consistent.
+    /// consistent. Those that have expired, and those whose record cannot be read, are left out, so
+    /// there may be fewer.
     ///
     /// # Errors
     /// As for [`Records::list`].
-    pub async fn list_operations(
+    pub(crate) async fn list_operations(
         &self,
         function: &FunctionName,
         limit: i32,
         token: Option<&str>,
-    ) -> Result<OperationPage, Refusal> {
+    ) -> Result<Page<OperationRecord>, Refusal> {
         let partition = operation_partition(function);
         let query = self.query(&partition, OPERATION_PREFIX).limit(limit).scan_index_forward(false);
         let list = partition.clone();
         let after = token.map(|token| PageToken::read(token, &list, is_operation));
-        let (operations, next_token) = page(query, &partition, list, after.transpose()?).await?;
-        Ok(OperationPage { operations, next_token })
+        page(query, &partition, list, after.transpose()?).await
     }
 
     /// The items of `partition` whose sort key begins with `prefix`, strongly consistent.
@@ -171,7 +151,7 @@ async fn page<T: DeserializeOwned>(
     partition: &str,
     list: String,
     after: Option<String>,
-) -> Result<(Vec<T>, Option<String>), Refusal> {
+) -> Result<Page<T>, Refusal> {
     let page = query
         .set_exclusive_start_key(after.map(|after| key(partition, &after)))
         .send()
@@ -195,7 +175,7 @@ async fn page<T: DeserializeOwned>(
         })
         .ok()
     });
-    Ok((read.collect(), next.transpose()?))
+    Ok(Page { items: read.collect(), next_token: next.transpose()? })
 }
 
 #[cfg(test)]
@@ -250,13 +230,13 @@ mod tests {
         let good = function(OperationId::generate());
         let query = page(to_item(&good).unwrap(), function_key(&name));
         let found = records(&[&query]).list(&all(), 20, None).await.unwrap();
-        assert_eq!(found.functions.len(), 1);
-        assert_eq!(found.functions[0].spec, good.spec);
+        assert_eq!(found.items.len(), 1);
+        assert_eq!(found.items[0].spec, good.spec);
 
         let id = OperationId::generate();
         let query = page(to_item(operation()).unwrap(), operation_key(&name, id));
         let found = records(&[&query]).list_operations(&name, 20, None).await.unwrap();
-        assert_eq!(found.operations.len(), 1);
+        assert_eq!(found.items.len(), 1);
 
         let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
         for item in ["FUNCTION broken".to_owned(), format!("FUNCTION#broken OPERATION#{id}")] {

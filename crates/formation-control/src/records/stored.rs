@@ -1,5 +1,8 @@
 //! What the table holds of a function and of an operation.
 
+use std::fmt;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use formation_model::names::{execution_arn, execution_name};
 use formation_model::operation::OperationError;
 use formation_model::step::Announcement;
@@ -9,6 +12,9 @@ use formation_model::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use super::table::Item;
+use crate::version_tag::VersionTag;
 
 /// A function as it is stored: its last good specification, or the first one while the create is
 /// not committed.
@@ -65,9 +71,9 @@ pub struct RepairedDrift {
 }
 
 impl FunctionRecord {
-    /// Its entity tag, as HTTP spells one: changes with every commit and with nothing else.
-    pub fn etag(&self) -> String {
-        etag(self.revision, self.committed_by)
+    /// Its version_tag: changes with every commit and with nothing else.
+    pub fn version_tag(&self) -> VersionTag {
+        VersionTag::new(self.revision, self.committed_by)
     }
 
     /// Whether an operation on it is running.
@@ -77,11 +83,6 @@ impl FunctionRecord {
             FunctionStatus::Available | FunctionStatus::Failed => false,
         }
     }
-}
-
-/// The entity tag of a revision and the operation that committed it.
-pub fn etag(revision: u64, operation: OperationId) -> String {
-    format!("\"{revision}-{operation}\"")
 }
 
 /// An operation as it is stored.
@@ -101,6 +102,9 @@ pub struct OperationRecord {
     /// What the function is to become; none for a delete, and none once it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<FunctionSpec>,
+    /// The same as it was read, if it was: what is committed.
+    #[serde(skip)]
+    pub(crate) stored_target: Option<StoredSpec>,
     /// The last good specification, if there is one; none once it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<FunctionSpec>,
@@ -143,6 +147,30 @@ pub struct OperationRecord {
     /// The RoleId that the function's record had when the operation claimed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_id: Option<String>,
+}
+
+/// A specification as the table holds it, with fields that this release does not know: while a stack
+/// is upgraded, or after an upgrade that was taken back, a later release has written some of them.
+#[derive(Clone)]
+pub(crate) struct StoredSpec(AttributeValue);
+
+impl StoredSpec {
+    /// The target in the item of an operation.
+    pub fn target_in(operation: &Item) -> Option<Self> {
+        operation.get("target").cloned().map(Self)
+    }
+
+    /// The attribute as it was read.
+    pub fn into_attribute(self) -> AttributeValue {
+        self.0
+    }
+}
+
+impl fmt::Debug for StoredSpec {
+    /// It holds the environment, whose values are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredSpec").finish_non_exhaustive()
+    }
 }
 
 impl OperationRecord {

@@ -10,11 +10,10 @@ use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use formation_aws::AwsError;
 use formation_model::{FunctionName, OperationId};
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
 use serde_dynamo::from_item;
 use tokio::time::sleep;
 
-use super::stored::{FunctionRecord, OperationRecord};
+use super::stored::{FunctionRecord, OperationRecord, StoredSpec};
 use crate::refusal::Refusal;
 
 pub(super) const FUNCTION_PARTITION: &str = "FUNCTION";
@@ -43,8 +42,11 @@ impl Records {
     ///
     /// # Errors
     /// What DynamoDB answered, or a record that cannot be read.
-    pub async fn function(&self, name: &FunctionName) -> Result<Option<FunctionRecord>, Refusal> {
-        self.get(function_key(name)).await
+    pub(crate) async fn function(
+        &self,
+        name: &FunctionName,
+    ) -> Result<Option<FunctionRecord>, Refusal> {
+        Ok(self.item(function_key(name)).await?.map(from_item).transpose()?)
     }
 
     /// The operation of that id, strongly consistent.
@@ -56,7 +58,11 @@ impl Records {
         function: &FunctionName,
         operation: OperationId,
     ) -> Result<Option<OperationRecord>, Refusal> {
-        self.get(operation_key(function, operation)).await
+        let Some(item) = self.item(operation_key(function, operation)).await? else {
+            return Ok(None);
+        };
+        let stored_target = StoredSpec::target_in(&item);
+        Ok(Some(OperationRecord { stored_target, ..from_item(item)? }))
     }
 
     /// Writes `items` as one. Answers nothing if they are written, and what the items were that
@@ -91,7 +97,7 @@ impl Records {
         }
     }
 
-    async fn get<T: DeserializeOwned>(&self, key: Item) -> Result<Option<T>, Refusal> {
+    async fn item(&self, key: Item) -> Result<Option<Item>, AwsError> {
         let output = self
             .client
             .get_item()
@@ -101,7 +107,7 @@ impl Records {
             .send()
             .await
             .map_err(|error| AwsError::new("dynamodb:GetItem", error))?;
-        Ok(output.item.filter(|item| !has_expired(item)).map(from_item).transpose()?)
+        Ok(output.item.filter(|item| !has_expired(item)))
     }
 }
 

@@ -20,6 +20,7 @@ use serde_dynamo::{from_item, to_attribute_value, to_item};
 use super::table::{Item, text};
 use super::*;
 use crate::caller::Caller;
+use crate::version_tag::VersionTag;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -70,6 +71,7 @@ pub(crate) fn operation() -> OperationRecord {
         status: OperationStatus::Running,
         attempt: 1,
         target: Some(function(operation_id).spec),
+        stored_target: None,
         previous: None,
         released: None,
         revision: 1,
@@ -160,7 +162,7 @@ async fn a_key_in_use_decides_before_the_function_does() {
     let request = RequestKey::new(&Caller::new("ann"), "key", &["POST"]);
     let name = &operation.function_name;
     let memory =
-        |id| IdempotencyRecord::new(&request, name.clone(), Some(id), Some("\"1-x\"".to_owned()));
+        |id| IdempotencyRecord::new(&request, name.clone(), Some(id), Some(VersionTag::new(1, id)));
     // Both conditions fail: another request under the key was first, and has made the function.
     let refused = |found: IdempotencyRecord, function: FunctionRecord| {
         mock!(Client::transact_write_items).then_error(move || {
@@ -233,17 +235,18 @@ fn failed(rollback: Rollback) -> Outcome {
 async fn what_has_ended_keeps_no_specification_and_expires_however_it_ended() {
     let running = OperationRecord { previous: operation().target, ..operation() };
     for outcome in [Outcome::Succeeded, failed(Rollback::Complete), failed(Rollback::Incomplete)] {
-        let put = mock!(Client::transact_write_items)
+        let written = mock!(Client::transact_write_items)
             .match_requests(|request| {
-                let item = request.transact_items()[1].put().unwrap().item();
-                let specified = ["target", "previous"].iter().any(|it| item.contains_key(*it));
-                !specified && item.contains_key("expiresAt")
+                let update = request.transact_items()[1].update().unwrap();
+                let removed = update.update_expression().split_once(" REMOVE ").unwrap().1;
+                ["#target", "#previous"].iter().all(|name| removed.contains(name))
+                    && update.expression_attribute_values().unwrap().contains_key(":expiresAt")
             })
             .then_output(|| TransactWriteItemsOutput::builder().build());
-        let ended = records(&[&put]).commit(&running, &outcome, None, None, HOUR).await;
+        let ended = records(&[&written]).commit(&running, &outcome, None, None, HOUR).await;
         let ended = ended.unwrap().unwrap();
         assert!(ended.target.is_none() && ended.previous.is_none(), "{outcome:?}");
-        assert_eq!(put.num_calls(), 1);
+        assert_eq!(written.num_calls(), 1);
     }
 }
 
@@ -313,7 +316,10 @@ fn records_survive_the_table() {
     let item: Item = to_item(&function).unwrap();
     let read: FunctionRecord = from_item(item).unwrap();
     assert_eq!(read.spec, function.spec);
-    assert_eq!((read.created_at, read.etag()), (function.created_at, function.etag()));
+    assert_eq!(
+        (read.created_at, read.version_tag()),
+        (function.created_at, function.version_tag())
+    );
 }
 
 #[test]
