@@ -4,15 +4,21 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "these are tests")]
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::process::{Command, ExitCode, Output};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use formation_client::FunctionFilter;
 use formation_local::Project;
-use formation_model::{Operation, OperationStatus};
-use formation_tests::world::CODE_BUCKET;
+use formation_model::names::execution_name;
+use formation_model::{
+    Bundle, FunctionName, FunctionStatus, Operation, OperationId, OperationKind, OperationStatus,
+    Rollback, bundle,
+};
+use formation_tests::world::{CODE_BUCKET, EXAMPLE_CODE};
 use formation_tests::{Fault, Rule, WAIT_SCALE, World, announcements, run, trials};
-use serde_json::json;
+use serde_json::{Value, json};
 
 async fn an_operation_runs_well_through_an_upgrade_of_its_steps(world: &World) {
     let name = world.name("upgraded");
@@ -65,6 +71,157 @@ async fn a_step_that_lambda_does_not_run_is_waited_for_and_nothing_is_undone(wor
     }
 }
 
+/// What 0.1.0 left in the table and in the state machine when a stack is upgraded from it.
+async fn what_the_first_release_began_ends_well_after_an_upgrade(world: &World) {
+    let name = world.name("from-0-1-0");
+    let well = (OperationStatus::Succeeded, Rollback::NotNeeded);
+    let first = FirstRelease { world, name: &name };
+
+    // A create whose execution runs: held before its last step, until the steps are this release's.
+    let id = OperationId::generate();
+    let code = first.store_code(id, "1").await;
+    first.put("function-creating", id, &[&code]).await;
+    first.put("operation-create-running", id, &[&code]).await;
+    world.proxy.inject(Rule::new("logs:PutRetentionPolicy", &name, usize::MAX, Fault::Throttle));
+    first.start(OperationKind::Create, "input-create-running", id).await;
+    for (resource, binary) in
+        [("EnsureFunctionFunction", "ensure-function"), ("RecordSuccessFunction", "record-success")]
+    {
+        replace(world, resource, &changed_release(binary)).await;
+    }
+    world.proxy.release(&name);
+    assert_eq!(first.outcome(id).await, well);
+    let function = world.function(&name).await;
+    assert!(function.status == FunctionStatus::Available && function.revision == 1);
+    assert_eq!(world.invoke(&name, &json!({})).await.unwrap()["statusCode"], 200);
+
+    // An update that was accepted, and whose start was lost.
+    let update = OperationId::generate();
+    let next = first.store_code(update, "2").await;
+    first.put("function-updating", update, &[&code, &next]).await;
+    let operation = first.put("operation-update-running", update, &[&code, &next]).await;
+    assert_eq!(operation["target"]["memoryMegabytes"], 256);
+    world.make_due(first.key("operation-update-running", update)).await;
+    world.reconcile().await;
+    assert_eq!(first.outcome(update).await, well);
+    let function = world.function(&name).await;
+    assert!(function.status == FunctionStatus::Available && function.revision == 2);
+    assert_eq!(function.spec.code.sha256, next.sha256);
+    let recorded = serde_json::to_value(&function).unwrap();
+    assert_eq!(recorded["memoryMegabytes"], 256);
+
+    // From here on it is a function like every other.
+    let operation = world.patch(&name, json!({"timeoutSeconds": 9})).await;
+    assert_eq!(operation.status, OperationStatus::Succeeded, "{operation:#?}");
+    let operations = world.client.operations_page(&first.function(), None, None).await.unwrap();
+    assert_eq!(operations.items.len(), 3, "{operations:#?}");
+    assert_eq!(world.delete(&name).await.status, OperationStatus::Succeeded);
+    assert!(world.live(&name).await.parts().is_empty());
+}
+
+/// Writes what the first release wrote, for a function of this name. Its files are named after the
+/// function `hello`.
+struct FirstRelease<'a> {
+    world: &'a World,
+    name: &'a str,
+}
+
+impl FirstRelease<'_> {
+    /// Stores the code of an operation as that release did.
+    async fn store_code(&self, operation: OperationId, answer: &str) -> Bundle {
+        let source = format!("{EXAMPLE_CODE}\n// {answer}\n");
+        let archive = bundle::from_source("index.mjs", &source).unwrap();
+        let (sha256, size_bytes) = (bundle::sha256(&archive), archive.len() as u64);
+        let key = format!("bundles/{}/{operation}.zip", self.name);
+        let put = self.world.s3.put_object().bucket(&self.world.stack.artifact_bucket).key(&key);
+        let put = put.tagging("state=pending").checksum_sha256(&sha256).body(archive.into());
+        let version = put.send().await.unwrap().version_id.unwrap();
+        Bundle { sha256, size_bytes, key, version, inline: false }
+    }
+
+    /// A file, for this function and operation, and with code that is there: `codes` are in the order
+    /// in which they were stored.
+    fn file(&self, file: &str, operation: OperationId, codes: &[&Bundle]) -> Value {
+        let project = Project::find().expect("the project is found");
+        let folder = project.path("crates/formation-model/tests/records/0.1.0");
+        let text = std::fs::read_to_string(folder.join(format!("{file}.json"))).unwrap();
+        let mut record: Value = serde_json::from_str(&text).unwrap();
+        let id = record["operationId"].as_str().unwrap().to_owned();
+        let text = record.to_string();
+        let text = text.replace("\"hello\"", &format!("\"{}\"", self.name));
+        let text = text.replace("FUNCTION#hello", &format!("FUNCTION#{}", self.name));
+        record = serde_json::from_str(&text.replace(&id, &operation.to_string())).unwrap();
+        if let Some(attempt) = record.get_mut("attempt") {
+            // The update of the file was cancelled.
+            *attempt = json!(1);
+            record.as_object_mut().unwrap().remove("interruption");
+        }
+        for (place, code) in
+            [("spec", codes.first()), ("previous", codes.first()), ("target", codes.last())]
+        {
+            let Some(specification) = record.get_mut(place) else { continue };
+            let code = code.unwrap();
+            specification["code"] = json!({
+                "sha256": code.sha256, "sizeBytes": code.size_bytes, "key": code.key,
+                "version": code.version,
+            });
+        }
+        record
+    }
+
+    /// Puts a record into the table.
+    async fn put(&self, file: &str, operation: OperationId, codes: &[&Bundle]) -> Value {
+        let record = self.file(file, operation, codes);
+        let item = record.as_object().unwrap().iter();
+        let item = item.map(|(name, value)| (name.clone(), attribute(value))).collect();
+        let put = self.world.dynamodb.put_item().table_name(&self.world.stack.table_name);
+        put.set_item(Some(item)).send().await.unwrap();
+        record
+    }
+
+    fn key(&self, file: &str, operation: OperationId) -> HashMap<String, AttributeValue> {
+        let record = self.file(file, operation, &[&no_code()]);
+        ["pk", "sk"].map(|name| (name.to_owned(), attribute(&record[name]))).into()
+    }
+
+    /// Starts the execution of an operation's first attempt.
+    async fn start(&self, kind: OperationKind, file: &str, operation: OperationId) {
+        let input = self.file(file, operation, &[]).to_string();
+        let name = execution_name(&self.function(), kind, operation, 1);
+        let start = self.world.sfn.start_execution().name(name).input(input);
+        start.state_machine_arn(&self.world.stack.state_machine_arn).send().await.unwrap();
+    }
+
+    /// How an operation has ended.
+    async fn outcome(&self, operation: OperationId) -> (OperationStatus, Rollback) {
+        let operation = self.world.client.operation(&self.function(), operation).await.unwrap();
+        self.world.ended_unseen(&operation).await
+    }
+
+    fn function(&self) -> FunctionName {
+        self.name.parse().unwrap()
+    }
+}
+
+fn no_code() -> Bundle {
+    let text = String::new;
+    Bundle { sha256: text(), size_bytes: 0, key: text(), version: text(), inline: false }
+}
+
+fn attribute(value: &Value) -> AttributeValue {
+    match value {
+        Value::Null => AttributeValue::Null(true),
+        Value::Bool(value) => AttributeValue::Bool(*value),
+        Value::Number(value) => AttributeValue::N(value.to_string()),
+        Value::String(value) => AttributeValue::S(value.clone()),
+        Value::Array(values) => AttributeValue::L(values.iter().map(attribute).collect()),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| (name.clone(), attribute(value)));
+            AttributeValue::M(fields.collect())
+        }
+    }
+}
+
 /// Gives a step's Lambda another archive.
 async fn replace(world: &World, resource: &str, archive: &[u8]) {
     let lambda = world.lambda_name(resource).await;
@@ -78,11 +235,12 @@ async fn replace(world: &World, resource: &str, archive: &[u8]) {
     assert_ne!(updated.code_sha256.unwrap(), before, "{resource} was not changed");
 }
 
-/// A step Lambda's archive with one file more.
+/// A step Lambda's archive with one file more: another one each time.
 fn changed_release(binary: &str) -> Vec<u8> {
     let project = Project::find().expect("the project is found");
     let program = std::fs::read(project.path(format!("target/lambda/{binary}/bootstrap")));
-    archive(&[("bootstrap", &program.unwrap()), ("release.txt", b"next")])
+    let release = fastrand::u64(..).to_string();
+    archive(&[("bootstrap", &program.unwrap()), ("release.txt", release.as_bytes())])
 }
 
 /// A Lambda that ends every invocation with an error of this name.
@@ -186,6 +344,7 @@ fn main() -> ExitCode {
     run(WAIT_SCALE, 1, |suite| {
         trials! { suite:
             an_operation_runs_well_through_an_upgrade_of_its_steps,
+            what_the_first_release_began_ends_well_after_an_upgrade,
             a_step_that_lambda_does_not_run_is_waited_for_and_nothing_is_undone,
             a_stack_ends_only_without_functions_and_leaves_what_they_may_need,
         }
