@@ -431,7 +431,11 @@ fn settled(files: Files) -> Files {
 fn settle(value: &Value, field: &str, ids: &mut Vec<String>) -> Value {
     match value {
         Value::Object(fields) => {
-            fields.iter().map(|(name, value)| (name.clone(), settle(value, name, ids))).collect()
+            // In one order, by which the ids are numbered, too.
+            let fields: BTreeMap<_, _> = fields.iter().collect();
+            let settled =
+                fields.into_iter().map(|(name, it)| (name.clone(), settle(it, name, ids)));
+            Value::Object(settled.collect())
         }
         Value::Array(values) => values.iter().map(|value| settle(value, field, ids)).collect(),
         Value::Number(_) if ["dueAt", "expiresAt"].contains(&field) => json!(1_795_165_245),
