@@ -22,7 +22,7 @@ impl Control {
         // The claim below decides. This look spares storing code for a name that is taken.
         let function = match self.look(&name, requester).await? {
             Seen::Replayed(decision) => return Ok(decision),
-            Seen::Function(function) => function,
+            Seen::Function(function) => *function,
         };
         self.refuse_taken(&name, function).await?;
 

@@ -182,7 +182,7 @@ impl Control {
             ((Some(remembered), _), Some(key)) => {
                 Ok(Seen::Replayed(self.replay(&remembered, key, requester).await?))
             }
-            ((_, function), _) => Ok(Seen::Function(function)),
+            ((_, function), _) => Ok(Seen::Function(Box::new(function))),
         }
     }
 
@@ -291,7 +291,7 @@ enum Seen {
     /// It was decided earlier, under the same key.
     Replayed(Decision),
     /// The function that it is about, if it is there.
-    Function(Option<FunctionRecord>),
+    Function(Box<Option<FunctionRecord>>),
 }
 
 /// The function that a change asks for, if no operation runs on it and `condition` holds of it.

@@ -17,7 +17,7 @@ impl Control {
     ) -> Result<Decision, Refusal> {
         let found = match self.look(name, requester).await? {
             Seen::Replayed(decision) => return Ok(decision),
-            Seen::Function(found) => found,
+            Seen::Function(found) => *found,
         };
         let function = settled(found, name, condition)?;
         self.repair_function(&function, requester, 0).await

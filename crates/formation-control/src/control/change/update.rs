@@ -20,7 +20,7 @@ impl Control {
     ) -> Result<Decision, Refusal> {
         let found = match self.look(name, requester).await? {
             Seen::Replayed(decision) => return Ok(decision),
-            Seen::Function(found) => found,
+            Seen::Function(found) => *found,
         };
         let function = updatable(found, name, condition)?;
         let request = edit(&function.spec).map_err(Refusal::InvalidFunction)?;
