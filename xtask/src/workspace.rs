@@ -327,3 +327,45 @@ fn no_modules_of_a_crate_stand_in_a_circle() {
     }
     assert!(circles.is_empty(), "{circles:#?}");
 }
+
+/// Lines of a file of product code that needs no reason to be as long as it is.
+const MOST_LINES: usize = 500;
+/// How the line at a file's head begins that gives the reason.
+const REASON: &str = "//! One file, since ";
+
+#[test]
+fn a_file_of_product_code_is_short_or_says_why_not() {
+    let (mut seen, mut wrong) = (0, Vec::new());
+    let metadata = metadata();
+    let folders = members(&metadata).into_iter().map(|(_, folder)| folder.join("src"));
+    let is_of_tests = |path: &PathBuf| {
+        let of_tests = ["tests", "tests.rs", "testing.rs"];
+        path.components().any(|part| of_tests.iter().any(|it| part.as_os_str() == *it))
+    };
+    for path in folders.flat_map(|it| sources(&it)).filter(|path| !is_of_tests(path)) {
+        let text = fs::read_to_string(&path).unwrap();
+        let lines = text.lines().count();
+        let mut head = text.lines().take_while(|line| line.starts_with("//!"));
+        match (lines > MOST_LINES, head.any(|line| line.starts_with(REASON))) {
+            (true, false) => wrong.push(format!("{} has {lines} lines", path.display())),
+            (false, true) => wrong.push(format!("{} is short by now", path.display())),
+            _ => {}
+        }
+        seen += 1;
+    }
+    let remedy = format!("split it, or begin a line of its head with `{REASON}`");
+    assert!(wrong.is_empty(), "{remedy}:\n{}", wrong.join("\n"));
+    assert!(seen > 100, "{seen}");
+}
+
+#[test]
+fn the_runbook_tells_of_every_alarm() {
+    let template = fs::read_to_string(in_project("infra/template.yaml")).unwrap();
+    let runbook = fs::read_to_string(in_project("docs/OPERATIONS.md")).unwrap();
+    let lines: Vec<_> = template.lines().collect();
+    let alarms = lines.windows(2).filter(|it| it[1].trim() == "Type: AWS::CloudWatch::Alarm");
+    let alarms: BTreeSet<_> = alarms.map(|it| it[0].trim().trim_end_matches(':')).collect();
+    let headings = runbook.lines().filter_map(|line| line.strip_prefix("### "));
+    let headings: BTreeSet<_> = headings.filter(|it| it.ends_with("Alarm")).collect();
+    assert_eq!(headings, alarms);
+}
