@@ -40,6 +40,9 @@
 //! # }
 //! ```
 //!
+//! `examples/lifecycle.rs` is a whole program: a function is made, found, changed and deleted. What has
+//! no method here goes by [`Client::request`].
+//!
 //! What is sent and answered is described by the types of `formation-model`. What the API of a later
 //! release adds does not trouble this one: fields that are not known are ignored, and words that are
 //! not known stay as they are ([`Open`](formation_model::Open)).
