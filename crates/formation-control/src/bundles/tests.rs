@@ -8,7 +8,7 @@ use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use formation_model::function::Architecture;
-use formation_model::request::S3Object;
+use formation_model::function::code::S3Object;
 use formation_model::{Defaults, WarningCode, request};
 
 use super::source::{READ_UP_TO_BYTES, copy_source};

@@ -1,5 +1,9 @@
 //! The function as it is asked for and recorded.
 
+pub mod code;
+pub(crate) mod environment;
+pub(crate) mod tags;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;

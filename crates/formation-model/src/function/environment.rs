@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Fields;
+use crate::fields::Fields;
 use crate::function::{Environment, FunctionSpec};
 use crate::names::log_group_name;
 use crate::problem::{FieldProblemCode as Code, pointer};
@@ -41,7 +41,7 @@ const RESERVED_VARIABLES: [&str; 19] = [
     "LAMBDA_TASK_ROOT",
 ];
 
-pub(super) fn read(fields: &mut Fields<'_>) -> Option<Environment> {
+pub(crate) fn read(fields: &mut Fields<'_>) -> Option<Environment> {
     let before = fields.problems.len();
     let variables = fields.texts("environment")?;
     for (name, value) in &variables {
@@ -72,7 +72,7 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Option<Environment> {
 
 /// Notes a problem if Lambda would take the configuration when the function is created, and refuse
 /// it in every later change.
-pub(super) fn refuse_if_too_large_with_the_rest<Source>(
+pub(crate) fn refuse_if_too_large_with_the_rest<Source>(
     fields: &mut Fields<'_>,
     request: &FunctionSpec<Source>,
 ) {

@@ -6,11 +6,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use super::{Defaults, Fields};
 use crate::archive;
 use crate::bundle::{self, MAX_ZIP_BYTES};
+use crate::fields::Fields;
 use crate::function::FunctionSpec;
 use crate::problem::{FieldProblem, FieldProblemCode as Code};
+use crate::request::Defaults;
 use crate::runtime;
 use crate::warning::{self, Warning};
 
@@ -61,12 +62,12 @@ pub struct S3Object {
 
 /// What starts the code; none of what was found to be wrong already.
 #[derive(Clone, Copy)]
-pub(super) struct Start<'a> {
+pub(crate) struct Start<'a> {
     pub runtime: Option<&'a str>,
     pub handler: Option<&'a str>,
 }
 
-pub(super) fn read(
+pub(crate) fn read(
     fields: &mut Fields<'_>,
     start: Start<'_>,
     defaults: &Defaults,

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fields, TAG_KEY_LENGTH, TAG_VALUE_LENGTH, USER_TAGS};
+use crate::fields::Fields;
 use crate::function::FunctionSpec;
 use crate::problem::{FieldProblemCode as Code, pointer};
+use crate::request::{TAG_KEY_LENGTH, TAG_VALUE_LENGTH, USER_TAGS};
 use crate::tag;
 
 /// What a key or value may hold, for an error's text.
 const ALPHABET: &str = "letters, digits, spaces or any of _.:/=+-@";
 
-pub(super) fn read(
+pub(crate) fn read(
     fields: &mut Fields<'_>,
     current: Option<&FunctionSpec>,
 ) -> Option<BTreeMap<String, String>> {
