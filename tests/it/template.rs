@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use formation_api::routes::{Access, ROUTES, Route};
-use formation_model::request::RETENTION_DAYS;
+use formation_model::function::RETENTION_DAYS;
 use formation_tests::World;
 use serde_json::{Map, Value, json};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, json};
 
 use crate::problem::{FieldProblem, FieldProblemCode as Code, pointer};
 
@@ -14,6 +14,17 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// Those of `body`; none is known yet.
+    pub fn of(body: &'a Map<String, Value>) -> Self {
+        Self { body, known: BTreeSet::new(), problems: Vec::new() }
+    }
+
+    /// Whether something was found wrong with the field at this pointer, or in it.
+    pub fn has_problem_at(&self, at: &str) -> bool {
+        let inside = |found: &str| found.strip_prefix(at).is_some_and(|rest| rest.starts_with('/'));
+        self.problems.iter().any(|problem| problem.pointer == at || inside(&problem.pointer))
+    }
+
     pub fn take(&mut self, name: &'static str) -> Option<&'a Value> {
         self.known.insert(name);
         self.body.get(name)
@@ -113,11 +124,20 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Which whole numbers a field takes.
 pub(crate) struct Limits {
     pub least: u32,
     pub most: u32,
     pub default: u32,
     pub unit: &'static str,
+}
+
+impl Limits {
+    /// The JSON Schema of the field.
+    pub fn schema(&self) -> Value {
+        let Self { least, most, default, .. } = self;
+        json!({"type": "integer", "minimum": least, "maximum": most, "default": default})
+    }
 }
 
 /// The number as an integer, if it has no fraction: to JSON Schema, 256.0 and 1e3 are integers. What

@@ -32,8 +32,8 @@ pub mod warning;
 
 pub use bundle::Bundle;
 pub use drift::{Difference, Drift, DriftReport, DriftStatus};
-pub use function::FunctionSpec;
 pub use function::code::CodeSource;
+pub use function::{Defaults, FunctionRequest, FunctionSpec, Property};
 pub use json::{Document, MalformedJson};
 pub use name::FunctionName;
 pub use names::StackIdentity;
@@ -45,7 +45,6 @@ pub use page::{Listed, Page};
 pub use part::{Facet, Part};
 pub use plan::{Plan, PlannedPart};
 pub use problem::{FieldProblem, FieldProblemCode, FieldProblems, Problem, ProblemCode};
-pub use request::{Defaults, FunctionRequest};
 pub use step::{ErrorName, ExecutionInput, Failure, Goal, Lane, Recovery, StepInput};
 pub use view::{Function, FunctionStatus};
 pub use warning::{Warning, WarningCode};

@@ -151,7 +151,7 @@ fn fields_and_words_of_a_later_release_leave_answers_readable() {
     let difference = &view.drift.differences[0];
     let named = (difference.part.to_string(), difference.facet.to_string());
     assert_eq!(named, ("TRIGGERS".to_owned(), "QUEUES".to_owned()));
-    assert_eq!(view.spec.memory_megabytes, 128);
+    assert_eq!(view.spec.configuration.memory_megabytes, 128);
     assert_eq!(with(json!(view), json!({"aliases": later["aliases"]})), later);
 
     let mut later = operation();

@@ -35,7 +35,7 @@ pub async fn ensure(
     if found.is_none() {
         match create(logs, stack, spec, &name).await {
             Ok(()) => {
-                let put = async || put_retention(logs, &name, spec.log_retention_days).await;
+                let put = async || put_retention(logs, &name, spec.logs.log_retention_days).await;
                 once_spread(put, does_not_exist, described(&name)).await?;
                 return Ok(arn);
             }
@@ -56,8 +56,8 @@ pub async fn ensure(
     let age = Age::of(made(&group), since);
     age.prove(stack, &spec.function_name, &current, described(&name))?;
     let converge = async || {
-        if group.retention_in_days() != i32::try_from(spec.log_retention_days).ok() {
-            put_retention(logs, &name, spec.log_retention_days).await?;
+        if group.retention_in_days() != i32::try_from(spec.logs.log_retention_days).ok() {
+            put_retention(logs, &name, spec.logs.log_retention_days).await?;
         }
         let changes = tags::changes(&current, Keys::Exact, stack, spec, formerly);
         change_tags(logs, &arn, changes).await
@@ -164,7 +164,7 @@ pub async fn compare(
     let retention = Difference::between(
         Facet::LogGroup,
         "logRetentionDays",
-        spec.log_retention_days,
+        spec.logs.log_retention_days,
         group.retention_in_days(),
     );
     let tags = tags::differences(Facet::LogGroup, &current, stack, spec);

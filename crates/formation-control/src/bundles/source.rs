@@ -78,7 +78,8 @@ impl Bundles {
             let at = "/code/s3Key";
             let contents = archive::judge(&archive)
                 .map_err(|error| invalid(at, error.code(), error.to_string()))?;
-            let warnings = contents.warnings(&request.runtime, &request.handler, at);
+            let start = &request.configuration;
+            let warnings = contents.warnings(&start.runtime, &start.handler, at);
             return Ok(Source::Read(archive, warnings));
         }
         Ok(Source::Large(Box::new(head)))

@@ -1,17 +1,18 @@
-//! Reading a function's code: where it comes from, and whether Lambda can unzip it.
-
-use std::collections::BTreeSet;
+//! The code of a function: where it comes from, and whether Lambda can unzip it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use super::FunctionSpec;
+use super::configuration::ROW;
+use super::property::Property;
+use super::reader::{Defaults, Reader};
 use crate::archive;
 use crate::bundle::{self, MAX_ZIP_BYTES};
 use crate::fields::Fields;
-use crate::function::FunctionSpec;
+use crate::part::Facet;
 use crate::problem::{FieldProblem, FieldProblemCode as Code};
-use crate::request::Defaults;
 use crate::runtime;
 use crate::warning::{self, Warning};
 
@@ -60,14 +61,60 @@ pub struct S3Object {
     pub version: Option<String>,
 }
 
-/// What starts the code; none of what was found to be wrong already.
-#[derive(Clone, Copy)]
-pub(crate) struct Start<'a> {
-    pub runtime: Option<&'a str>,
-    pub handler: Option<&'a str>,
+pub(super) const PROPERTIES: &[Property] = &[Property {
+    name: "code",
+    facets: &[Facet::Code],
+    schema,
+    example: || json!("export const main = async () => 'hello';"),
+    read: |it| {
+        let code = read(it);
+        it.draft.code = code;
+    },
+    ..ROW
+}];
+
+fn schema() -> Value {
+    let file = json!({"type": "string", "minLength": 1, "description": "Inline source of Node.js or Python: it becomes index.mjs or index.py."});
+    let zip_file = json!({
+        "type": "object", "required": ["zipFile"], "additionalProperties": false,
+        "properties": {"zipFile": {"type": "string", "contentEncoding": "base64", "description": "A zip archive of at most 3 MB."}}
+    });
+    let s3 = json!({
+        "type": "object", "required": ["s3Bucket", "s3Key"], "additionalProperties": false,
+        "description": "A zip archive in one of the buckets that the stack's parameter CodeBuckets names.",
+        "properties": {
+            "s3Bucket": {"type": "string", "minLength": 3, "maxLength": 63},
+            "s3Key": {"type": "string", "minLength": 1, "maxLength": 1024},
+            "s3ObjectVersion": {"type": "string", "minLength": 1, "maxLength": 1024}
+        }
+    });
+    let unchanged = json!({
+        "type": "object", "required": ["sha256"], "additionalProperties": false,
+        "description": "The code that the function has: what GET shows.",
+        "properties": {"sha256": {"type": "string"}, "sizeBytes": {}, "inline": {}}
+    });
+    json!({"anyOf": [file, zip_file, s3, unchanged]})
 }
 
-pub(crate) fn read(
+/// What starts the code; none of what was found to be wrong already.
+#[derive(Clone, Copy)]
+struct Start<'a> {
+    runtime: Option<&'a str>,
+    handler: Option<&'a str>,
+}
+
+fn read(it: &mut Reader<'_>) -> Option<CodeSource> {
+    let Reader { fields, defaults, current, draft, .. } = it;
+    let start = Start {
+        runtime: (!fields.has_problem_at("/runtime"))
+            .then_some(draft.configuration.runtime.as_str()),
+        handler: (!fields.has_problem_at("/handler"))
+            .then_some(draft.configuration.handler.as_str()),
+    };
+    read_from(fields, start, defaults, *current)
+}
+
+fn read_from(
     fields: &mut Fields<'_>,
     start: Start<'_>,
     defaults: &Defaults,
@@ -150,7 +197,9 @@ fn is_inline_handler(handler: &str) -> bool {
 /// Source that was given inline stays in its file: a change of runtime or handler that does not
 /// change the code must leave it something to run. What was recorded so before is not in question.
 fn keep_inline_runnable(fields: &mut Fields<'_>, start: Start<'_>, current: &FunctionSpec) {
-    let Some(file_name) = inline_file(&current.runtime).filter(|_| current.code.inline) else {
+    let Some(file_name) =
+        inline_file(&current.configuration.runtime).filter(|_| current.code.inline)
+    else {
         return;
     };
     if let Some(runtime) = start.runtime
@@ -163,7 +212,7 @@ fn keep_inline_runnable(fields: &mut Fields<'_>, start: Start<'_>, current: &Fun
         fields.note("/runtime", Code::Conflict, detail);
     }
     if let Some(handler) = start.handler
-        && handler != current.handler
+        && handler != current.configuration.handler
         && !is_inline_handler(handler)
     {
         let detail = format!("the function's inline source is {file_name}, {INLINE_HANDLER}");
@@ -185,7 +234,7 @@ fn object_form(
         let detail = format!("holds both `zipFile` and `{s3_field}`; give either, not both");
         return fields.refuse("/code", Code::Conflict, detail);
     }
-    let mut inner = Fields { body: object, known: BTreeSet::new(), problems: Vec::new() };
+    let mut inner = Fields::of(object);
     let code = if has_zip_file {
         zip_file(&mut inner, start, defaults)
     } else if s3_field.is_some() {
@@ -304,11 +353,10 @@ fn too_large(defaults: &Defaults) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use crate::function::FunctionRequest;
     use crate::request::tests::{DEFAULTS, current, hello_with, problems};
-    use crate::request::{FunctionRequest, patched, read};
+    use crate::request::{patched, read};
     use crate::warning::WarningCode;
 
     fn archive_of(request: FunctionRequest) -> Archive {
@@ -382,7 +430,7 @@ mod tests {
     fn a_function_whose_handler_was_recorded_otherwise_can_still_be_changed() {
         let mut current = current();
         current.code.inline = true;
-        current.handler = "main.handler".into();
+        current.configuration.handler = "main.handler".into();
         assert!(patched(&json!({"timeoutSeconds": 9}), &DEFAULTS, &current).is_ok());
     }
 

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use self::reader::Reader;
 use crate::fields::whole;
-use crate::function::FIELDS;
+use crate::function;
 use crate::problem::{FieldProblem, FieldProblems};
 use crate::view::OUTPUT_ONLY;
 
@@ -41,7 +41,7 @@ pub enum Shape {
 
 /// The shape of a function, or of a patch for one.
 pub const FUNCTION: Shape = Shape::Object(|field| match field {
-    field if FIELDS.contains(&field) => Some(Shape::Whole),
+    field if function::property(field).is_some() => Some(Shape::Whole),
     field if OUTPUT_ONLY.contains(&field) => Some(Shape::Ignored),
     _ => None,
 });

@@ -36,7 +36,7 @@ pub(super) fn code_differences(
     let architecture = Difference::between(
         Facet::Code,
         "architecture",
-        spec.architecture.as_str(),
+        spec.configuration.architecture.as_str(),
         architectures.collect::<Vec<_>>().join(","),
     );
     sha256.into_iter().chain(architecture).collect()
@@ -48,5 +48,5 @@ pub(super) fn has_code(found: &FunctionConfiguration, spec: &FunctionSpec) -> bo
 }
 
 pub(super) fn architecture(spec: &FunctionSpec) -> Architecture {
-    Architecture::from(spec.architecture.as_str())
+    Architecture::from(spec.configuration.architecture.as_str())
 }

@@ -203,13 +203,13 @@ async fn create(
         .function_name(spec.function_name.as_str())
         .package_type(PackageType::Zip)
         .code(code)
-        .runtime(Runtime::from(spec.runtime.as_str()))
-        .handler(&spec.handler)
+        .runtime(Runtime::from(spec.configuration.runtime.as_str()))
+        .handler(&spec.configuration.handler)
         .architectures(architecture(spec))
         .role(settings.stack.role_arn(&spec.function_name))
-        .description(&spec.description)
-        .set_memory_size(i32::try_from(spec.memory_megabytes).ok())
-        .set_timeout(i32::try_from(spec.timeout_seconds).ok())
+        .description(&spec.configuration.description)
+        .set_memory_size(i32::try_from(spec.configuration.memory_megabytes).ok())
+        .set_timeout(i32::try_from(spec.configuration.timeout_seconds).ok())
         .environment(environment(spec))
         .logging_config(logging(spec))
         .set_tags(Some(wanted_tags(settings, spec)));
@@ -231,7 +231,7 @@ async fn converge(
     // Lambda takes no change while another is in progress.
     let (mut configuration, last_update) = at_rest(lambda, settings, target, Some(found)).await?;
     // Without an environment there is nothing to decrypt.
-    if role_was_replaced && !spec.environment.0.is_empty() {
+    if role_was_replaced && !spec.configuration.environment.0.is_empty() {
         assign_idle_role(lambda, settings, spec).await?;
         configuration = settled(lambda, settings, target).await?;
     }
@@ -269,12 +269,12 @@ async fn update_configuration(
     let update = lambda
         .update_function_configuration()
         .function_name(spec.function_name.as_str())
-        .runtime(Runtime::from(spec.runtime.as_str()))
-        .handler(&spec.handler)
+        .runtime(Runtime::from(spec.configuration.runtime.as_str()))
+        .handler(&spec.configuration.handler)
         .role(settings.stack.role_arn(&spec.function_name))
-        .description(&spec.description)
-        .set_memory_size(i32::try_from(spec.memory_megabytes).ok())
-        .set_timeout(i32::try_from(spec.timeout_seconds).ok())
+        .description(&spec.configuration.description)
+        .set_memory_size(i32::try_from(spec.configuration.memory_megabytes).ok())
+        .set_timeout(i32::try_from(spec.configuration.timeout_seconds).ok())
         .environment(environment(spec))
         .logging_config(logging(spec));
     reconfigure(update).await

@@ -28,30 +28,40 @@ pub(super) fn configuration_differences(
         Difference::between(
             part,
             "runtime",
-            spec.runtime.as_str(),
+            spec.configuration.runtime.as_str(),
             found.runtime().map(Runtime::as_str),
         ),
-        Difference::between(part, "handler", spec.handler.as_str(), found.handler()),
+        Difference::between(part, "handler", spec.configuration.handler.as_str(), found.handler()),
         Difference::between(part, "role", stack.role_arn(name), found.role()),
         // Lambda shows no description where none was given.
         Difference::between(
             part,
             "description",
-            spec.description.as_str(),
+            spec.configuration.description.as_str(),
             found.description().unwrap_or_default(),
         ),
-        Difference::between(part, "memoryMegabytes", spec.memory_megabytes, found.memory_size()),
-        Difference::between(part, "timeoutSeconds", spec.timeout_seconds, found.timeout()),
+        Difference::between(
+            part,
+            "memoryMegabytes",
+            spec.configuration.memory_megabytes,
+            found.memory_size(),
+        ),
+        Difference::between(
+            part,
+            "timeoutSeconds",
+            spec.configuration.timeout_seconds,
+            found.timeout(),
+        ),
         Difference::between(part, "logGroup", log_group_name(name), group),
     ]
     .into_iter()
     .flatten()
-    .chain(between_maps(part, "environment", &spec.environment.0, &variables, true))
+    .chain(between_maps(part, "environment", &spec.configuration.environment.0, &variables, true))
     .collect()
 }
 
 pub(super) fn environment(spec: &FunctionSpec) -> Environment {
-    let variables = spec.environment.0.clone().into_iter().collect();
+    let variables = spec.configuration.environment.0.clone().into_iter().collect();
     Environment::builder().set_variables(Some(variables)).build()
 }
 

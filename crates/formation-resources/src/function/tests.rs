@@ -37,16 +37,16 @@ fn client(rules: &[&Rule]) -> Client {
 
 /// The function as Lambda shows it once it is settled.
 fn configuration(spec: &FunctionSpec) -> FunctionConfiguration {
-    let variables = spec.environment.0.clone().into_iter().collect();
+    let variables = spec.configuration.environment.0.clone().into_iter().collect();
     FunctionConfiguration::builder()
         .state(State::Active)
         .last_update_status(LastUpdateStatus::Successful)
-        .runtime(Runtime::from(spec.runtime.as_str()))
-        .handler(&spec.handler)
+        .runtime(Runtime::from(spec.configuration.runtime.as_str()))
+        .handler(&spec.configuration.handler)
         .role(stack().role_arn(&spec.function_name))
-        .description(&spec.description)
-        .set_memory_size(i32::try_from(spec.memory_megabytes).ok())
-        .set_timeout(i32::try_from(spec.timeout_seconds).ok())
+        .description(&spec.configuration.description)
+        .set_memory_size(i32::try_from(spec.configuration.memory_megabytes).ok())
+        .set_timeout(i32::try_from(spec.configuration.timeout_seconds).ok())
         .environment(EnvironmentResponse::builder().set_variables(Some(variables)).build())
         .logging_config(logging(spec))
         .architectures(architecture(spec))
@@ -300,7 +300,7 @@ async fn a_function_that_lambda_cannot_make_is_rejected_with_its_reason() {
 #[tokio::test]
 async fn lambdas_refusals_get_their_names_and_keep_secrets() {
     let mut spec = spec();
-    spec.environment.0.insert("TOKEN".into(), "s3cr3t".into());
+    spec.configuration.environment.0.insert("TOKEN".into(), "s3cr3t".into());
     for (status, code, message, name) in [
         (400, "InvalidParameterValueException", "bad s3cr3t", ErrorName::Rejected),
         (400, "CodeStorageExceededException", "full", ErrorName::QuotaExceeded),
@@ -326,7 +326,7 @@ async fn a_function_that_matches_is_read_and_not_written() {
 #[tokio::test(start_paused = true)]
 async fn configuration_comes_before_code_and_each_is_waited_for() {
     let mut wanted = spec();
-    wanted.memory_megabytes = 512;
+    wanted.configuration.memory_megabytes = 512;
     wanted.code.sha256 = "bmV3".into();
     let mut half_way = wanted.clone();
     half_way.code = spec().code;
@@ -355,9 +355,9 @@ async fn configuration_comes_before_code_and_each_is_waited_for() {
 #[tokio::test]
 async fn another_architecture_is_a_matter_of_code() {
     let mut wanted = spec();
-    wanted.architecture = formation_model::function::Architecture::X86_64;
+    wanted.configuration.architecture = formation_model::function::Architecture::Arm64;
     let code = mock!(Client::update_function_code)
-        .match_requests(|request| request.architectures() == [Architecture::X8664])
+        .match_requests(|request| request.architectures() == [Architecture::Arm64])
         .then_output(|| UpdateFunctionCodeOutput::builder().build());
     let rules = [&ours(configuration(&spec())), &code, &ours(configuration(&wanted))];
     ensure(&client(&rules), &settings(), &target(&wanted, Some(&spec())), false).await.unwrap();
@@ -370,7 +370,7 @@ async fn every_conflict_but_a_taken_name_is_waited_for() {
     for text in [UPDATING, PENDING, CONCURRENT, "something new"] {
         let (name, former) = (spec().function_name, spec());
         let mut wanted = spec();
-        wanted.memory_megabytes = 512;
+        wanted.configuration.memory_megabytes = 512;
         let update =
             mock!(Client::update_function_configuration).then_http_response(conflict(text));
         let rules = [&ours(configuration(&spec())), &update];
@@ -429,7 +429,7 @@ async fn a_denial_because_of_tags_is_not_final_while_a_function_is_new() {
         (|| ours(configuration(&spec())), ErrorName::AccessDenied),
     ] {
         let mut wanted = spec();
-        wanted.memory_megabytes = 512;
+        wanted.configuration.memory_megabytes = 512;
         let update = mock!(Client::update_function_configuration).then_http_response(denied);
         let rules = [&found(), &update];
         let aim = target(&wanted, None);
@@ -447,7 +447,7 @@ async fn a_denial_because_of_tags_is_not_final_while_a_function_is_new() {
 #[tokio::test]
 async fn a_role_that_was_replaced_is_assigned_anew() {
     let mut spec = spec();
-    spec.environment.0.insert("KEY".into(), "value".into());
+    spec.configuration.environment.0.insert("KEY".into(), "value".into());
     let mut idle = configuration(&spec);
     idle.role = Some(IDLE_ROLE.into());
     let away = mock!(Client::update_function_configuration)
@@ -469,7 +469,8 @@ async fn a_role_that_was_replaced_is_assigned_anew() {
     assert_all_called(&rules);
 
     // Without an environment there is no grant; and a new function got its own.
-    let bare = FunctionSpec { environment: Default::default(), ..spec.clone() };
+    let mut bare = spec.clone();
+    bare.configuration.environment = Default::default();
     let rules = [&ours(configuration(&bare))];
     ensure(&client(&rules), &settings(), &target(&bare, None), true).await.unwrap();
     assert_all_called(&rules);
