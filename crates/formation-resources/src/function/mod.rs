@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder;
-use aws_sdk_lambda::types::{FunctionCode, FunctionConfiguration, PackageType, Runtime, State};
+use aws_sdk_lambda::types::{FunctionCode, FunctionConfiguration, PackageType, State};
 use formation_aws::{AwsError, ErrorKind};
 use formation_model::{Difference, Facet, FunctionName, FunctionSpec, Part, StackIdentity};
 use jiff::Timestamp;
@@ -20,7 +20,7 @@ use tokio::time::sleep;
 
 use self::code::{architecture, code_differences, has_code, update_code};
 use self::errors::{busy, does_not_exist, is_busy, name_is_taken, redacted, unless_busy};
-use self::properties::{configuration_differences, environment, has_configuration, logging};
+use self::properties::Wanted;
 use self::settle::{SETTLE_PAUSES, at_rest, settled, when_role_is_ready};
 use crate::error::{ResourceError, may_be_gone};
 use crate::ownership::{Age, a_moment_ago, not_spread};
@@ -165,7 +165,7 @@ pub async fn compare(
         }
         _ => None,
     };
-    let mut differences = configuration_differences(&configuration, stack, spec);
+    let mut differences = properties::differences(&Wanted { stack, spec }, &configuration);
     differences.extend(failed);
     differences.extend(tags::differences(Facet::Configuration, &tags, stack, spec));
     differences.extend(code_differences(&configuration, spec));
@@ -203,16 +203,9 @@ async fn create(
         .function_name(spec.function_name.as_str())
         .package_type(PackageType::Zip)
         .code(code)
-        .runtime(Runtime::from(spec.configuration.runtime.as_str()))
-        .handler(&spec.configuration.handler)
         .architectures(architecture(spec))
-        .role(settings.stack.role_arn(&spec.function_name))
-        .description(&spec.configuration.description)
-        .set_memory_size(i32::try_from(spec.configuration.memory_megabytes).ok())
-        .set_timeout(i32::try_from(spec.configuration.timeout_seconds).ok())
-        .environment(environment(spec))
-        .logging_config(logging(spec))
         .set_tags(Some(wanted_tags(settings, spec)));
+    let create = properties::create(create, &Wanted { stack: &settings.stack, spec });
     let refused = |error| AwsError::new("lambda:CreateFunction", error);
     when_role_is_ready(async || create.clone().send().await.map(|_| ()).map_err(refused)).await
 }
@@ -235,9 +228,12 @@ async fn converge(
         assign_idle_role(lambda, settings, spec).await?;
         configuration = settled(lambda, settings, target).await?;
     }
+    let wanted = Wanted { stack, spec };
     // After an update that failed it is not sure what the function runs with.
-    if last_update.is_err() || !has_configuration(&configuration, stack, spec) {
-        update_configuration(lambda, settings, spec).await?;
+    if last_update.is_err() || !properties::differences(&wanted, &configuration).is_empty() {
+        let update = lambda.update_function_configuration();
+        let update = update.function_name(spec.function_name.as_str());
+        reconfigure(properties::update(update, &wanted, &configuration)).await?;
         configuration = settled(lambda, settings, target).await?;
     }
     if !has_code(&configuration, spec) {
@@ -258,25 +254,6 @@ async fn assign_idle_role(
         .update_function_configuration()
         .function_name(spec.function_name.as_str())
         .role(&settings.idle_role_arn);
-    reconfigure(update).await
-}
-
-async fn update_configuration(
-    lambda: &Client,
-    settings: &FunctionSettings,
-    spec: &FunctionSpec,
-) -> Result<(), ResourceError> {
-    let update = lambda
-        .update_function_configuration()
-        .function_name(spec.function_name.as_str())
-        .runtime(Runtime::from(spec.configuration.runtime.as_str()))
-        .handler(&spec.configuration.handler)
-        .role(settings.stack.role_arn(&spec.function_name))
-        .description(&spec.configuration.description)
-        .set_memory_size(i32::try_from(spec.configuration.memory_megabytes).ok())
-        .set_timeout(i32::try_from(spec.configuration.timeout_seconds).ok())
-        .environment(environment(spec))
-        .logging_config(logging(spec));
     reconfigure(update).await
 }
 
