@@ -25,7 +25,7 @@ pub async fn ensure(
     stack: &StackIdentity,
     target: &Target<'_>,
 ) -> Result<String, ResourceError> {
-    let Target { spec, formerly, since } = *target;
+    let Target { spec, formerly, since, .. } = *target;
     let name = log_group_name(&spec.function_name);
     let arn = stack.log_group_arn(&spec.function_name);
     let mut found = match formerly {

@@ -37,7 +37,7 @@ pub(crate) fn since() -> Timestamp {
 
 /// What an operation of these tests is to make.
 pub(crate) fn target<'a>(spec: &'a FunctionSpec, formerly: Option<&'a FunctionSpec>) -> Target<'a> {
-    Target { spec, formerly, since: since() }
+    Target { spec, formerly, since: since(), resets_unnamed: false }
 }
 
 /// What an undo of these tests takes away.

@@ -2,10 +2,13 @@
 
 mod code;
 mod errors;
+#[cfg(test)]
+mod lambda;
 mod properties;
 mod settle;
 #[cfg(test)]
 mod tests;
+mod unnamed;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -139,8 +142,8 @@ pub async fn remove(
     Ok(())
 }
 
-/// Compares the function with `spec`: what differs of its configuration, code and tags. A function
-/// that is idle (`Inactive`) is as it should be. Of a function that is not ours only that is told.
+/// Compares the function with `spec`: what differs of its configuration, code and tags, and what of
+/// its configuration Formation does not name and is not Lambda's default. A function that is idle (`Inactive`) is as it should be. Of a function that is not ours only that is told.
 ///
 /// # Errors
 /// [`ResourceError::NotReady`] while Lambda may not show the tags of what was just made; otherwise
@@ -158,6 +161,7 @@ pub async fn compare(
         }
         Err(error) => return Err(error),
     };
+    let unnamed = unnamed::differences(&found);
     let Found { configuration, tags, .. } = found;
     let failed = match configuration.state() {
         Some(State::Failed) => {
@@ -166,6 +170,7 @@ pub async fn compare(
         _ => None,
     };
     let mut differences = properties::differences(&Wanted { stack, spec }, &configuration);
+    differences.extend(unnamed);
     differences.extend(failed);
     differences.extend(tags::differences(Facet::Configuration, &tags, stack, spec));
     differences.extend(code_differences(&configuration, spec));
@@ -218,7 +223,7 @@ async fn converge(
     role_was_replaced: bool,
     found: Found,
 ) -> Result<(), ResourceError> {
-    let Target { spec, formerly, .. } = *target;
+    let Target { spec, formerly, resets_unnamed, .. } = *target;
     let stack = &settings.stack;
     let current = found.tags.clone();
     // Lambda takes no change while another is in progress.
@@ -229,11 +234,14 @@ async fn converge(
         configuration = settled(lambda, settings, target).await?;
     }
     let wanted = Wanted { stack, spec };
+    let resets = if resets_unnamed { unnamed::resets(&configuration) } else { Vec::new() };
+    let differs = !properties::differences(&wanted, &configuration).is_empty();
     // After an update that failed it is not sure what the function runs with.
-    if last_update.is_err() || !properties::differences(&wanted, &configuration).is_empty() {
+    if last_update.is_err() || differs || !resets.is_empty() {
         let update = lambda.update_function_configuration();
         let update = update.function_name(spec.function_name.as_str());
-        reconfigure(properties::update(update, &wanted, &configuration)).await?;
+        let update = properties::update(update, &wanted, &configuration);
+        reconfigure(resets.iter().fold(update, |update, reset| reset(update))).await?;
         configuration = settled(lambda, settings, target).await?;
     }
     if !has_code(&configuration, spec) {
@@ -285,6 +293,7 @@ async fn change_tags(lambda: &Client, arn: &str, changes: TagChanges) -> Result<
 /// A function that is proved ours.
 struct Found {
     configuration: FunctionConfiguration,
+    reserved_concurrency: Option<i32>,
     tags: BTreeMap<String, String>,
     age: Age,
 }
@@ -320,7 +329,9 @@ async fn find(
     }
     let tags = found.tags.unwrap_or_default().into_iter().collect();
     age.prove(stack, function, &tags, described(function))?;
-    Ok(Some(Found { configuration, tags, age }))
+    let reserved_concurrency =
+        found.concurrency.and_then(|concurrency| concurrency.reserved_concurrent_executions);
+    Ok(Some(Found { configuration, reserved_concurrency, tags, age }))
 }
 
 async fn get(

@@ -170,3 +170,6 @@ fn environment(spec: &FunctionSpec) -> Environment {
 fn logging(spec: &FunctionSpec) -> LoggingConfig {
     LoggingConfig::builder().log_group(log_group_name(&spec.function_name)).build()
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ const PENDING: &str = "The operation cannot be performed at this time. The funct
                        currently in the following state: Pending";
 const CONCURRENT: &str = "The function could not be updated due to a concurrent update operation.";
 
-fn settings() -> FunctionSettings {
+pub(super) fn settings() -> FunctionSettings {
     FunctionSettings { stack: stack(), bucket: "artifacts".into(), idle_role_arn: IDLE_ROLE.into() }
 }
 
