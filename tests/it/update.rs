@@ -68,8 +68,8 @@ pub async fn an_update_changes_what_differs_and_nothing_else(world: &World) {
     }
     let facts = world.live(&name).await.facts();
     let function = &facts["function"];
-    assert_eq!(function["environment"], json!({"KEEP": "1", "NEW": "3"}));
-    assert_eq!((&function["memory"], &function["timeout"]), (&json!(256), &json!(9)));
+    assert_eq!(function["Environment"]["Variables"], json!({"KEEP": "1", "NEW": "3"}));
+    assert_eq!((&function["MemorySize"], &function["Timeout"]), (&json!(256), &json!(9)));
     assert_eq!(facts["logGroup"]["retention"], 7);
     for part in ["function", "role", "logGroup"] {
         let mut expected = world.tags(&name);

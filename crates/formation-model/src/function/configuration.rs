@@ -89,6 +89,7 @@ impl Default for Configuration {
 pub(super) const ROW: Property = Property {
     name: "",
     facets: &[Facet::Configuration],
+    in_aws: true,
     compared: Compared::Whole,
     schema: || json!({}),
     example: || json!(null),

@@ -22,6 +22,8 @@ pub struct Property {
     /// What of the function's parts it is a matter of: a plan tells of it under each of them. None
     /// for what cannot change.
     pub facets: &'static [Facet],
+    /// Whether AWS has it, too, and not the record alone.
+    pub in_aws: bool,
     /// How two values of it are compared.
     pub compared: Compared,
     /// Its JSON Schema (2020-12).

@@ -9,6 +9,7 @@ use crate::problem::FieldProblemCode as Code;
 
 pub(super) const PROPERTIES: &[Property] = &[Property {
     name: "deletionProtection",
+    in_aws: false,
     schema: || json!({"type": "boolean", "default": false}),
     example: || json!(true),
     read: read_protection,
