@@ -18,6 +18,8 @@ use crate::runtime::{self, DEFAULT_HANDLER, DEFAULT_RUNTIME, Runtime, RuntimeSta
 const MEMORY: Limits = Limits { least: 128, most: 10_240, default: 128, unit: "MB" };
 /// Seconds. Source: as for [`MEMORY`].
 const TIMEOUT: Limits = Limits { least: 1, most: 900, default: 3, unit: "seconds" };
+/// MB of /tmp. Source: as for [`MEMORY`].
+const STORAGE: Limits = Limits { least: 512, most: 10_240, default: 512, unit: "MB" };
 /// Source: <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>.
 const HANDLER_LENGTH: usize = 128;
 
@@ -65,6 +67,8 @@ pub struct Configuration {
     pub memory_megabytes: u32,
     /// Seconds, 1 to 900.
     pub timeout_seconds: u32,
+    /// MB of /tmp, 512 to 10,240.
+    pub ephemeral_storage_megabytes: u32,
     /// Environment variables.
     pub environment: Environment,
     /// At most 256 characters; empty when none was given.
@@ -79,6 +83,7 @@ impl Default for Configuration {
             architecture: Architecture::default(),
             memory_megabytes: MEMORY.default,
             timeout_seconds: TIMEOUT.default,
+            ephemeral_storage_megabytes: STORAGE.default,
             environment: Environment::default(),
             description: String::new(),
         }
@@ -145,6 +150,13 @@ pub(super) const SIZE: &[Property] = &[
         schema: || TIMEOUT.schema(),
         example: || json!(10),
         read: |it| it.number(&TIMEOUT, |draft| &mut draft.configuration.timeout_seconds),
+        ..ROW
+    },
+    Property {
+        name: "ephemeralStorageMegabytes",
+        schema: || STORAGE.schema(),
+        example: || json!(1024),
+        read: |it| it.number(&STORAGE, |to| &mut to.configuration.ephemeral_storage_megabytes),
         ..ROW
     },
 ];

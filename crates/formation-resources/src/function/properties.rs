@@ -3,7 +3,9 @@
 
 use aws_sdk_lambda::operation::create_function::builders::CreateFunctionFluentBuilder as Create;
 use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder as Update;
-use aws_sdk_lambda::types::{Environment, FunctionConfiguration, LoggingConfig, Runtime};
+use aws_sdk_lambda::types::{
+    Environment, EphemeralStorage, FunctionConfiguration, LoggingConfig, Runtime,
+};
 use formation_model::function::property;
 use formation_model::names::log_group_name;
 use formation_model::{Difference, Facet, FunctionSpec, StackIdentity};
@@ -88,6 +90,13 @@ const SETTINGS: &[Setting] = &[
     },
     Setting {
         fields: &[Field {
+            name: "ephemeralStorageMegabytes",
+            read: |it| json!(it.ephemeral_storage().map_or(512, EphemeralStorage::size)),
+        }],
+        ..put!(|to, it| to.set_ephemeral_storage(storage(it.spec)))
+    },
+    Setting {
+        fields: &[Field {
             name: "logGroup",
             read: |it| json!(it.logging_config().and_then(LoggingConfig::log_group)),
         }],
@@ -160,6 +169,11 @@ pub(super) fn differences(wanted: &Wanted<'_>, found: &FunctionConfiguration) ->
 
 fn number(number: u32) -> Option<i32> {
     i32::try_from(number).ok()
+}
+
+fn storage(spec: &FunctionSpec) -> Option<EphemeralStorage> {
+    let size = number(spec.configuration.ephemeral_storage_megabytes);
+    EphemeralStorage::builder().set_size(size).build().ok()
 }
 
 fn environment(spec: &FunctionSpec) -> Environment {
