@@ -41,15 +41,22 @@ pub fn patched(
         return Err(vec![FieldProblem::new("", Code::WrongType, "must be a JSON object")]);
     };
     let digest = CodeSummary::from(&current.code);
-    let mut body = current.clone().with_code(digest).values();
+    let before = current.clone().with_code(digest).values();
+    let mut body = before.clone();
     if let (Some(body), true) = (body.as_object_mut(), patch.contains_key("code")) {
         body.remove("code");
     }
     for (field, value) in patch {
         merge(&mut body[field], value);
     }
+    let left_behind = |name: &str| {
+        let follows = function::property(name).and_then(|property| property.follows);
+        !patch.contains_key(name) && follows.is_some_and(|it| body[it] != before[it])
+    };
+    let left_behind: Vec<_> =
+        function::properties().map(|it| it.name).filter(|name| left_behind(name)).collect();
     if let Some(body) = body.as_object_mut() {
-        body.retain(|_, value| !value.is_null());
+        body.retain(|field, value| !value.is_null() && !left_behind.contains(&field.as_str()));
     }
     read(&body, defaults, Some(current))
 }

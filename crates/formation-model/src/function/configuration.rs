@@ -95,6 +95,7 @@ pub(super) const ROW: Property = Property {
     name: "",
     facets: &[Facet::Configuration],
     in_aws: true,
+    follows: None,
     compared: Compared::Whole,
     schema: || json!({}),
     example: || json!(null),

@@ -13,7 +13,7 @@ mod tags;
 
 pub use configuration::{Architecture, Configuration};
 pub use environment::Environment;
-pub use logs::{Logs, RETENTION_DAYS};
+pub use logs::{ApplicationLogLevel, LogFormat, Logs, RETENTION_DAYS, SystemLogLevel};
 pub use property::{Compared, Property, properties, property};
 pub use reader::Defaults;
 

@@ -24,6 +24,9 @@ pub struct Property {
     pub facets: &'static [Facet],
     /// Whether AWS has it, too, and not the record alone.
     pub in_aws: bool,
+    /// The property whose value its own depends on: where a merge patch changes that and does not name
+    /// this one, this one goes back to its default.
+    pub follows: Option<&'static str>,
     /// How two values of it are compared.
     pub compared: Compared,
     /// Its JSON Schema (2020-12).

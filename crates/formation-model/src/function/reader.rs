@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
+
 use super::code::CodeSource;
 use super::configuration::{Architecture, Configuration};
 use super::logs::Logs;
 use super::{FunctionRequest, FunctionSpec};
 use crate::fields::{Fields, Limits};
 use crate::name::FunctionName;
-use crate::problem::FieldProblem;
+use crate::problem::{FieldProblem, FieldProblemCode as Code};
 
 /// What the stack chooses where a request does not.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +62,22 @@ impl<'a> Reader<'a> {
     pub fn number(&mut self, limits: &Limits, place: fn(&mut Draft) -> &mut u32) {
         if let Some(number) = self.fields.number(self.name, limits) {
             *place(&mut self.draft) = number;
+        }
+    }
+
+    /// Reads one of `names`, which are those of `Choice` in JSON; none if it is not given or refused.
+    pub fn choice<Choice: DeserializeOwned>(&mut self, names: &[&str]) -> Option<Choice> {
+        let value = self.fields.take(self.name)?;
+        if !value.is_string() {
+            let detail = "must be a string; leave it out for the default";
+            return self.fields.refuse(self.at(), Code::WrongType, detail);
+        }
+        match Choice::deserialize(value) {
+            Ok(choice) => Some(choice),
+            Err(_) => {
+                let detail = format!("must be one of {}", names.join(", "));
+                self.fields.refuse(self.at(), Code::NotSupported, detail)
+            }
         }
     }
 

@@ -4,9 +4,9 @@
 use aws_sdk_lambda::operation::create_function::builders::CreateFunctionFluentBuilder as Create;
 use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder as Update;
 use aws_sdk_lambda::types::{
-    Environment, EphemeralStorage, FunctionConfiguration, LoggingConfig, Runtime,
+    Environment, EphemeralStorage, FunctionConfiguration, LogFormat, LoggingConfig, Runtime,
 };
-use formation_model::function::property;
+use formation_model::function::{LogFormat as Format, property};
 use formation_model::names::log_group_name;
 use formation_model::{Difference, Facet, FunctionSpec, StackIdentity};
 use serde_json::{Value, json};
@@ -96,10 +96,21 @@ const SETTINGS: &[Setting] = &[
         ..put!(|to, it| to.set_ephemeral_storage(storage(it.spec)))
     },
     Setting {
-        fields: &[Field {
-            name: "logGroup",
-            read: |it| json!(it.logging_config().and_then(LoggingConfig::log_group)),
-        }],
+        fields: &[
+            Field {
+                name: "logGroup",
+                read: |it| json!(it.logging_config().and_then(LoggingConfig::log_group)),
+            },
+            Field { name: "logFormat", read: |it| json!(format(it)) },
+            Field {
+                name: "applicationLogLevel",
+                read: |it| level(it, |it| it.application_log_level().map(|it| it.as_str())),
+            },
+            Field {
+                name: "systemLogLevel",
+                read: |it| level(it, |it| it.system_log_level().map(|it| it.as_str())),
+            },
+        ],
         ..put!(|to, it| to.logging_config(logging(it.spec)))
     },
     Setting {
@@ -182,7 +193,35 @@ fn environment(spec: &FunctionSpec) -> Environment {
 }
 
 fn logging(spec: &FunctionSpec) -> LoggingConfig {
-    LoggingConfig::builder().log_group(log_group_name(&spec.function_name)).build()
+    let logs = &spec.logs;
+    let format = match logs.log_format {
+        Format::Text => LogFormat::Text,
+        Format::Json => LogFormat::Json,
+    };
+    let name = |level: Value| level.as_str().map(str::to_owned);
+    let application = name(json!(logs.application_log_level));
+    let system = name(json!(logs.system_log_level));
+    LoggingConfig::builder()
+        .log_group(log_group_name(&spec.function_name))
+        .log_format(format)
+        .set_application_log_level(application.map(|it| it.as_str().into()))
+        .set_system_log_level(system.map(|it| it.as_str().into()))
+        .build()
+}
+
+/// The format in the API's spelling, which is in capitals.
+fn format(found: &FunctionConfiguration) -> String {
+    let format = found.logging_config().and_then(LoggingConfig::log_format);
+    format.unwrap_or(&LogFormat::Text).as_str().to_uppercase()
+}
+
+/// A level of logging: none in plain text, where Lambda has none, and otherwise Lambda's default where
+/// it shows none.
+fn level(found: &FunctionConfiguration, read: fn(&LoggingConfig) -> Option<&str>) -> Value {
+    match found.logging_config() {
+        Some(logging) if format(found) == "JSON" => json!(read(logging).unwrap_or("INFO")),
+        _ => Value::Null,
+    }
 }
 
 #[cfg(test)]

@@ -58,7 +58,11 @@ async fn each_property_alone_is_one_difference_and_one_call() {
     assert_eq!(compare(&client, &stack(), &current).await.unwrap(), []);
     for property in properties().filter(|property| of_lambda(property)) {
         let wanted = with_example(property, &current);
-        let found = compare(&client, &stack(), &wanted).await.unwrap();
+        let mut found = compare(&client, &stack(), &wanted).await.unwrap();
+        found.retain(|it| {
+            let row = formation_model::function::property(&it.property);
+            row.and_then(|row| row.follows) != Some(property.name)
+        });
         let [difference] = found.as_slice() else { panic!("{}: {found:?}", property.name) };
         assert!(property.facets.contains(&difference.facet), "{difference:?}");
         let name = difference.property.split('/').next();
