@@ -497,7 +497,7 @@ mod tests {
     #[test]
     fn s3_is_mentioned_only_where_the_stack_takes_code_from_it() {
         for code_buckets in [true, false] {
-            let defaults = Defaults { code_buckets, ..DEFAULTS };
+            let defaults = Defaults { code_buckets, ..DEFAULTS.clone() };
             for code in [
                 json!({"zipFile": STANDARD.encode(vec![0; MAX_ZIP_BYTES + 1])}),
                 json!("x".repeat(MAX_ZIP_BYTES)),

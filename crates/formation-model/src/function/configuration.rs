@@ -69,6 +69,8 @@ pub struct Configuration {
     pub timeout_seconds: u32,
     /// MB of /tmp, 512 to 10,240.
     pub ephemeral_storage_megabytes: u32,
+    /// ARNs of the versions of layers, in order, at most 5.
+    pub layers: Vec<String>,
     /// Environment variables.
     pub environment: Environment,
     /// At most 256 characters; empty when none was given.
@@ -84,6 +86,7 @@ impl Default for Configuration {
             memory_megabytes: MEMORY.default,
             timeout_seconds: TIMEOUT.default,
             ephemeral_storage_megabytes: STORAGE.default,
+            layers: Vec::new(),
             environment: Environment::default(),
             description: String::new(),
         }

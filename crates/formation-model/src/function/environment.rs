@@ -135,8 +135,13 @@ pub(super) fn refuse_if_too_large_with_the_rest(it: &mut Reader<'_>) {
     let bytes = configuration_bytes(it);
     if bytes > CONFIGURATION_BYTES {
         let detail = format!(
-            "environment and description make a configuration of {bytes} bytes; Lambda changes none \
-             of more than {CONFIGURATION_BYTES}: shorten one of them"
+            "{} make a configuration of {bytes} bytes; Lambda changes none of more than \
+             {CONFIGURATION_BYTES}: shorten one of them",
+            if it.draft.configuration.layers.is_empty() {
+                "environment and description"
+            } else {
+                "environment, description and layers"
+            },
         );
         it.fields.note("/environment", Code::OutOfRange, detail);
     }

@@ -5,6 +5,7 @@ pub mod code;
 mod configuration;
 mod environment;
 mod function_name;
+mod layers;
 mod logs;
 mod property;
 mod protection;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::reader::Reader;
-use super::{code, configuration, environment, function_name, logs, protection, tags};
+use super::{code, configuration, environment, function_name, layers, logs, protection, tags};
 use crate::drift::{Difference, between_maps};
 use crate::part::Facet;
 
@@ -75,11 +75,12 @@ fn texts(value: &Value) -> BTreeMap<String, String> {
 
 /// Every property, in the order in which a request's problems are told.
 pub fn properties() -> impl Iterator<Item = &'static Property> {
-    const ALL: [&[Property]; 8] = [
+    const ALL: [&[Property]; 9] = [
         function_name::PROPERTIES,
         configuration::START,
         code::PROPERTIES,
         configuration::SIZE,
+        layers::PROPERTIES,
         logs::PROPERTIES,
         environment::PROPERTIES,
         tags::PROPERTIES,

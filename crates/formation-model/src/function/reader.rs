@@ -19,6 +19,8 @@ pub struct Defaults {
     pub architecture: Architecture,
     /// Whether the stack takes code from S3.
     pub code_buckets: bool,
+    /// Patterns (with `*` and `?`) of the ARNs of layers that functions may have.
+    pub layer_arns: Vec<String>,
 }
 
 /// Reads one property after the other into what the function is to be.

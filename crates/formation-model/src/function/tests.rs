@@ -10,7 +10,7 @@ use crate::plan::Plan;
 use crate::request;
 
 fn defaults() -> Defaults {
-    Defaults { code_buckets: true, ..Defaults::default() }
+    Defaults { code_buckets: true, layer_arns: vec!["*".into()], ..Defaults::default() }
 }
 
 /// A function that names nothing.
@@ -66,7 +66,7 @@ fn each_property_alone_is_one_difference_of_a_plan_and_null_takes_it_back() {
         let plan =
             Plan::between(OperationKind::Update, &from.function_name, Some(&from), Some(&to));
         let differences = plan.parts.into_iter().flat_map(|part| part.differences);
-        differences.map(|it| (it.facet, it.property)).collect::<Vec<_>>()
+        differences.map(|it| (*it.facet.known().unwrap(), it.property)).collect::<Vec<_>>()
     };
     let mut current = plain();
     for property in changeable() {

@@ -1,6 +1,7 @@
 //! What requests may ask for.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use serde_json::json;
 
@@ -10,8 +11,11 @@ use crate::function::code::CodeSource;
 use crate::function::{Architecture, properties};
 use crate::schema;
 
-pub(crate) const DEFAULTS: Defaults =
-    Defaults { architecture: Architecture::Arm64, code_buckets: true };
+pub(crate) static DEFAULTS: LazyLock<Defaults> = LazyLock::new(|| Defaults {
+    architecture: Architecture::Arm64,
+    code_buckets: true,
+    layer_arns: vec!["*".into()],
+});
 
 pub(crate) fn problems(body: Value) -> Vec<(String, Code)> {
     let problems = read(&body, &DEFAULTS, None).unwrap_err();

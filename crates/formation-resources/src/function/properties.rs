@@ -41,7 +41,7 @@ enum Sent {
     /// In every update.
     Always,
     /// Where it differs: Lambda may refuse what a function has already, as a runtime that it has
-    /// deprecated since.
+    /// deprecated since or a layer that is gone.
     WhereItDiffers,
 }
 
@@ -71,6 +71,14 @@ const SETTINGS: &[Setting] = &[
     Setting {
         fields: &[Field { name: "role", read: |it| json!(it.role()) }],
         ..put!(|to, it| to.role(it.stack.role_arn(&it.spec.function_name)))
+    },
+    Setting {
+        fields: &[Field {
+            name: "layers",
+            read: |it| it.layers().iter().map(|it| json!(it.arn())).collect(),
+        }],
+        sent: Sent::WhereItDiffers,
+        ..put!(|to, it| to.set_layers(Some(it.spec.configuration.layers.clone())))
     },
     Setting {
         // Lambda shows no description where none was given.
