@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use formation_model::drift::HIDDEN;
 use formation_model::function::{Property, properties};
-use formation_model::{Difference, Facet, FunctionSpec, bundle};
+use formation_model::{Difference, Facet, FunctionSpec, OperationStatus, Rollback, bundle};
 use formation_tests::shown;
 use formation_tests::{Fault, Live, Rule, World};
 use http::Method;
@@ -127,7 +127,7 @@ pub async fn each_property_is_planned_set_seen_by_drift_and_restored(world: &Wor
     let mut base = plain(&name);
     base.retain(|_, value| !value.is_null());
     let created = world.create(&name, base.into()).await;
-    assert_eq!(created["status"], "SUCCEEDED", "{created:#}");
+    assert_eq!(created.status, OperationStatus::Succeeded, "{created:?}");
     assert_eq!(drifted(world, &name).await, []);
 
     let mut before = world.live(&name).await;
@@ -170,8 +170,8 @@ pub async fn each_property_is_planned_set_seen_by_drift_and_restored(world: &Wor
     let accepted = world.api(Method::PATCH, &path(&name), Some(&back)).await;
     assert_eq!(accepted.status, 202, "{}", accepted.json());
     let operation = world.ended(&accepted).await;
-    let outcome = (&operation["status"], &operation["rollback"]);
-    assert_eq!(outcome, (&json!("FAILED"), &json!("COMPLETE")), "{operation:#}");
+    assert_eq!(operation.status, OperationStatus::Failed, "{operation:?}");
+    assert_eq!(operation.rollback, Rollback::Complete, "{operation:?}");
     assert_eq!(world.live(&name).await.facts(), facts);
     assert_eq!(drifted(world, &name).await, []);
     let after = described(world, &name).await;
@@ -253,7 +253,7 @@ pub async fn what_formation_does_not_name_is_told_of_kept_and_taken_back_by_a_re
     world.proxy.inject(Rule::new("lambda:UpdateFunctionCode", &name, 1, refuse));
     let patch = json!({"memoryMegabytes": 512, "code": "export const handler = () => 'other';"});
     let accepted = world.api(Method::PATCH, &path(&name), Some(&patch)).await;
-    assert_eq!(world.ended(&accepted).await["rollback"], "COMPLETE");
+    assert_eq!(world.ended(&accepted).await.rollback, Rollback::Complete);
     is_kept().await;
 
     let repair = format!("{}/repair?wait=25", path(&name));

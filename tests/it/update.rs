@@ -140,7 +140,7 @@ pub async fn put_creates_and_replaces_on_condition(world: &World) {
         conditional(world, Method::PUT, &path(&name), present, &json!({"code": function["code"]}))
             .await;
     assert_eq!(world.ended(&accepted).await.status, OperationStatus::Succeeded);
-    assert_eq!(world.function(&name).await.spec.memory_megabytes, 128);
+    assert_eq!(world.function(&name).await.spec.configuration.memory_megabytes, 128);
 }
 
 pub async fn an_update_that_fails_leaves_the_last_good_state(world: &World) {
