@@ -188,7 +188,9 @@ mod tests {
 
     /// Field of GetFunction's configuration, what somebody sets there, every spelling of its default,
     /// and what is told of it.
-    fn cases() -> Vec<(&'static str, Value, Vec<Value>, (&'static str, Value))> {
+    type Case = (&'static str, Value, Vec<Value>, (&'static str, Value));
+
+    fn cases() -> Vec<Case> {
         let queue = "arn:aws:sqs:eu-west-1:111122223333:failed";
         let key = "arn:aws:kms:eu-west-1:111122223333:key/k";
         let point = "arn:aws:elasticfilesystem:eu-west-1:111122223333:access-point/fsap-1";

@@ -15,7 +15,7 @@ fn hello() -> FunctionName {
 }
 
 fn create() -> Change<'static> {
-    Change::Create(function_request(json!({"functionName": "hello", "code": SOURCE})))
+    Change::Create(function_request(json!({"functionName": "hello", "code": SOURCE})).into())
 }
 
 fn update(patch: Value) -> Change<'static> {
