@@ -79,7 +79,7 @@ impl Lambda {
         let variables = variables.map(|name| {
             let value = match name {
                 "ACCOUNT_ID" => "111122223333",
-                "CODE_BUCKETS" => "",
+                "CODE_BUCKETS" | "LAYER_ARNS" => "",
                 "DEFAULT_ARCHITECTURE" => "arm64",
                 "QUEUE_URL" => &url,
                 _ => "1",

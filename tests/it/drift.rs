@@ -171,7 +171,7 @@ pub async fn nobody_is_fought_for_ever(world: &World) {
     change().await;
     assert_eq!((reactions("REPAIR"), reactions("STOPPED")), (2, 1), "told once, and left alone");
     let live = world.live(&name).await.facts();
-    assert_eq!(live["function"]["memory"], 1024);
+    assert_eq!(live["function"]["MemorySize"], 1024);
 }
 
 pub async fn of_what_is_not_ours_drift_tells_only_that(world: &World) {

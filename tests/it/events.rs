@@ -39,7 +39,7 @@ pub async fn a_function_lives_by_events(world: &World) {
         (&updated["detail"]["status"], &updated["detail"]["revision"]),
         (&json!("SUCCEEDED"), &json!(2))
     );
-    assert_eq!(world.function(&name).await.spec.memory_megabytes, 256);
+    assert_eq!(world.function(&name).await.spec.configuration.memory_megabytes, 256);
     // Again: nothing changes, which is an answer, too.
     let id = world.put_request(json!({"kind": "UPDATE", "function": patch})).await;
     assert_eq!(answer(world, &id).await["detail"]["status"], "UNCHANGED");
@@ -184,7 +184,7 @@ pub async fn a_busy_function_is_tried_again_later(world: &World) {
     assert_eq!(world.ended(&accepted).await.status, OperationStatus::Succeeded);
     let updated = answer(world, &id).await;
     assert_eq!(updated["detail"]["status"], "SUCCEEDED", "{updated:#}");
-    assert_eq!(world.function(&name).await.spec.memory_megabytes, 512);
+    assert_eq!(world.function(&name).await.spec.configuration.memory_megabytes, 512);
 }
 
 pub async fn what_is_no_request_acts_on_nothing_and_is_not_lost(world: &World) {

@@ -18,6 +18,7 @@ mod paths;
 mod permissions;
 mod plans;
 mod problems;
+mod properties;
 mod refusals;
 mod replay;
 mod requests;
@@ -113,6 +114,9 @@ fn main() -> ExitCode {
             plans::a_dry_run_tells_what_would_be_done_and_writes_nothing,
             problems::every_bad_request_is_a_problem,
             problems::no_secret_is_logged,
+            properties::each_property_is_planned_set_seen_by_drift_and_restored,
+            properties::each_property_is_set_by_event,
+            properties::what_formation_does_not_name_is_told_of_kept_and_taken_back_by_a_repair,
             refusals::an_invalid_function_is_refused_with_every_problem,
             refusals::a_body_that_is_not_json_is_refused,
             refusals::whole_numbers_are_whole_however_they_are_spelled,

@@ -56,7 +56,7 @@ impl Act {
 
     /// What AWS holds after it has succeeded.
     pub fn check(self, facts: &Value, told: &str) {
-        let memory = &facts["function"]["memory"];
+        let memory = &facts["function"]["MemorySize"];
         let retention = &facts["logGroup"]["retention"];
         match self {
             Self::Create => assert_eq!((memory, retention), (&json!(512), &json!(30)), "{told}"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use formation_api::routes::{Access, ROUTES, Route};
-use formation_model::request::RETENTION_DAYS;
+use formation_model::function::RETENTION_DAYS;
 use formation_tests::World;
 use serde_json::{Map, Value, json};
 
@@ -46,9 +46,9 @@ const CALLS: [(&str, &str); 11] = [
     ),
     (
         "EnsureFunction",
-        "iam:PassRole lambda:CreateFunction lambda:GetFunction lambda:ListTags lambda:TagResource \
-         lambda:UntagResource lambda:UpdateFunctionCode lambda:UpdateFunctionConfiguration \
-         s3:GetObject s3:GetObjectVersion",
+        "iam:PassRole lambda:CreateFunction lambda:GetFunction lambda:GetLayerVersion lambda:ListTags \
+         lambda:TagResource lambda:UntagResource lambda:UpdateFunctionCode \
+         lambda:UpdateFunctionConfiguration s3:GetObject s3:GetObjectVersion",
     ),
     ("RemoveFunction", "lambda:DeleteFunction lambda:GetFunction lambda:ListTags"),
     (

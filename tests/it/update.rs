@@ -68,8 +68,8 @@ pub async fn an_update_changes_what_differs_and_nothing_else(world: &World) {
     }
     let facts = world.live(&name).await.facts();
     let function = &facts["function"];
-    assert_eq!(function["environment"], json!({"KEEP": "1", "NEW": "3"}));
-    assert_eq!((&function["memory"], &function["timeout"]), (&json!(256), &json!(9)));
+    assert_eq!(function["Environment"]["Variables"], json!({"KEEP": "1", "NEW": "3"}));
+    assert_eq!((&function["MemorySize"], &function["Timeout"]), (&json!(256), &json!(9)));
     assert_eq!(facts["logGroup"]["retention"], 7);
     for part in ["function", "role", "logGroup"] {
         let mut expected = world.tags(&name);
@@ -140,7 +140,7 @@ pub async fn put_creates_and_replaces_on_condition(world: &World) {
         conditional(world, Method::PUT, &path(&name), present, &json!({"code": function["code"]}))
             .await;
     assert_eq!(world.ended(&accepted).await.status, OperationStatus::Succeeded);
-    assert_eq!(world.function(&name).await.spec.memory_megabytes, 128);
+    assert_eq!(world.function(&name).await.spec.configuration.memory_megabytes, 128);
 }
 
 pub async fn an_update_that_fails_leaves_the_last_good_state(world: &World) {

@@ -9,6 +9,7 @@ pub mod live;
 pub mod operations;
 pub mod proxy;
 pub mod raw;
+pub mod shown;
 pub mod suite;
 pub mod world;
 

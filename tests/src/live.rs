@@ -1,6 +1,6 @@
 //! What AWS holds for a function.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use aws_sdk_iam::types::Role;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
@@ -9,12 +9,15 @@ use serde_json::{Value, json};
 
 use crate::operations::key;
 use crate::proxy::Call;
+use crate::shown;
 use crate::world::World;
 
 /// What AWS holds for a function.
 pub struct Live {
     /// The Lambda function.
     pub function: Option<GetFunctionOutput>,
+    /// All that GetFunction shows of it, as Lambda spells it; null without a function.
+    pub shown: Value,
     /// Its role.
     pub role: Option<Role>,
     /// The documents of the role's inline policies, by name.
@@ -38,27 +41,30 @@ impl Live {
         parts.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect()
     }
 
-    /// Everything that Formation declares about the parts that are there: the same before an update
-    /// and after its rollback.
+    /// What GetFunction shows of a configuration that no user chooses and that changes by itself: when
+    /// and how it was last changed, and whether it is busy.
+    pub const VOLATILE: [&str; 8] = [
+        "LastModified",
+        "LastUpdateStatus",
+        "LastUpdateStatusReason",
+        "LastUpdateStatusReasonCode",
+        "RevisionId",
+        "State",
+        "StateReason",
+        "StateReasonCode",
+    ];
+
+    /// Everything about the parts that are there that an update may change: the same before it and
+    /// after its rollback. Of the function that is all that Lambda shows, whether Formation knows it
+    /// or not.
     pub fn facts(&self) -> Value {
-        let sorted =
-            |map: &HashMap<String, String>| map.clone().into_iter().collect::<BTreeMap<_, _>>();
-        let function = self.function.as_ref().map(|function| {
-            let found = function.configuration().expect("a function has a configuration");
-            let variables = found.environment().and_then(|environment| environment.variables());
-            json!({
-                "code": found.code_sha256(),
-                "architectures": found.architectures().iter().map(|it| it.as_str()).collect::<Vec<_>>(),
-                "runtime": found.runtime().map(|runtime| runtime.as_str()),
-                "handler": found.handler(),
-                "memory": found.memory_size(),
-                "timeout": found.timeout(),
-                "description": found.description(),
-                "environment": variables.map(sorted),
-                "role": found.role(),
-                "logGroup": found.logging_config().and_then(|logging| logging.log_group()),
-                "tags": function.tags().map(sorted),
-            })
+        let function = self.function.as_ref().map(|_| {
+            let mut function = self.shown["Configuration"].clone();
+            let fields = function.as_object_mut().expect("a function has a configuration");
+            fields.retain(|field, _| !Self::VOLATILE.contains(&field.as_str()));
+            function["tags"] = self.shown["Tags"].clone();
+            function["concurrency"] = self.shown["Concurrency"].clone();
+            function
         });
         let role = self.role.as_ref().map(|role| {
             let tags = role.tags().iter().map(|tag| (&tag.key, &tag.value));
@@ -83,7 +89,8 @@ impl Live {
 impl World {
     /// What AWS holds for the function of that name.
     pub async fn live(&self, name: &str) -> Live {
-        let function = self.lambda.get_function().function_name(name).send().await.ok();
+        let function = shown::function(&self.lambda, name).await;
+        let (function, shown) = function.map_or((None, Value::Null), |(it, all)| (Some(it), all));
         let role = self.iam.get_role().role_name(self.role_name(name)).send().await.ok();
         let groups = self
             .logs
@@ -114,7 +121,15 @@ impl World {
         let record = record.set_key(Some(key("FUNCTION".to_owned(), name.to_owned())));
         let record = record.send().await.expect("the table can be read").item.unwrap_or_default();
         let recorded_role_id = record.get("roleId").and_then(|id| id.as_s().ok()).cloned();
-        Live { function, role, inline_policies, attached_policies, recorded_role_id, log_group }
+        Live {
+            function,
+            shown,
+            role,
+            inline_policies,
+            attached_policies,
+            recorded_role_id,
+            log_group,
+        }
     }
 
     /// The inline policies of a role, and the ARNs of the managed ones.

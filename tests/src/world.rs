@@ -154,6 +154,8 @@ impl World {
         // The schedule would disturb what is counted: tests that need it say when time has passed.
         let parameters = [
             &format!("CodeBuckets={CODE_BUCKET}"),
+            // That of the property's example.
+            "LayerArns=arn:aws:lambda:*:123456789012:layer:example:?",
             "ReconcileSchedule=rate(1 day)",
             "DriftMode=REPAIR",
         ];

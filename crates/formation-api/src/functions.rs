@@ -35,7 +35,7 @@ pub(crate) async fn create_function(app: &App, request: Request) -> Result<Answe
     let request = body?
         .read_with(|body| request::read(body, app.control.defaults(), None))
         .map_err(Refusal::InvalidFunction)?;
-    app.change(Change::Create(request), asked).await
+    app.change(Change::Create(request.into()), asked).await
 }
 
 /// `GET /v1/functions`
@@ -78,7 +78,7 @@ pub(crate) async fn put_function(app: &App, request: Request) -> Result<Answered
             if request.function_name != name {
                 return Err(ApiError::OtherName(name));
             }
-            Change::Create(request)
+            Change::Create(request.into())
         }
         Precondition::Holds(condition) => {
             let edit = move |current: &_| {

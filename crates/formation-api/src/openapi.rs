@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn the_example_is_a_valid_function() {
-        let defaults = Defaults { architecture: Architecture::Arm64, code_buckets: false };
+        let defaults = Defaults { architecture: Architecture::Arm64, ..Defaults::default() };
         assert!(request::read(&schema::example(), &defaults, None).is_ok());
     }
 

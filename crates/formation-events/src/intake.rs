@@ -231,7 +231,7 @@ impl Intake {
                 let request = function
                     .read_with(|body| request::read(body, defaults, None))
                     .map_err(Refusal::InvalidFunction)?;
-                Change::Create(request)
+                Change::Create(request.into())
             }
             RequestKind::Update => {
                 let name = named(&function.value).map_err(invalid)?;

@@ -34,6 +34,7 @@ impl Door {
         let defaults = Defaults {
             architecture: architecture.parse().map_err(|()| BadVariable("DEFAULT_ARCHITECTURE"))?,
             code_buckets: !code_buckets.is_empty(),
+            layer_arns: listed("LAYER_ARNS")?,
         };
         let table = required_var("TABLE_NAME")?;
         let records = Records::new(aws_sdk_dynamodb::Client::new(config), table);

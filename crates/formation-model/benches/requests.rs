@@ -7,7 +7,8 @@ use formation_model::function::Architecture;
 use formation_model::{Bundle, Defaults, FunctionSpec, bundle, request, schema};
 use serde_json::json;
 
-const DEFAULTS: Defaults = Defaults { architecture: Architecture::Arm64, code_buckets: false };
+const DEFAULTS: Defaults =
+    Defaults { architecture: Architecture::Arm64, code_buckets: false, layer_arns: Vec::new() };
 
 fn current() -> Option<FunctionSpec> {
     let request = request::read(&schema::example(), &DEFAULTS, None).ok()?;

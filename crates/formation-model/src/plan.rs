@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::bundle::CodeSummary;
-use crate::drift::{Difference, between_maps};
-use crate::function::FunctionSpec;
+use crate::drift::Difference;
+use crate::function::{self, FunctionSpec};
 use crate::name::FunctionName;
 use crate::open::Open;
 use crate::operation::OperationKind;
@@ -103,70 +103,31 @@ impl Plan {
     }
 }
 
-/// The fields that each facet is made from, and what differs in them.
+/// What differs in the properties that are a matter of `facet`.
 fn differences(
     facet: Facet,
     current: Option<&FunctionSpec<CodeSummary>>,
     target: Option<&FunctionSpec<CodeSummary>>,
 ) -> Vec<Difference> {
-    let fields: &[&str] = match facet {
-        Facet::Role => &[],
-        Facet::LogGroup => &["logRetentionDays"],
-        Facet::Configuration => &[
-            "runtime",
-            "handler",
-            "memoryMegabytes",
-            "timeoutSeconds",
-            "description",
-            "deletionProtection",
-        ],
-        Facet::Code => &["architecture", "code"],
-    };
-    // Serialising these types to a Value cannot fail.
-    let json = |spec: Option<&FunctionSpec<CodeSummary>>| {
-        spec.map_or(Value::Null, |spec| serde_json::to_value(spec).unwrap_or_default())
-    };
-    let (from, to) = (json(current), json(target));
-    let mut found: Vec<_> = fields
-        .iter()
-        .filter_map(|field| {
-            Difference::between(facet, *field, to[field].clone(), from[field].clone())
-        })
-        .collect();
-    let map = |spec: Option<&FunctionSpec<CodeSummary>>, environment: bool| {
-        let spec = spec.map(|spec| if environment { &spec.environment.0 } else { &spec.tags });
-        spec.cloned().unwrap_or_default()
-    };
-    if facet == Facet::Configuration {
-        let (from, to) = (map(current, true), map(target, true));
-        found.extend(between_maps(facet, "environment", &to, &from, true));
-    }
-    if facet != Facet::Code {
-        found.extend(between_maps(facet, "tags", &map(target, false), &map(current, false), false));
-    }
-    found
+    let values = |spec: Option<&FunctionSpec<_>>| spec.map_or(Value::Null, FunctionSpec::values);
+    let (from, to) = (values(current), values(target));
+    let properties = function::properties().filter(|property| property.facets.contains(&facet));
+    properties
+        .flat_map(|property| property.differences(facet, &to[property.name], &from[property.name]))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::function::{Architecture, Environment};
+    use crate::function::Architecture;
 
     fn spec() -> FunctionSpec<CodeSummary> {
-        FunctionSpec {
-            function_name: "hello".parse().unwrap(),
-            code: CodeSummary { sha256: "a".into(), size_bytes: 1, inline: false },
-            runtime: "nodejs24.x".into(),
-            handler: "index.handler".into(),
-            architecture: Architecture::Arm64,
-            memory_megabytes: 128,
-            timeout_seconds: 3,
-            log_retention_days: 30,
-            environment: Environment([("KEY".to_owned(), "s3cr3t".to_owned())].into()),
-            description: String::new(),
-            tags: [("team".to_owned(), "a".to_owned())].into(),
-            deletion_protection: false,
-        }
+        let code = CodeSummary { sha256: "a".into(), size_bytes: 1, inline: false };
+        let mut spec = FunctionSpec::new("hello".parse().unwrap(), code);
+        spec.configuration.environment.0.insert("KEY".into(), "s3cr3t".into());
+        spec.tags.insert("team".into(), "a".into());
+        spec
     }
 
     fn actions(plan: &Plan) -> Vec<Action> {
@@ -176,8 +137,8 @@ mod tests {
     #[test]
     fn a_plan_names_what_changes_and_hides_the_environment() {
         let mut target = spec();
-        target.memory_megabytes = 256;
-        target.environment.0.insert("KEY".into(), "other".into());
+        target.configuration.memory_megabytes = 256;
+        target.configuration.environment.0.insert("KEY".into(), "other".into());
         let name = target.function_name.clone();
         let plan = Plan::between(OperationKind::Update, &name, Some(&spec()), Some(&target));
         assert_eq!(actions(&plan), [Action::None, Action::None, Action::Change], "{plan:?}");
@@ -199,7 +160,7 @@ mod tests {
     fn tags_are_on_three_parts_and_the_architecture_belongs_to_the_code() {
         let mut target = spec();
         target.tags.insert("new".into(), "x".into());
-        target.architecture = Architecture::X86_64;
+        target.configuration.architecture = Architecture::Arm64;
         let name = target.function_name.clone();
         let plan = Plan::between(OperationKind::Update, &name, Some(&spec()), Some(&target));
         assert_eq!(

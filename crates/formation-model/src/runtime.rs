@@ -52,10 +52,15 @@ pub fn find(name: &str) -> Option<&'static Runtime> {
     all().iter().find(|runtime| runtime.name == name)
 }
 
-/// The names of the runtimes that can be chosen, for an error's text.
+/// The names of the runtimes that can be chosen.
+pub fn supported_names() -> Vec<&'static str> {
+    let supported = all().iter().filter(|runtime| runtime.status == RuntimeStatus::Supported);
+    supported.map(|runtime| runtime.name.as_str()).collect()
+}
+
+/// The same, for an error's text.
 pub fn supported() -> String {
-    let names = all().iter().filter(|runtime| runtime.status == RuntimeStatus::Supported);
-    names.map(|runtime| runtime.name.as_str()).collect::<Vec<_>>().join(", ")
+    supported_names().join(", ")
 }
 
 #[cfg(test)]

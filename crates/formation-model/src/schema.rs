@@ -11,13 +11,9 @@ use serde_json::{Map, Value, json};
 use crate::bundle::CodeSummary;
 use crate::drift::{Difference, DriftAnnouncement};
 use crate::event::{OperationRequest, Rejection, RequestKind, Unchanged};
+use crate::function;
 use crate::name::FunctionName;
 use crate::operation::{OperationError, OperationId};
-use crate::request::{
-    DEFAULT_RETENTION_DAYS, DESCRIPTION_LENGTH, HANDLER_LENGTH, MEMORY, RETENTION_DAYS,
-    TAG_KEY_LENGTH, TAG_VALUE_LENGTH, TIMEOUT, USER_TAGS,
-};
-use crate::runtime::{self, DEFAULT_HANDLER, DEFAULT_RUNTIME, RuntimeStatus};
 use crate::step::Announcement;
 use crate::view::OUTPUT_ONLY;
 
@@ -115,61 +111,13 @@ fn object(properties: Map<String, Value>) -> Value {
 }
 
 fn properties() -> Map<String, Value> {
-    let supported = runtime::all().iter().filter(|it| it.status == RuntimeStatus::Supported);
-    let runtimes: Vec<_> = supported.map(|it| it.name.as_str()).collect();
-    let file = json!({"type": "string", "minLength": 1, "description": "Inline source of Node.js or Python: it becomes index.mjs or index.py."});
-    let zip_file = json!({
-        "type": "object", "required": ["zipFile"], "additionalProperties": false,
-        "properties": {"zipFile": {"type": "string", "contentEncoding": "base64", "description": "A zip archive of at most 3 MB."}}
+    let properties = function::properties().map(|property| {
+        let mut schema = (property.schema)();
+        schema["examples"] = json!([(property.example)()]);
+        (property.name.to_owned(), schema)
     });
-    let s3 = json!({
-        "type": "object", "required": ["s3Bucket", "s3Key"], "additionalProperties": false,
-        "description": "A zip archive in one of the buckets that the stack's parameter CodeBuckets names.",
-        "properties": {
-            "s3Bucket": {"type": "string", "minLength": 3, "maxLength": 63},
-            "s3Key": {"type": "string", "minLength": 1, "maxLength": 1024},
-            "s3ObjectVersion": {"type": "string", "minLength": 1, "maxLength": 1024}
-        }
-    });
-    let unchanged = json!({
-        "type": "object", "required": ["sha256"], "additionalProperties": false,
-        "description": "The code that the function has: what GET shows.",
-        "properties": {"sha256": {"type": "string"}, "sizeBytes": {}, "inline": {}}
-    });
-    let tags = json!({
-        "type": "object", "maxProperties": USER_TAGS,
-        "propertyNames": {"minLength": 1, "maxLength": TAG_KEY_LENGTH},
-        "additionalProperties": {"type": "string", "maxLength": TAG_VALUE_LENGTH},
-        "description": "Tags of function, role and log group; none that begins with `aws:` or `formation:`."
-    });
-    let environment = json!({
-        "type": "object",
-        "propertyNames": {"pattern": "^[a-zA-Z][a-zA-Z0-9_]+$"},
-        "additionalProperties": {"type": "string"},
-        "description": "At most 4 KB as JSON; none of the names that Lambda sets itself."
-    });
-    let mut properties = json!({
-        "functionName": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
-        "code": {"anyOf": [file, zip_file, s3, unchanged]},
-        "runtime": {"type": "string", "enum": runtimes, "default": DEFAULT_RUNTIME},
-        "handler": {"type": "string", "pattern": "^\\S+$", "maxLength": HANDLER_LENGTH, "default": DEFAULT_HANDLER},
-        "architecture": {"type": "string", "enum": ["arm64", "x86_64"], "description": "Default: the stack's."},
-        "memoryMegabytes": {"type": "integer", "minimum": MEMORY.least, "maximum": MEMORY.most, "default": MEMORY.default},
-        "timeoutSeconds": {"type": "integer", "minimum": TIMEOUT.least, "maximum": TIMEOUT.most, "default": TIMEOUT.default},
-        "logRetentionDays": {"type": "integer", "enum": RETENTION_DAYS, "default": DEFAULT_RETENTION_DAYS},
-        "environment": environment,
-        "description": {"type": "string", "maxLength": DESCRIPTION_LENGTH, "default": ""},
-        "tags": tags,
-        "deletionProtection": {"type": "boolean", "default": false}
-    });
-    for name in OUTPUT_ONLY {
-        properties[name] =
-            json!({"description": "Set by Formation, ignored here.", "readOnly": true});
-    }
-    match properties {
-        Value::Object(properties) => properties,
-        _ => Map::new(),
-    }
+    let ignored = json!({"description": "Set by Formation, ignored here.", "readOnly": true});
+    properties.chain(OUTPUT_ONLY.map(|name| (name.to_owned(), ignored.clone()))).collect()
 }
 
 /// The schemas of all events, by file name below `docs/events`.

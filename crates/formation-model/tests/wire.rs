@@ -16,16 +16,17 @@ const ID: &str = "01JDJ3M6Q5X8Z7W2V4T9R0N1KB";
 const TIME: &str = "2026-11-25T17:00:00.123Z";
 
 fn function() -> Value {
-    json!({
-        "functionName": "hello", "code": {"sha256": "abc=", "sizeBytes": 182, "inline": true},
-        "runtime": "nodejs24.x", "handler": "index.handler", "architecture": "arm64",
-        "memoryMegabytes": 128, "timeoutSeconds": 3, "logRetentionDays": 30,
-        "environment": {}, "description": "", "tags": {}, "deletionProtection": false,
+    let mut function = json!({
         "status": "AVAILABLE", "revision": 1,
         "resources": {"functionArn": "arn:f", "roleArn": "arn:r", "logGroupName": "/aws/lambda/hello"},
         "operationId": ID, "drift": drift(), "createdAt": TIME, "updatedAt": TIME,
         "createdBy": "arn:aws:iam::111122223333:user/ann",
-    })
+    });
+    for property in formation_model::function::properties() {
+        function[property.name] = (property.example)();
+    }
+    function["code"] = json!({"sha256": "abc=", "sizeBytes": 182, "inline": true});
+    function
 }
 
 fn drift() -> Value {
@@ -151,7 +152,7 @@ fn fields_and_words_of_a_later_release_leave_answers_readable() {
     let difference = &view.drift.differences[0];
     let named = (difference.part.to_string(), difference.facet.to_string());
     assert_eq!(named, ("TRIGGERS".to_owned(), "QUEUES".to_owned()));
-    assert_eq!(view.spec.memory_megabytes, 128);
+    assert_eq!(view.spec.configuration.memory_megabytes, 256);
     assert_eq!(with(json!(view), json!({"aliases": later["aliases"]})), later);
 
     let mut later = operation();

@@ -36,6 +36,9 @@ pub struct Target<'a> {
     pub formerly: Option<&'a FunctionSpec>,
     /// When the operation began: what is younger, it may have made itself.
     pub since: Timestamp,
+    /// Whether what Formation does not name of a function's configuration goes back to Lambda's
+    /// default: a repair brings AWS back to the record in that, too.
+    pub resets_unnamed: bool,
 }
 
 /// What is removed, and for which operation.

@@ -15,7 +15,7 @@ pub(crate) struct Secrets(Vec<String>);
 impl Secrets {
     /// The values of the environments of `specs`.
     pub fn of<'a>(specs: impl IntoIterator<Item = &'a FunctionSpec>) -> Self {
-        let values = specs.into_iter().flat_map(|spec| spec.environment.0.values());
+        let values = specs.into_iter().flat_map(|spec| spec.configuration.environment.0.values());
         let secrets = values.filter(|value| value.len() >= SHORTEST_SECRET);
         Self(secrets.flat_map(|value| spellings(value)).collect())
     }
@@ -81,7 +81,7 @@ mod tests {
     fn secrets(values: &[&str]) -> Secrets {
         let mut spec = spec();
         let values = values.iter().enumerate();
-        spec.environment.0 =
+        spec.configuration.environment.0 =
             values.map(|(at, value)| (format!("KEY_{at}"), (*value).to_owned())).collect();
         Secrets::of([&spec])
     }

@@ -3,7 +3,6 @@
 use aws_smithy_mocks::Rule;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
-use formation_model::function::{Architecture, Environment};
 use formation_model::{Bundle, FunctionName, FunctionSpec, StackIdentity};
 use jiff::{SignedDuration, Timestamp};
 
@@ -19,26 +18,16 @@ pub(crate) fn stack() -> StackIdentity {
 }
 
 pub(crate) fn spec() -> FunctionSpec {
-    FunctionSpec {
-        function_name: "hello".parse().unwrap(),
-        code: Bundle {
-            sha256: "c2hh".into(),
-            size_bytes: 7,
-            key: "bundles/hello/1.zip".into(),
-            version: "v1".into(),
-            inline: false,
-        },
-        runtime: "nodejs24.x".into(),
-        handler: "index.handler".into(),
-        architecture: Architecture::Arm64,
-        memory_megabytes: 128,
-        timeout_seconds: 3,
-        log_retention_days: 30,
-        environment: Environment::default(),
-        description: String::new(),
-        tags: [("team".to_owned(), "a".to_owned())].into(),
-        deletion_protection: false,
-    }
+    let code = Bundle {
+        sha256: "c2hh".into(),
+        size_bytes: 7,
+        key: "bundles/hello/1.zip".into(),
+        version: "v1".into(),
+        inline: false,
+    };
+    let mut spec = FunctionSpec::new("hello".parse().unwrap(), code);
+    spec.tags.insert("team".into(), "a".into());
+    spec
 }
 
 /// When the operations of these tests began.
@@ -48,7 +37,7 @@ pub(crate) fn since() -> Timestamp {
 
 /// What an operation of these tests is to make.
 pub(crate) fn target<'a>(spec: &'a FunctionSpec, formerly: Option<&'a FunctionSpec>) -> Target<'a> {
-    Target { spec, formerly, since: since() }
+    Target { spec, formerly, since: since(), resets_unnamed: false }
 }
 
 /// What an undo of these tests takes away.

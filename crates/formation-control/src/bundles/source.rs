@@ -10,7 +10,7 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ChecksumType, TaggingDi
 use formation_aws::{AwsError, ErrorKind};
 use formation_model::archive::{self, MAX_UNZIPPED_BYTES};
 use formation_model::bundle;
-use formation_model::request::S3Object;
+use formation_model::function::code::S3Object;
 use formation_model::{Bundle, FieldProblemCode, FunctionRequest, Warning};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -78,7 +78,8 @@ impl Bundles {
             let at = "/code/s3Key";
             let contents = archive::judge(&archive)
                 .map_err(|error| invalid(at, error.code(), error.to_string()))?;
-            let warnings = contents.warnings(&request.runtime, &request.handler, at);
+            let start = &request.configuration;
+            let warnings = contents.warnings(&start.runtime, &start.handler, at);
             return Ok(Source::Read(archive, warnings));
         }
         Ok(Source::Large(Box::new(head)))

@@ -7,8 +7,7 @@ use aws_sdk_s3::types::ChecksumType;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
-use formation_model::function::Architecture;
-use formation_model::request::S3Object;
+use formation_model::function::code::S3Object;
 use formation_model::{Defaults, WarningCode, request};
 
 use super::source::{READ_UP_TO_BYTES, copy_source};
@@ -53,7 +52,7 @@ fn copy_sources_keep_slashes_and_escape_the_rest() {
 }
 
 fn request(code: CodeSource) -> FunctionRequest {
-    let defaults = Defaults { architecture: Architecture::Arm64, code_buckets: true };
+    let defaults = Defaults { code_buckets: true, ..Defaults::default() };
     let body = serde_json::json!({"functionName": "hello", "code": "x"});
     request::read(&body, &defaults, None).unwrap().with_code(code)
 }
@@ -155,7 +154,7 @@ async fn code_in_s3_is_judged_as_if_it_were_in_the_request() {
 async fn inline_source_is_remembered_as_such() {
     let put = mock!(Client::put_object)
         .then_output(|| PutObjectOutput::builder().version_id("v1").build());
-    let defaults = Defaults { architecture: Architecture::Arm64, code_buckets: false };
+    let defaults = Defaults::default();
     let body = serde_json::json!({"functionName": "hello", "code": "exports.handler = 1"});
     let request = request::read(&body, &defaults, None).unwrap();
     let id = OperationId::generate();

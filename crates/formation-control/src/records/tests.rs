@@ -8,7 +8,6 @@ use aws_sdk_dynamodb::operation::transact_write_items::{
 use aws_sdk_dynamodb::types::CancellationReason;
 use aws_sdk_dynamodb::types::error::TransactionCanceledException;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use formation_model::function::{Architecture, Environment};
 use formation_model::operation::OperationError;
 use formation_model::{
     Bundle, Drift, FunctionSpec, FunctionStatus, OperationId, OperationKind, OperationStatus, Part,
@@ -26,27 +25,17 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 pub(crate) fn function(operation_id: OperationId) -> FunctionRecord {
     let now = Timestamp::now();
+    let code = Bundle {
+        sha256: "c2hh".into(),
+        size_bytes: 7,
+        key: "bundles/hello/1.zip".into(),
+        version: "v1".into(),
+        inline: false,
+    };
+    let mut spec = FunctionSpec::new("hello".parse().unwrap(), code);
+    spec.configuration.environment.0.insert("KEY".to_owned(), "value".to_owned());
     FunctionRecord {
-        spec: FunctionSpec {
-            function_name: "hello".parse().unwrap(),
-            code: Bundle {
-                sha256: "c2hh".into(),
-                size_bytes: 7,
-                key: "bundles/hello/1.zip".into(),
-                version: "v1".into(),
-                inline: false,
-            },
-            runtime: "nodejs24.x".into(),
-            handler: "index.handler".into(),
-            architecture: Architecture::Arm64,
-            memory_megabytes: 128,
-            timeout_seconds: 3,
-            log_retention_days: 30,
-            environment: Environment([("KEY".to_owned(), "value".to_owned())].into()),
-            description: String::new(),
-            tags: [].into(),
-            deletion_protection: false,
-        },
+        spec,
         status: FunctionStatus::Creating,
         revision: 0,
         committed_by: operation_id,

@@ -33,7 +33,7 @@ use crate::{
 pub(crate) const MACHINE: &str = "arn:aws:states:eu-west-1:111122223333:stateMachine:formation";
 
 pub(crate) const DEFAULTS: Defaults =
-    Defaults { architecture: Architecture::Arm64, code_buckets: true };
+    Defaults { architecture: Architecture::Arm64, code_buckets: true, layer_arns: Vec::new() };
 
 /// What happens right before a call.
 type Meanwhile = Box<dyn FnOnce(&mut State) + Send>;

@@ -324,10 +324,13 @@ fn failed(rollback: Rollback, leftovers: &[Part]) -> Outcome {
 
 /// CommonJS in a module, so that there is a warning; every map holds something.
 fn create() -> Change<'static> {
-    Change::Create(function_request(json!({
-        "functionName": "hello", "code": "exports.handler = async () => 1;",
-        "description": "Says hello", "environment": {"TOKEN": "s3cr3t"}, "tags": {"team": "a"},
-    })))
+    Change::Create(
+        function_request(json!({
+            "functionName": "hello", "code": "exports.handler = async () => 1;",
+            "description": "Says hello", "environment": {"TOKEN": "s3cr3t"}, "tags": {"team": "a"},
+        }))
+        .into(),
+    )
 }
 
 fn update(memory: u32) -> Change<'static> {

@@ -51,7 +51,7 @@ async fn running(kind: OperationKind) -> (Aws, OperationRecord) {
     }
     let change = match kind {
         OperationKind::Create => {
-            Change::Create(function_request(json!({"functionName": "hello", "code": "x"})))
+            Change::Create(function_request(json!({"functionName": "hello", "code": "x"})).into())
         }
         OperationKind::Update => {
             Change::Update { name: name(), condition: None, edit: Box::new(edit) }

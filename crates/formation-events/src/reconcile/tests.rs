@@ -145,7 +145,7 @@ fn reconciler(aws: &Silent) -> Reconciler {
     Reconciler {
         control: Control::new(
             stack,
-            Defaults { architecture: Architecture::Arm64, code_buckets: false },
+            Defaults { architecture: Architecture::Arm64, ..Defaults::default() },
             Records::new(aws_sdk_dynamodb::Client::new(config), "records"),
             Bundles::new(aws_sdk_s3::Client::new(config), "bundles", "111122223333", Vec::new()),
             Executions::new(aws_sdk_sfn::Client::new(config), "arn"),

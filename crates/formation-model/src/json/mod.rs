@@ -11,11 +11,12 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use self::reader::Reader;
-use crate::function::FIELDS;
+use crate::fields::whole;
+use crate::function;
 use crate::problem::{FieldProblem, FieldProblems};
 use crate::view::OUTPUT_ONLY;
 
@@ -40,7 +41,7 @@ pub enum Shape {
 
 /// The shape of a function, or of a patch for one.
 pub const FUNCTION: Shape = Shape::Object(|field| match field {
-    field if FIELDS.contains(&field) => Some(Shape::Whole),
+    field if function::property(field).is_some() => Some(Shape::Whole),
     field if OUTPUT_ONLY.contains(&field) => Some(Shape::Ignored),
     _ => None,
 });
@@ -170,14 +171,6 @@ fn malformed(flaw: Flaw, before: &str, readable: Value) -> MalformedJson {
         None => (1, before.chars().count() + 1),
     };
     MalformedJson { flaw, line, column, readable }
-}
-
-/// The number as an integer, if it has no fraction: to JSON Schema, 256.0 and 1e3 are integers. What
-/// does not fit into 64 bits becomes the nearest that does.
-pub(crate) fn whole(number: &Number) -> Option<i64> {
-    let float = || number.as_f64().filter(|float| float.fract() == 0.0);
-    // The cast saturates.
-    number.as_i64().or_else(|| float().map(|float| float as i64))
 }
 
 /// SHA-256, in hex, of what a document says: the order of its keys, white space and the spelling of

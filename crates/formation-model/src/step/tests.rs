@@ -1,3 +1,5 @@
+//! The contract between the state machine and its steps.
+
 use serde_json::json;
 
 use super::*;

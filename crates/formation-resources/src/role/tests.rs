@@ -1,3 +1,5 @@
+//! The calls that are made, against a stand-in for IAM at the wire.
+
 use aws_sdk_iam::operation::create_role::CreateRoleOutput;
 use aws_sdk_iam::operation::delete_role::DeleteRoleOutput;
 use aws_sdk_iam::operation::delete_role_policy::DeleteRolePolicyOutput;

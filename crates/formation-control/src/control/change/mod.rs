@@ -34,7 +34,7 @@ pub type Edit<'a> =
 /// A change of a function, to be accepted or planned.
 pub enum Change<'a> {
     /// Make it.
-    Create(FunctionRequest),
+    Create(Box<FunctionRequest>),
     /// Bring it to what `edit` makes of its current specification.
     Update {
         /// The function.
@@ -146,7 +146,7 @@ impl Control {
         requester: &Requester,
     ) -> Result<Decision, Refusal> {
         match change {
-            Change::Create(request) => self.create(request, requester).await,
+            Change::Create(request) => self.create(*request, requester).await,
             Change::Update { name, condition, edit } => {
                 self.update(&name, condition.as_ref(), edit, requester).await
             }
@@ -165,7 +165,7 @@ impl Control {
     /// Why it would not be accepted.
     pub async fn plan(&self, change: Change<'_>) -> Result<Plan, Refusal> {
         match change {
-            Change::Create(request) => self.plan_create(request).await,
+            Change::Create(request) => self.plan_create(*request).await,
             Change::Update { name, condition, edit } => {
                 self.plan_update(&name, condition.as_ref(), edit).await
             }

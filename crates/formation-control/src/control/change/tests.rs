@@ -15,7 +15,7 @@ fn hello() -> FunctionName {
 }
 
 fn create() -> Change<'static> {
-    Change::Create(function_request(json!({"functionName": "hello", "code": SOURCE})))
+    Change::Create(function_request(json!({"functionName": "hello", "code": SOURCE})).into())
 }
 
 fn update(patch: Value) -> Change<'static> {
@@ -266,7 +266,10 @@ async fn an_update_to_what_is_recorded_is_no_operation_and_is_remembered_as_such
     });
     let again = unchanged(aws.control().accept(patch(), &requester).await);
     assert!(again.replayed);
-    assert_eq!((again.function.revision, again.function.spec.memory_megabytes), (2, 512));
+    assert_eq!(
+        (again.function.revision, again.function.spec.configuration.memory_megabytes),
+        (2, 512)
+    );
     assert!(aws.executions().is_empty());
 }
 

@@ -1,9 +1,6 @@
 //! The execution role of a function: trusted by Lambda for this account alone, within the stack's
 //! permissions boundary, and allowed to write to the function's own log group and nothing else.
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeMap;
 
 use aws_sdk_iam::Client;
@@ -399,3 +396,6 @@ fn does_not_exist(error: &AwsError) -> bool {
 fn still_has_policies(error: &AwsError) -> bool {
     error.has_code("DeleteConflict")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,16 @@
-//! Reading the environment of a function.
+//! The environment of a function and its description, which share a limit of Lambda's.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt;
 
-use super::Fields;
-use crate::function::{Environment, FunctionSpec};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::configuration::ROW;
+use super::property::{Compared, Property};
+use super::reader::Reader;
+use crate::fields::Fields;
 use crate::names::log_group_name;
 use crate::problem::{FieldProblemCode as Code, pointer};
 
@@ -41,7 +48,50 @@ const RESERVED_VARIABLES: [&str; 19] = [
     "LAMBDA_TASK_ROOT",
 ];
 
-pub(super) fn read(fields: &mut Fields<'_>) -> Option<Environment> {
+/// Source: <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>.
+const DESCRIPTION_LENGTH: usize = 256;
+
+/// The environment of a function. Its values are secrets: they never show in `Debug` output.
+#[derive(Clone, Default, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Environment(pub BTreeMap<String, String>);
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+pub(super) const PROPERTIES: &[Property] = &[
+    Property {
+        name: "environment",
+        compared: Compared::ByKeyHidden,
+        schema: || {
+            json!({
+                "type": "object",
+                "propertyNames": {"pattern": "^[a-zA-Z][a-zA-Z0-9_]+$"},
+                "additionalProperties": {"type": "string"},
+                "description": "At most 4 KB as JSON; none of the names that Lambda sets itself."
+            })
+        },
+        example: || json!({"GREETING": "hello"}),
+        read: |it| {
+            if let Some(environment) = read(&mut it.fields) {
+                it.draft.configuration.environment = environment;
+            }
+        },
+        ..ROW
+    },
+    Property {
+        name: "description",
+        schema: || json!({"type": "string", "maxLength": DESCRIPTION_LENGTH, "default": ""}),
+        example: || json!("Says hello."),
+        read: read_description,
+        ..ROW
+    },
+];
+
+fn read(fields: &mut Fields<'_>) -> Option<Environment> {
     let before = fields.problems.len();
     let variables = fields.texts("environment")?;
     for (name, value) in &variables {
@@ -70,34 +120,43 @@ pub(super) fn read(fields: &mut Fields<'_>) -> Option<Environment> {
     (fields.problems.len() == before).then_some(environment)
 }
 
+fn read_description(it: &mut Reader<'_>) {
+    let Some(description) = it.fields.text(it.name, "") else { return };
+    if description.chars().count() > DESCRIPTION_LENGTH {
+        let detail = format!("must not be longer than {DESCRIPTION_LENGTH} characters");
+        return it.fields.note(it.at(), Code::OutOfRange, detail);
+    }
+    it.draft.configuration.description = description;
+}
+
 /// Notes a problem if Lambda would take the configuration when the function is created, and refuse
 /// it in every later change.
-pub(super) fn refuse_if_too_large_with_the_rest<Source>(
-    fields: &mut Fields<'_>,
-    request: &FunctionSpec<Source>,
-) {
-    let bytes = configuration(request).to_string().len();
+pub(super) fn refuse_if_too_large_with_the_rest(it: &mut Reader<'_>) {
+    let bytes = configuration_bytes(it);
     if bytes > CONFIGURATION_BYTES {
         let detail = format!(
-            "environment and description make a configuration of {bytes} bytes; Lambda changes none \
-             of more than {CONFIGURATION_BYTES}: shorten one of them"
+            "{} make a configuration of {bytes} bytes; Lambda changes none of more than \
+             {CONFIGURATION_BYTES}: shorten one of them",
+            if it.draft.configuration.layers.is_empty() {
+                "environment and description"
+            } else {
+                "environment, description and layers"
+            },
         );
-        fields.note("/environment", Code::OutOfRange, detail);
+        it.fields.note("/environment", Code::OutOfRange, detail);
     }
 }
 
-/// The request that would set the whole configuration, with a role whose ARN is as long as can be.
-fn configuration<Source>(request: &FunctionSpec<Source>) -> Value {
-    json!({
+/// The size of the request that would set the whole configuration, with a role whose ARN is as long as
+/// can be. It is counted in the API's words, which are some bytes longer than Lambda's in all.
+fn configuration_bytes(it: &Reader<'_>) -> usize {
+    let draft = &it.draft;
+    let role = json!({
         "Role": "x".repeat(ROLE_ARN_BYTES),
-        "Handler": request.handler,
-        "Description": request.description,
-        "Timeout": request.timeout_seconds,
-        "MemorySize": request.memory_megabytes,
-        "Environment": {"Variables": request.environment},
-        "Runtime": request.runtime,
-        "LoggingConfig": {"LogGroup": log_group_name(&request.function_name)},
-    })
+        "LoggingConfig": {"LogGroup": draft.function_name.as_ref().map(log_group_name)},
+    });
+    let facets = [json!(draft.configuration), json!(draft.logs), role];
+    facets.map(|facet| facet.to_string().len()).iter().sum()
 }
 
 #[cfg(test)]
@@ -154,5 +213,12 @@ mod tests {
         );
         assert!(found[0].detail.contains("description"), "{}", found[0].detail);
         assert!(!found[0].detail.contains("xxx"), "{}", found[0].detail);
+    }
+
+    #[test]
+    fn debug_output_of_an_environment_shows_no_value() {
+        let environment = Environment(BTreeMap::from([("TOKEN".into(), "s3cr3t".into())]));
+        let shown = format!("{environment:?}");
+        assert!(shown.contains("TOKEN") && !shown.contains("s3cr3t"), "{shown}");
     }
 }

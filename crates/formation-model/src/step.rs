@@ -1,9 +1,6 @@
 //! The contract between the state machine and its step Lambdas: the JSON that they exchange and the
 //! names of errors that `statemachine.asl.json` matches.
 
-#[cfg(test)]
-mod tests;
-
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -391,3 +388,6 @@ fn foreign_error(name: &str) -> (&'static str, &'static str) {
         ("UNEXPECTED", "the step ended unexpectedly; the log of its Lambda may tell why")
     }
 }
+
+#[cfg(test)]
+mod tests;

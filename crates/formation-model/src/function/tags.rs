@@ -1,16 +1,48 @@
-//! Reading the tags of a function.
+//! The user's own tags, on every part of a function.
 
 use std::collections::BTreeMap;
 
-use super::{Fields, TAG_KEY_LENGTH, TAG_VALUE_LENGTH, USER_TAGS};
-use crate::function::FunctionSpec;
+use serde_json::json;
+
+use super::FunctionSpec;
+use super::configuration::ROW;
+use super::property::{Compared, Property};
+use crate::fields::Fields;
+use crate::part::Facet;
 use crate::problem::{FieldProblemCode as Code, pointer};
 use crate::tag;
 
+/// IAM and Lambda allow 50 tags; two are Formation's.
+const USER_TAGS: usize = 48;
+/// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html>.
+const TAG_KEY_LENGTH: usize = 128;
+/// Source: as for [`TAG_KEY_LENGTH`].
+const TAG_VALUE_LENGTH: usize = 256;
 /// What a key or value may hold, for an error's text.
 const ALPHABET: &str = "letters, digits, spaces or any of _.:/=+-@";
 
-pub(super) fn read(
+pub(super) const PROPERTIES: &[Property] = &[Property {
+    name: "tags",
+    facets: &[Facet::Role, Facet::LogGroup, Facet::Configuration],
+    compared: Compared::ByKey,
+    schema: || {
+        json!({
+            "type": "object", "maxProperties": USER_TAGS,
+            "propertyNames": {"minLength": 1, "maxLength": TAG_KEY_LENGTH},
+            "additionalProperties": {"type": "string", "maxLength": TAG_VALUE_LENGTH},
+            "description": "Tags of function, role and log group; none that begins with `aws:` or `formation:`."
+        })
+    },
+    example: || json!({"team": "blue"}),
+    read: |it| {
+        if let Some(tags) = read(&mut it.fields, it.current) {
+            it.draft.tags = tags;
+        }
+    },
+    ..ROW
+}];
+
+fn read(
     fields: &mut Fields<'_>,
     current: Option<&FunctionSpec>,
 ) -> Option<BTreeMap<String, String>> {

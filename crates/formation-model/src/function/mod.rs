@@ -1,0 +1,116 @@
+//! The function as it is asked for and recorded. Each facet of it has a file, with its defaults, its
+//! limits and the rows of its properties: see [`Property`].
+
+pub mod code;
+mod configuration;
+mod environment;
+mod function_name;
+mod layers;
+mod logs;
+mod property;
+mod protection;
+mod reader;
+mod tags;
+
+pub use configuration::{Architecture, Configuration};
+pub use environment::Environment;
+pub use logs::{ApplicationLogLevel, LogFormat, Logs, RETENTION_DAYS, SystemLogLevel};
+pub use property::{Compared, Property, properties, property};
+pub use reader::Defaults;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use self::code::CodeSource;
+use self::reader::Reader;
+use crate::bundle::Bundle;
+use crate::fields::Fields;
+use crate::name::FunctionName;
+use crate::problem::FieldProblem;
+
+/// Everything that a user can ask of a function, fully resolved: a later change of a default
+/// changes no function that exists.
+///
+/// `Code` is what is known of the code: where it is to come from in a request, the stored
+/// [`Bundle`] in a record, its digest in an answer.
+///
+/// A record of a release that did not know a property has none of it, and reads as its default.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FunctionSpec<Code = Bundle> {
+    /// The Lambda function's name.
+    pub function_name: FunctionName,
+    /// The code.
+    pub code: Code,
+    /// What Lambda's configuration is made from.
+    #[serde(flatten)]
+    pub configuration: Configuration,
+    /// How logs are written and kept.
+    #[serde(flatten)]
+    pub logs: Logs,
+    /// The user's own tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// Whether DELETE is refused.
+    #[serde(default)]
+    pub deletion_protection: bool,
+}
+
+/// A valid request for a function: the specification, with the code still where it comes from.
+pub type FunctionRequest = FunctionSpec<CodeSource>;
+
+impl<Code> FunctionSpec<Code> {
+    /// A function that names nothing but its code.
+    pub fn new(function_name: FunctionName, code: Code) -> Self {
+        Self {
+            function_name,
+            code,
+            configuration: Configuration::default(),
+            logs: Logs::default(),
+            tags: BTreeMap::new(),
+            deletion_protection: false,
+        }
+    }
+
+    /// The same function with another notion of its code.
+    pub fn with_code<Other>(self, code: Other) -> FunctionSpec<Other> {
+        FunctionSpec {
+            function_name: self.function_name,
+            code,
+            configuration: self.configuration,
+            logs: self.logs,
+            tags: self.tags,
+            deletion_protection: self.deletion_protection,
+        }
+    }
+
+    /// Its properties by name, in JSON.
+    pub fn values(&self) -> Value
+    where
+        Code: Serialize,
+    {
+        // Serialising these types to a Value cannot fail.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+/// Reads the function that `fields` ask for: see [`crate::request::read`].
+pub(crate) fn read(
+    fields: Fields<'_>,
+    defaults: &Defaults,
+    current: Option<&FunctionSpec>,
+) -> Result<FunctionRequest, Vec<FieldProblem>> {
+    let mut reader = Reader::new(fields, defaults, current);
+    for property in properties() {
+        reader.name = property.name;
+        (property.read)(&mut reader);
+    }
+    environment::refuse_if_too_large_with_the_rest(&mut reader);
+    reader.end()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! What the readers of a function's properties share.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+
+use super::code::CodeSource;
+use super::configuration::{Architecture, Configuration};
+use super::logs::Logs;
+use super::{FunctionRequest, FunctionSpec};
+use crate::fields::{Fields, Limits};
+use crate::name::FunctionName;
+use crate::problem::{FieldProblem, FieldProblemCode as Code};
+
+/// What the stack chooses where a request does not.
+#[derive(Clone, Debug, Default)]
+pub struct Defaults {
+    /// The architecture of functions that name none.
+    pub architecture: Architecture,
+    /// Whether the stack takes code from S3.
+    pub code_buckets: bool,
+    /// Patterns (with `*` and `?`) of the ARNs of layers that functions may have.
+    pub layer_arns: Vec<String>,
+}
+
+/// Reads one property after the other into what the function is to be.
+pub(super) struct Reader<'a> {
+    /// The property that is being read.
+    pub name: &'static str,
+    pub fields: Fields<'a>,
+    pub defaults: &'a Defaults,
+    /// What the function is now, if there is one.
+    pub current: Option<&'a FunctionSpec>,
+    pub draft: Draft,
+}
+
+/// A function as far as it has been read: its defaults where nothing was asked for, or what was asked
+/// for is refused.
+#[derive(Default)]
+pub(super) struct Draft {
+    pub function_name: Option<FunctionName>,
+    pub code: Option<CodeSource>,
+    pub configuration: Configuration,
+    pub logs: Logs,
+    pub tags: BTreeMap<String, String>,
+    pub deletion_protection: bool,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(
+        fields: Fields<'a>,
+        defaults: &'a Defaults,
+        current: Option<&'a FunctionSpec>,
+    ) -> Self {
+        Self { name: "", fields, defaults, current, draft: Draft::default() }
+    }
+
+    /// Where the property is: a JSON pointer.
+    pub fn at(&self) -> String {
+        format!("/{}", self.name)
+    }
+
+    /// Reads a whole number within `limits`.
+    pub fn number(&mut self, limits: &Limits, place: fn(&mut Draft) -> &mut u32) {
+        if let Some(number) = self.fields.number(self.name, limits) {
+            *place(&mut self.draft) = number;
+        }
+    }
+
+    /// Reads one of `names`, which are those of `Choice` in JSON; none if it is not given or refused.
+    pub fn choice<Choice: DeserializeOwned>(&mut self, names: &[&str]) -> Option<Choice> {
+        let value = self.fields.take(self.name)?;
+        if !value.is_string() {
+            let detail = "must be a string; leave it out for the default";
+            return self.fields.refuse(self.at(), Code::WrongType, detail);
+        }
+        match Choice::deserialize(value) {
+            Ok(choice) => Some(choice),
+            Err(_) => {
+                let detail = format!("must be one of {}", names.join(", "));
+                self.fields.refuse(self.at(), Code::NotSupported, detail)
+            }
+        }
+    }
+
+    /// What was read; the problems if there is any.
+    pub fn end(mut self) -> Result<FunctionRequest, Vec<FieldProblem>> {
+        self.fields.refuse_unknown();
+        let Self { fields, draft, .. } = self;
+        match (draft.function_name, draft.code) {
+            (Some(function_name), Some(code)) if fields.problems.is_empty() => Ok(FunctionSpec {
+                function_name,
+                code,
+                configuration: draft.configuration,
+                logs: draft.logs,
+                tags: draft.tags,
+                deletion_protection: draft.deletion_protection,
+            }),
+            _ => Err(fields.problems),
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Every property of a function, by its row in the model: none is named here, so that a new one is
+//! tested as soon as it is there.
+
+use std::collections::BTreeSet;
+
+use formation_model::drift::HIDDEN;
+use formation_model::function::{Property, properties};
+use formation_model::{Difference, Facet, FunctionSpec, OperationStatus, Rollback, bundle};
+use formation_tests::shown;
+use formation_tests::{Fault, Live, Rule, World};
+use http::Method;
+use serde_json::{Map, Value, json};
+
+/// Fields of GetFunction's configuration that only UpdateFunctionCode changes.
+const OF_CODE: [&str; 3] = ["Architectures", "CodeSha256", "CodeSize"];
+
+fn path(name: &str) -> String {
+    format!("/v1/functions/{name}")
+}
+
+/// Those that can change.
+fn changeable() -> impl Iterator<Item = &'static Property> {
+    properties().filter(|property| !property.facets.is_empty())
+}
+
+/// Each with its example.
+fn examples() -> Map<String, Value> {
+    changeable().map(|property| (property.name.to_owned(), (property.example)())).collect()
+}
+
+/// Each with what a function has that names nothing; null where that is not to be had.
+fn plain(name: &str) -> Map<String, Value> {
+    let plain = FunctionSpec::new(name.parse().unwrap(), formation_tests::world::EXAMPLE_CODE);
+    let plain = plain.values();
+    changeable().map(|property| (property.name.to_owned(), plain[property.name].clone())).collect()
+}
+
+/// A merge patch that gives each what it has in [`plain`].
+fn back_to_plain(name: &str) -> Map<String, Value> {
+    let is_empty = |value: &Value| value.as_object().is_some_and(Map::is_empty);
+    let nulled = |value: Value| if is_empty(&value) { Value::Null } else { value };
+    plain(name).into_iter().map(|(field, value)| (field, nulled(value))).collect()
+}
+
+async fn change(world: &World, name: &str, query: &str, patch: &Value) -> Value {
+    let path = format!("{}?{query}", path(name));
+    let answer = world.api(Method::PATCH, &path, Some(patch)).await;
+    assert_eq!(answer.status, 200, "{patch}: {}", answer.json());
+    answer.json()
+}
+
+async fn described(world: &World, name: &str) -> Value {
+    world.api(Method::GET, &path(name), None).await.json()
+}
+
+async fn drifted(world: &World, name: &str) -> Vec<Difference> {
+    let answer = world.api(Method::GET, &format!("{}/drift", path(name)), None).await;
+    assert_eq!(answer.status, 200, "{}", answer.json());
+    serde_json::from_value(answer.json()["differences"].clone()).unwrap()
+}
+
+/// The fields that differences are told of.
+fn fields<'a>(differences: impl IntoIterator<Item = &'a Difference>) -> BTreeSet<String> {
+    let first = |it: &Difference| it.property.split('/').next().unwrap().to_owned();
+    differences.into_iter().map(first).collect()
+}
+
+/// That of the properties told of are this one and, at most, those that follow it.
+#[track_caller]
+fn assert_alone(property: &Property, differences: &[Difference]) {
+    let mut told = fields(differences);
+    assert!(told.remove(property.name), "{} among {differences:?}", property.name);
+    let follows = |name: &String| properties().find(|it| it.name == name).and_then(|it| it.follows);
+    told.retain(|name| follows(name) != Some(property.name));
+    assert!(told.is_empty(), "{told:?} beside {}", property.name);
+}
+
+/// That a dry run plans a change of this property and of nothing else, and what it says of it.
+async fn planned(world: &World, name: &str, property: &Property, patch: &Value) -> Vec<Difference> {
+    let plan = change(world, name, "dryRun=true", patch).await;
+    let parts = plan["parts"].as_array().unwrap().iter();
+    let differences = parts.map(|part| part["differences"].clone());
+    let differences =
+        differences.flat_map(|it| serde_json::from_value::<Vec<Difference>>(it).unwrap());
+    let differences: Vec<_> = differences.collect();
+    assert_alone(property, &differences);
+    let facets: BTreeSet<_> = differences.iter().map(|it| *it.facet.known().unwrap()).collect();
+    assert_eq!(facets, property.facets.iter().copied().collect::<BTreeSet<Facet>>(), "{plan:#}");
+    differences
+}
+
+/// Somebody sets back in Lambda or CloudWatch Logs what differs there between two looks, as far as
+/// those take it alone.
+async fn set_by_hand(world: &World, name: &str, from: &Live, to: &Live) -> bool {
+    let configuration = |live: &Live| live.shown["Configuration"].as_object().unwrap().clone();
+    let (from_lambda, to_lambda) = (configuration(from), configuration(to));
+    let differs = |field: &&String| {
+        !Live::VOLATILE.contains(&field.as_str())
+            && !OF_CODE.contains(&field.as_str())
+            && from_lambda.get(*field) != to_lambda.get(*field)
+    };
+    let taken = |field: &String| match to_lambda.get(field) {
+        // Of layers Lambda shows more than it takes.
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(|item| if item["Arn"].is_null() { item.clone() } else { item["Arn"].clone() })
+            .collect(),
+        value => value.cloned().unwrap_or_default(),
+    };
+    let fields: Map<_, _> =
+        from_lambda.keys().filter(differs).map(|field| (field.clone(), taken(field))).collect();
+    let (days_before, days) =
+        (&from.log_group.as_ref().unwrap().0, to.log_group.as_ref().unwrap().0);
+    if let Some(days) = days.filter(|_| *days_before != days) {
+        let put = world.logs.put_retention_policy().log_group_name(format!("/aws/lambda/{name}"));
+        put.retention_in_days(days).send().await.unwrap();
+        return true;
+    }
+    if !fields.is_empty() {
+        shown::configure(&world.lambda, name, &fields.clone().into()).await;
+    }
+    !fields.is_empty()
+}
+
+pub async fn each_property_is_planned_set_seen_by_drift_and_restored(world: &World) {
+    let name = world.name("property");
+    let mut base = plain(&name);
+    base.retain(|_, value| !value.is_null());
+    let created = world.create(&name, base.into()).await;
+    assert_eq!(created.status, OperationStatus::Succeeded, "{created:?}");
+    assert_eq!(drifted(world, &name).await, []);
+
+    let mut before = world.live(&name).await;
+    let mut set_back = BTreeSet::new();
+    for property in changeable() {
+        let patch = json!({property.name: (property.example)()});
+        let plan = planned(world, &name, property, &patch).await;
+        change(world, &name, "wait=25", &patch).await;
+
+        let function = described(world, &name).await;
+        for difference in plan {
+            let shown = &function.pointer(&format!("/{}", difference.property));
+            let expected = &difference.expected;
+            assert!(
+                *expected == HIDDEN || *shown == Some(expected),
+                "{difference:?}: {function:#}"
+            );
+        }
+        assert_eq!(drifted(world, &name).await, [], "{}", property.name);
+        let after = world.live(&name).await;
+        let changed = after.facts() != before.facts();
+        assert_eq!(changed, property.in_aws, "{}: {:#}", property.name, after.facts());
+
+        if set_by_hand(world, &name, &after, &before).await {
+            assert_alone(property, &drifted(world, &name).await);
+            set_by_hand(world, &name, &before, &after).await;
+            assert_eq!(drifted(world, &name).await, [], "{}", property.name);
+            set_back.insert(property.name);
+        }
+        before = after;
+    }
+    let not_tried = changeable().filter(|it| it.in_aws && !set_back.contains(it.name)).count();
+    assert!(not_tried <= 3, "changed by hand were only {set_back:?}");
+
+    // All of them at once, in an update that fails at its last call.
+    let (facts, function) = (before.facts(), described(world, &name).await);
+    let back = Value::from(back_to_plain(&name));
+    let refuse = Fault::Refuse(400, "InvalidParameterValueException", "injected");
+    world.proxy.inject(Rule::new("lambda:UntagResource", &name, 1, refuse));
+    let accepted = world.api(Method::PATCH, &path(&name), Some(&back)).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.json());
+    let operation = world.ended(&accepted).await;
+    assert_eq!(operation.status, OperationStatus::Failed, "{operation:?}");
+    assert_eq!(operation.rollback, Rollback::Complete, "{operation:?}");
+    assert_eq!(world.live(&name).await.facts(), facts);
+    assert_eq!(drifted(world, &name).await, []);
+    let after = described(world, &name).await;
+    for property in properties() {
+        assert_eq!(after[property.name], function[property.name], "{}", property.name);
+    }
+}
+
+pub async fn each_property_is_set_by_event(world: &World) {
+    let name = world.name("property-event");
+    let ended = async |id: &str| {
+        let announced = world.announced("the event is answered", |event| {
+            event["detail"]["idempotencyKey"] == id && event["source"] == "formation"
+        });
+        announced.await
+    };
+    let mut function = examples();
+    function.insert("functionName".to_owned(), json!(name));
+    let id = world.put_request(json!({"kind": "CREATE", "function": function})).await;
+    let created = ended(&id).await;
+    assert_eq!(created["detail"]["status"], "SUCCEEDED", "{created:#}");
+    let shown = described(world, &name).await;
+    for property in changeable() {
+        let example = (property.example)();
+        let source = example.as_str().filter(|_| shown[property.name]["sha256"].is_string());
+        match source {
+            // Of code its digest is shown.
+            Some(source) => {
+                let archive = bundle::from_source("index.mjs", source).unwrap();
+                assert_eq!(shown[property.name]["sha256"], bundle::sha256(&archive));
+            }
+            None => assert_eq!(shown[property.name], example, "{}", property.name),
+        }
+    }
+    assert_eq!(drifted(world, &name).await, []);
+
+    let mut patch = back_to_plain(&name);
+    patch.insert("functionName".to_owned(), json!(name));
+    let id = world.put_request(json!({"kind": "UPDATE", "function": patch})).await;
+    let updated = ended(&id).await;
+    assert_eq!(updated["detail"]["status"], "SUCCEEDED", "{updated:#}");
+    let shown = described(world, &name).await;
+    for (field, value) in plain(&name) {
+        let is_code = shown[&field]["sha256"].is_string();
+        assert!(is_code || shown[&field] == value, "{field}: {shown:#}");
+    }
+    assert_eq!(drifted(world, &name).await, []);
+}
+
+pub async fn what_formation_does_not_name_is_told_of_kept_and_taken_back_by_a_repair(
+    world: &World,
+) {
+    let name = world.name("unnamed");
+    world.create(&name, json!({})).await;
+    let key = format!("arn:aws:kms:{}:{}:key/k", world.stack.region, world.stack.account_id);
+    let vpc = json!({"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]});
+    let set = json!({
+        "VpcConfig": vpc, "KMSKeyArn": key, "TracingConfig": {"Mode": "Active"},
+    });
+    shown::configure(&world.lambda, &name, &set).await;
+    let concurrency = world.lambda.put_function_concurrency().function_name(&name);
+    concurrency.reserved_concurrent_executions(1).send().await.unwrap();
+    let unnamed = ["kmsKeyArn", "reservedConcurrentExecutions", "tracingConfig", "vpcConfig"];
+    let told = drifted(world, &name).await;
+    assert_eq!(fields(&told), unnamed.map(str::to_owned).into(), "{told:?}");
+
+    // No update loses it, nor its restoring.
+    let is_kept = async || {
+        let live = world.live(&name).await;
+        let configuration = &live.shown["Configuration"];
+        let kept = (configuration["KMSKeyArn"] == json!(key))
+            && configuration["VpcConfig"]["SubnetIds"] == vpc["SubnetIds"]
+            && configuration["TracingConfig"] == set["TracingConfig"];
+        assert!(kept, "{configuration:#}");
+    };
+    change(world, &name, "wait=25", &json!({"memoryMegabytes": 256})).await;
+    is_kept().await;
+    let refuse = Fault::Refuse(400, "InvalidParameterValueException", "injected");
+    world.proxy.inject(Rule::new("lambda:UpdateFunctionCode", &name, 1, refuse));
+    let patch = json!({"memoryMegabytes": 512, "code": "export const handler = () => 'other';"});
+    let accepted = world.api(Method::PATCH, &path(&name), Some(&patch)).await;
+    assert_eq!(world.ended(&accepted).await.rollback, Rollback::Complete);
+    is_kept().await;
+
+    let repair = format!("{}/repair?wait=25", path(&name));
+    let repaired = world.api(Method::POST, &repair, None).await;
+    assert_eq!(repaired.status, 200, "{}", repaired.json());
+    // Reserved concurrency is not Formation's to change.
+    let left = fields(&drifted(world, &name).await);
+    assert_eq!(left, ["reservedConcurrentExecutions".to_owned()].into());
+}
