@@ -37,7 +37,7 @@ down: ## Ends the local AWS of `make run`
 .PHONY: test
 test: build ## Runs unit, wire-level and end-to-end tests, these on a local AWS of their own
 	@# The binaries' own targets hold no tests, and each would have to be linked.
-	cargo test --locked --workspace --lib --test bounds --test it --test scripts --test stack
+	cargo test --locked --workspace --lib --test bounds --test it --test scripts --test stack --test wire
 	cargo test --locked --workspace --doc
 
 .PHONY: records
