@@ -6,6 +6,7 @@
 mod description;
 mod drift;
 mod events;
+mod examples;
 mod fencing;
 mod healing;
 mod idempotency;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
             events::a_busy_function_is_tried_again_later,
             events::what_is_no_request_acts_on_nothing_and_is_not_lost,
             events::everything_that_is_announced_fits_its_schema,
+            examples::the_sample_requests_do_what_their_titles_say,
             fencing::two_executions_of_one_attempt_end_in_one_state,
             fencing::an_operation_that_is_cancelled_at_any_moment_ends_in_one_state,
             fencing::a_cancelled_create_is_undone_and_says_so,
