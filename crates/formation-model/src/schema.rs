@@ -159,7 +159,7 @@ enum OperationStatusChange {
 /// The schema of a type as it is written.
 pub fn of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().for_serialize();
-    let settings = settings.with_transform(RecursiveTransform(plain_enum));
+    let settings = settings.with_transform(RecursiveTransform(as_answered));
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
@@ -169,7 +169,7 @@ pub fn components(define: impl FnOnce(&mut SchemaGenerator)) -> Map<String, Valu
         settings.definitions_path = "/components/schemas".into();
         settings.meta_schema = None;
     });
-    let settings = settings.with_transform(RecursiveTransform(plain_enum));
+    let settings = settings.with_transform(RecursiveTransform(as_answered));
     let mut generator = settings.into_generator();
     // They are referred to by name from the paths.
     generator.subschema_for::<CodeSummary>();
@@ -177,6 +177,13 @@ pub fn components(define: impl FnOnce(&mut SchemaGenerator)) -> Map<String, Valu
     generator.subschema_for::<OperationError>();
     define(&mut generator);
     generator.take_definitions(true)
+}
+
+/// Schemas of what is answered: enums are plain, and there are no defaults, which are those of records
+/// that lack a field.
+fn as_answered(schema: &mut Schema) {
+    plain_enum(schema);
+    schema.remove("default");
 }
 
 /// Enums as most generators of clients know them: schemars gives each variant that has a description
