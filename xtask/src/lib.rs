@@ -30,7 +30,7 @@ impl Page {
     }
 }
 
-/// Where the API of nobody's stack would be: relative to where its description was found.
+/// Where the API of no stack in particular is: relative to where its description was found.
 const SERVER: &str = "/";
 
 /// All of them.

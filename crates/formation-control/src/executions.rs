@@ -63,7 +63,7 @@ impl Executions {
     /// follow from the record alone, so one execution runs.
     ///
     /// # Errors
-    /// What Step Functions answered.
+    /// [`Refusal::Aws`] if Step Functions refuses or cannot be reached.
     pub(crate) async fn start(&self, operation: &OperationRecord) -> Result<(), Refusal> {
         let input = serde_json::to_string(&operation.execution_input())
             .map_err(|error| Refusal::Record(error.to_string()))?;
@@ -88,7 +88,7 @@ impl Executions {
     /// eventually consistent, so one that was just started may be missing.
     ///
     /// # Errors
-    /// What Step Functions answered.
+    /// [`Refusal::Aws`] if Step Functions refuses or cannot be reached.
     pub(crate) async fn state(
         &self,
         operation: &OperationRecord,
@@ -165,7 +165,8 @@ impl Executions {
     /// Stops the execution of the current attempt of `operation`. Its step that runs is not cut off.
     ///
     /// # Errors
-    /// What Step Functions answered. An execution that has ended, or never was, is none.
+    /// [`Refusal::Aws`] if Step Functions refuses or cannot be reached. That an execution has ended, or
+    /// never was, is not an error.
     pub(crate) async fn stop(
         &self,
         operation: &OperationRecord,

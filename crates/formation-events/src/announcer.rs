@@ -36,7 +36,8 @@ impl Announcer {
     /// Announces `detail`. At least once: after an error it may have been announced.
     ///
     /// # Errors
-    /// What EventBridge answered.
+    /// [`AnnounceError::Aws`] if EventBridge refuses or cannot be reached, [`AnnounceError::Refused`] if it
+    /// refuses this event.
     pub async fn announce(
         &self,
         detail_type: &str,

@@ -163,7 +163,7 @@ impl Intake {
         );
         let document = match read {
             Ok(document) => document,
-            // Whoever asked can be told.
+            // Its sender can be told.
             Err(malformed) if event.function_name.is_some() => {
                 let code = ProblemCode::MalformedJson;
                 return self.reject(event, Problem::new(code, malformed.to_string())).await;
@@ -311,7 +311,7 @@ fn invalid(problem: FieldProblem) -> Refusal {
     Refusal::InvalidFunction(problem.into())
 }
 
-/// A function that is busy will not be for ever, and AWS's trouble passes; a fault of our own ends
+/// A busy function becomes free, and AWS's trouble passes; a fault of our own ends
 /// in the dead-letter queue, where somebody sees it.
 fn may_succeed_later(refusal: &Refusal) -> bool {
     matches!(

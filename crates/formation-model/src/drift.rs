@@ -281,7 +281,7 @@ pub enum DriftReaction {
     None,
     /// A REPAIR brings AWS back.
     Repair,
-    /// Nothing any more: the same was repaired twice in a row, and somebody changes it back.
+    /// Nothing any more: the same was repaired twice in a row, and something changes it back.
     Stopped,
 }
 

@@ -227,13 +227,13 @@ impl Operation {
         }
     }
 
-    /// Whether somebody has cancelled it.
+    /// Whether it was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.error.as_ref().is_some_and(|error| error.code == CANCELLED)
     }
 }
 
-/// `error.code` of an operation that somebody cancelled.
+/// `error.code` of an operation that was cancelled.
 pub const CANCELLED: &str = "CANCELLED";
 /// `error.code` of an operation whose execution was stopped or died.
 pub const INTERRUPTED: &str = "INTERRUPTED";

@@ -79,7 +79,7 @@ impl ExecutionInput {
         operation_id: OperationId,
         attempt: u32,
     ) -> Self {
-        // How far an attempt came that was taken over nobody knows: the next one goes back.
+        // It is not known how far an attempt came that was taken over: the next one goes back.
         let forward = if attempt == 1 { Lane::Ensure } else { Lane::Recover };
         let (lane, recovery) = match kind {
             OperationKind::Create => (forward, Recovery::Undo),
@@ -168,7 +168,7 @@ pub fn part_made_by(state: &str) -> Option<Part> {
     }
 }
 
-/// The names of errors that somebody acts on: the retriers and catchers of
+/// The names of errors that are acted on: the retriers and catchers of
 /// `statemachine.asl.json`, and whoever reads `error.code` of an operation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ErrorName {

@@ -15,7 +15,8 @@ use crate::{StepError, operation_in};
 /// the function is compared with AWS.
 ///
 /// # Errors
-/// What DynamoDB or S3 answered, or that the attempt is superseded.
+/// `Formation.Superseded` if a later attempt has taken over; otherwise the name that fits what DynamoDB
+/// or S3 refused: see [`StepError`].
 pub async fn record_success(
     records: &Records,
     bundles: &Bundles,
@@ -43,7 +44,8 @@ pub async fn record_success(
 /// announced.
 ///
 /// # Errors
-/// What DynamoDB or S3 answered, or that the attempt is superseded.
+/// `Formation.Superseded` if a later attempt has taken over; otherwise the name that fits what DynamoDB
+/// or S3 refused: see [`StepError`].
 pub async fn record_failure(
     records: &Records,
     bundles: &Bundles,
@@ -56,7 +58,7 @@ pub async fn record_failure(
         // An earlier invocation for the same attempt has recorded it.
         return announce(bundles, &operation).await;
     }
-    // Why the first attempt ended is why the operation fails, whatever befell the way back.
+    // Why the first attempt ended is why the operation fails, whatever happened on the way back.
     let failure = input.failure.as_ref().map(Failure::to_operation_error);
     let Some(error) = operation.interruption.clone().or(failure) else {
         let text = "the state machine told no failure to record";

@@ -44,7 +44,8 @@ impl Control {
     /// The record of a function that is due, unless it is gone.
     ///
     /// # Errors
-    /// What DynamoDB answered, or a record that cannot be read.
+    /// [`Refusal::Aws`] if DynamoDB refuses or cannot be reached, [`Refusal::Record`] if a record cannot be
+    /// read.
     pub async fn due_function(
         &self,
         name: &FunctionName,
@@ -55,7 +56,8 @@ impl Control {
     /// The record of an operation that is due, unless it is gone.
     ///
     /// # Errors
-    /// What DynamoDB answered, or a record that cannot be read.
+    /// [`Refusal::Aws`] if DynamoDB refuses or cannot be reached, [`Refusal::Record`] if a record cannot be
+    /// read.
     pub async fn due_operation(
         &self,
         function: &FunctionName,
@@ -161,7 +163,7 @@ impl Control {
         Ok(Some(taken))
     }
 
-    /// Accepts finishing what left the function FAILED, whoever asked for that: a delete is
+    /// Accepts finishing what left the function FAILED, whoever had asked for it: a delete is
     /// finished by a delete, everything else by a repair.
     ///
     /// # Errors

@@ -35,7 +35,8 @@ impl Records {
     /// Claims a name that is free for an operation that creates it.
     ///
     /// # Errors
-    /// What DynamoDB answered, or a record that cannot be written.
+    /// [`Refusal::Aws`] if DynamoDB refuses or cannot be reached, [`Refusal::Record`] if a record cannot be
+    /// written.
     pub(crate) async fn claim_create(
         &self,
         function: &FunctionRecord,
@@ -56,7 +57,8 @@ impl Records {
     /// decision to do so was based on.
     ///
     /// # Errors
-    /// What DynamoDB answered, or a record that cannot be written.
+    /// [`Refusal::Aws`] if DynamoDB refuses or cannot be reached, [`Refusal::Record`] if a record cannot be
+    /// written.
     pub(crate) async fn claim_change(
         &self,
         seen: &FunctionRecord,

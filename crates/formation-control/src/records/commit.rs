@@ -47,7 +47,8 @@ impl Records {
     /// role by now, where that is known; after `check_after` the function is compared with AWS.
     ///
     /// # Errors
-    /// What DynamoDB answered, or a record that cannot be read or written.
+    /// [`Refusal::Aws`] if DynamoDB refuses or cannot be reached, [`Refusal::Record`] if a record cannot be
+    /// read or written.
     pub async fn commit(
         &self,
         operation: &OperationRecord,

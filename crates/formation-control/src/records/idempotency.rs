@@ -101,7 +101,8 @@ impl Records {
     /// What is known of the key and of the function, in one strongly consistent read.
     ///
     /// # Errors
-    /// What DynamoDB answered, or a record that cannot be read.
+    /// [`Refusal::Aws`] if DynamoDB refuses or cannot be reached, [`Refusal::Record`] if a record cannot be
+    /// read.
     pub(crate) async fn look(
         &self,
         function: &FunctionName,
@@ -140,7 +141,8 @@ impl Records {
     /// use for, if it is.
     ///
     /// # Errors
-    /// What DynamoDB answered, or a record that cannot be read or written.
+    /// [`Refusal::Aws`] if DynamoDB refuses or cannot be reached, [`Refusal::Record`] if a record cannot be
+    /// read or written.
     pub(crate) async fn remember(
         &self,
         request: &RequestKey,

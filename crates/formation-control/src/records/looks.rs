@@ -25,7 +25,8 @@ impl Records {
     /// kept.
     ///
     /// # Errors
-    /// What DynamoDB answered, or a record that cannot be read.
+    /// [`Refusal::Aws`] if DynamoDB refuses or cannot be reached, [`Refusal::Record`] if a record cannot be
+    /// read.
     pub(crate) async fn take_over(
         &self,
         seen: &OperationRecord,
@@ -110,7 +111,7 @@ impl Records {
     }
 
     /// Forgets the specifications in operations on `function` that have ended, and lets those expire:
-    /// the previous release kept both for ever where a rollback stayed incomplete. The oldest first,
+    /// the previous release kept both without end where a rollback stayed incomplete. The oldest first,
     /// and so many at a time that nobody waits for long.
     ///
     /// # Errors

@@ -41,7 +41,8 @@ impl Records {
     /// The function of that name, strongly consistent.
     ///
     /// # Errors
-    /// What DynamoDB answered, or a record that cannot be read.
+    /// [`Refusal::Aws`] if DynamoDB refuses or cannot be reached, [`Refusal::Record`] if a record cannot be
+    /// read.
     pub(crate) async fn function(
         &self,
         name: &FunctionName,
@@ -52,7 +53,8 @@ impl Records {
     /// The operation of that id, strongly consistent.
     ///
     /// # Errors
-    /// What DynamoDB answered, or a record that cannot be read.
+    /// [`Refusal::Aws`] if DynamoDB refuses or cannot be reached, [`Refusal::Record`] if a record cannot be
+    /// read.
     pub async fn operation(
         &self,
         function: &FunctionName,

@@ -38,7 +38,7 @@ const LONGEST_LOOK: Duration = Duration::from_secs(12);
 const COMPARISON_PAUSE: Duration = Duration::from_millis(500);
 /// When an operation whose execution runs is looked at again.
 const NEXT_LOOK: SignedDuration = SignedDuration::from_mins(5);
-/// After so many equal repairs in a row somebody is changing it back each time.
+/// After so many equal repairs in a row something else is changing it back each time.
 const EQUAL_REPAIRS: u32 = 2;
 
 /// What is done about drift that a comparison on the schedule finds.
@@ -96,7 +96,7 @@ impl Reconciler {
         let input = StatusChange::deserialize(detail).ok().and_then(|change| change.input);
         let input = input.and_then(|text| serde_json::from_str::<ExecutionInput>(&text).ok());
         let Some(input) = input else {
-            tracing::warn!("an execution that is none of an operation's has ended; left alone");
+            tracing::warn!("an execution has ended that belongs to no operation; left alone");
             return Ok(());
         };
         self.look_at(&Due::Operation(input.function_name, input.operation_id)).await
@@ -242,7 +242,7 @@ impl Reconciler {
         let now = Timestamp::now();
         let differences = self.control.compare(function).await?;
         let drift = Drift::found(&differences, now);
-        // What is not ours cannot be repaired: that is for whoever has taken it from us.
+        // What is not ours cannot be repaired: its new owner has to give it back.
         let mode = match self.drift_mode {
             DriftMode::Repair if !differences.iter().any(Difference::is_not_owned) => {
                 DriftMode::Repair

@@ -58,7 +58,7 @@ pub enum ProblemCode {
     Rejected,
     /// The stack's own permissions do not allow a call.
     AccessDenied,
-    /// A step failed in a way that nobody foresaw.
+    /// A step failed in a way that was not foreseen.
     Unexpected,
     /// AWS was still at it when the patience ended.
     NotReady,

@@ -59,7 +59,7 @@ impl Control {
             self.bundles.discard(&bundle).await;
         }
         match claimed {
-            // Whoever was first may have finished.
+            // The operation that was first may have finished.
             Err(Refusal::FunctionNotFound(name)) => Err(Refusal::FunctionExists(name)),
             claimed => claimed,
         }

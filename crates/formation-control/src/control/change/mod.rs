@@ -202,7 +202,7 @@ impl Control {
             return Ok(Decision::Unchanged(Box::new(unchanged)));
         };
         let record = self.operation_record(function_name, operation_id).await?;
-        // Whoever accepted it may have died before starting it.
+        // The door that accepted it may have died before starting it.
         if record.status == OperationStatus::Running {
             self.start(&record, requester.until).await;
         }
@@ -245,7 +245,7 @@ impl Control {
         self.claimed(claim, requester, operation, version_tag).await
     }
 
-    /// What a claim that is decided means to whoever asked.
+    /// What a decided claim means for the request.
     async fn claimed(
         &self,
         claim: Claim,
