@@ -100,11 +100,39 @@ impl Difference {
         self.property == OWNER
     }
 
+    /// Whether it is of what Formation does not name: see [`UNNAMED`].
+    pub fn is_unnamed(&self) -> bool {
+        self.facet == Facet::Configuration && UNNAMED.iter().any(|(it, _)| *it == self.property)
+    }
+
+    /// Whether a repair takes it back: not what is not ours, nor what only its own calls change.
+    pub fn is_repairable(&self) -> bool {
+        let is_beyond = UNNAMED.contains(&(self.property.as_str(), false));
+        !self.is_not_owned() && !(self.is_unnamed() && is_beyond)
+    }
+
     /// The same with values that are cut where they are long.
     pub(crate) fn cut(&self) -> Self {
         Self { expected: cut(&self.expected), actual: cut(&self.actual), ..self.clone() }
     }
 }
+
+/// What GetFunction shows of a function's configuration and Formation does not name, in AWS's own
+/// words, and whether a repair can set it back. No update touches it.
+pub const UNNAMED: [(&str, bool); 12] = [
+    ("vpcConfig", true),
+    ("kmsKeyArn", true),
+    ("deadLetterConfig", true),
+    ("fileSystemConfigs", true),
+    ("snapStart", true),
+    ("tracingConfig", true),
+    ("packageType", false),
+    ("imageConfig", false),
+    ("tenancyConfig", false),
+    ("durableConfig", false),
+    ("capacityProviderConfig", false),
+    ("reservedConcurrentExecutions", false),
+];
 
 const EXISTS: &str = "exists";
 const OWNER: &str = "owner";
@@ -228,6 +256,15 @@ impl Drift {
             more: differences.len().saturating_sub(MOST_SHOWN),
             digest: digest(differences),
         }
+    }
+
+    /// What is left of it once an operation has brought every property to what is recorded: of what
+    /// Formation does not name that which is `kept`. None if that is nothing.
+    pub fn remaining(&self, kept: impl Fn(&Difference) -> bool) -> Option<Self> {
+        let left = self.differences.iter().filter(|it| it.is_unnamed() && kept(it));
+        let left: Vec<_> = left.cloned().collect();
+        let checked_at = self.checked_at.unwrap_or_default();
+        (!left.is_empty()).then(|| Self::found(&left, checked_at))
     }
 
     /// Whether both found the same. The first release stored no digest, and every difference whole.

@@ -81,19 +81,20 @@ impl Plan {
     }
 
     /// What a repair would bring back, where a comparison with AWS has found `differences`. A part
-    /// that is not ours is left alone.
+    /// that is not ours is left alone, and what no repair can take back is shown all the same.
     pub fn to_repair(function_name: &FunctionName, differences: &[Difference]) -> Self {
         let part = |part: Part| {
             let of_part = differences.iter().filter(|it| it.part == part);
             let differences: Vec<_> = of_part.map(Difference::cut).collect();
-            let action =
-                if differences.is_empty() || differences.iter().any(Difference::is_not_owned) {
-                    Action::None
-                } else if differences.iter().any(Difference::is_missing) {
-                    Action::Create
-                } else {
-                    Action::Change
-                };
+            let action = if differences.iter().any(Difference::is_not_owned) {
+                Action::None
+            } else if differences.iter().any(Difference::is_missing) {
+                Action::Create
+            } else if differences.iter().any(Difference::is_repairable) {
+                Action::Change
+            } else {
+                Action::None
+            };
             PlannedPart { part: part.into(), action: action.into(), differences }
         };
         let parts = Part::ALL.into_iter().map(part).collect();
@@ -192,5 +193,14 @@ mod tests {
         assert_eq!(actions(&plan), [Action::None, Action::Change, Action::Create]);
         assert_eq!(plan.parts[0].differences, [Difference::not_owned(Part::Role)]);
         assert_eq!(actions(&Plan::to_repair(&spec().function_name, &[])), [Action::None; 3]);
+
+        let of_function = |name| Difference::between(Facet::Configuration, name, Value::Null, 1);
+        let reserved = [of_function("reservedConcurrentExecutions").unwrap()];
+        let plan = Plan::to_repair(&spec().function_name, &reserved);
+        assert_eq!(actions(&plan), [Action::None; 3]);
+        assert_eq!(plan.parts[2].differences, reserved);
+        let with_key = [&reserved[..], of_function("kmsKeyArn").as_slice()].concat();
+        let plan = Plan::to_repair(&spec().function_name, &with_key);
+        assert_eq!(actions(&plan), [Action::None, Action::None, Action::Change]);
     }
 }

@@ -1,7 +1,7 @@
 //! The steps that bring a part of a function to what the operation is to make of it.
 
 use formation_control::{OperationRecord, Records};
-use formation_model::{ErrorName, Goal, OperationKind, StackIdentity, StepInput};
+use formation_model::{ErrorName, Goal, StackIdentity, StepInput};
 use formation_resources::function::FunctionSettings;
 use formation_resources::role::RoleSettings;
 use formation_resources::{Target, function, log_group, role};
@@ -75,8 +75,9 @@ fn target<'a>(input: &StepInput, operation: &'a OperationRecord) -> Result<Targe
             format!("the operation {} has no such state to reach", operation.operation_id),
         ));
     };
-    // Restoring after a change that failed leaves it as it was.
-    let resets_unnamed = input.goal == Goal::Target && operation.kind == OperationKind::Repair;
+    // Restoring after a change that failed leaves it as it was, and so does finishing that later, which
+    // nobody asked for: then operations before this one have failed.
+    let resets_unnamed = input.goal == Goal::Target && operation.resets_unnamed();
     let since = operation.started_at;
     Ok(Target { spec, formerly: other.as_ref(), since, resets_unnamed })
 }

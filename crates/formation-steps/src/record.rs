@@ -85,7 +85,7 @@ fn leftovers(operation: &OperationRecord, input: &StepInput) -> Vec<Part> {
         let foreign = failure.error == ErrorName::NotOwned.as_str() && failed != Part::Role;
         left.retain(|part| *part < failed || (*part == failed && !foreign));
     } else if operation.revision == 0 && !operation.former_leftovers.is_empty() {
-        left.retain(|part| operation.former_leftovers.contains(part));
+        left.retain(|part| operation.former_leftovers.iter().any(|it| it == part));
     }
     left
 }

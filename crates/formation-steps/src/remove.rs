@@ -66,7 +66,7 @@ pub async fn remove_log_group(
 fn removal(operation: &OperationRecord, part: Part) -> Removal<'_> {
     let was_complete = operation.kind == OperationKind::Delete && operation.revision > 0;
     let function = &operation.function_name;
-    if was_complete || operation.former_leftovers.contains(&part) {
+    if was_complete || operation.former_leftovers.iter().any(|it| *it == part) {
         // Nothing of it is as young as this operation.
         Removal { function, foreign: Foreign::IsAnError, since: Timestamp::MAX }
     } else {

@@ -7,7 +7,7 @@
 use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
 use formation_model::operation::OperationError;
 use formation_model::{
-    Bundle, Drift, FunctionStatus, OperationKind, OperationStatus, Part, Rollback,
+    Bundle, Drift, FunctionStatus, Open, OperationKind, OperationStatus, Part, Rollback,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_dynamo::to_attribute_value;
@@ -72,7 +72,7 @@ impl Records {
             ended.status = OperationStatus::Failed;
             ended.rollback = *rollback;
             ended.error = Some(error.clone());
-            ended.leftovers.clone_from(leftovers);
+            ended.leftovers = leftovers.iter().copied().map(Open::from).collect();
         }
         let items = vec![
             self.settle_function(operation, &ended, role_id, now, check_after)?,
@@ -143,9 +143,10 @@ impl Records {
             .expression_attribute_values(":dueAt", to_attribute_value(due.as_second())?)
             .expression_attribute_values(":leftovers", to_attribute_value(&ended.leftovers)?);
         if good {
-            // Every facet has just been brought to what is recorded.
+            // Every property has just been brought to what is recorded.
             set.push_str(", #drift = :drift");
-            let drift = Drift::found(&[], now);
+            let drift = operation.remaining_drift.clone();
+            let drift = drift.unwrap_or_else(|| Drift::found(&[], now));
             update = update
                 .expression_attribute_names("#drift", "drift")
                 .expression_attribute_values(":drift", to_attribute_value(drift)?);

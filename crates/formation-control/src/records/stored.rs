@@ -48,7 +48,7 @@ pub struct FunctionRecord {
     pub repaired: Option<RepairedDrift>,
     /// What its last operation left, while it is FAILED.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub leftovers: Vec<Part>,
+    pub leftovers: Vec<Open<Part>>,
     /// The RoleId of the role that it was last committed with; none where a release recorded it that
     /// did not know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,7 +120,10 @@ pub struct OperationRecord {
     pub error: Option<OperationError>,
     /// What it left in AWS.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub leftovers: Vec<Part>,
+    pub leftovers: Vec<Open<Part>>,
+    /// The drift that was known when it was accepted and that it does not take away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remaining_drift: Option<Drift>,
     /// What was accepted and will probably not do what was meant.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
@@ -143,7 +146,7 @@ pub struct OperationRecord {
     pub failures: u32,
     /// What the operation before it left, as the function's record told when it was claimed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub former_leftovers: Vec<Part>,
+    pub former_leftovers: Vec<Open<Part>>,
     /// The RoleId that the function's record had when the operation claimed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_id: Option<String>,
@@ -174,6 +177,12 @@ impl fmt::Debug for StoredSpec {
 }
 
 impl OperationRecord {
+    /// Whether it sets back what Formation does not name: a repair that was asked for, and not one that
+    /// finishes a rollback.
+    pub fn resets_unnamed(&self) -> bool {
+        self.kind == OperationKind::Repair && self.failures == 0
+    }
+
     /// The input of the execution of its current attempt.
     pub fn execution_input(&self) -> ExecutionInput {
         ExecutionInput::new(
@@ -201,7 +210,7 @@ impl OperationRecord {
             status: self.status.into(),
             rollback: self.rollback.into(),
             error: self.error.clone(),
-            leftovers: self.leftovers.iter().copied().map(Open::from).collect(),
+            leftovers: self.leftovers.clone(),
             warnings: self.warnings.clone(),
             started_at: self.started_at,
             ended_at: self.ended_at,

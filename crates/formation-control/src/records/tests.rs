@@ -67,6 +67,7 @@ pub(crate) fn operation() -> OperationRecord {
         rollback: Rollback::NotNeeded,
         error: None,
         leftovers: Vec::new(),
+        remaining_drift: None,
         warnings: Vec::new(),
         started_at: Timestamp::now(),
         ended_at: None,

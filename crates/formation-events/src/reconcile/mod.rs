@@ -249,7 +249,7 @@ impl Reconciler {
             }
             DriftMode::Repair | DriftMode::Report => DriftMode::Report,
         };
-        let (reaction, repaired) = react(function, &drift, mode);
+        let (reaction, repaired) = react(function, &repairable(&differences, now), mode);
         let next = match reaction {
             // It stays due until the repair claims it below.
             DriftReaction::Repair => None,
@@ -290,7 +290,13 @@ impl Reconciler {
     }
 }
 
-/// What to do about `drift`, and what to remember of it.
+/// What of `differences` a repair takes back.
+fn repairable(differences: &[Difference], now: Timestamp) -> Drift {
+    let taken_back = differences.iter().filter(|it| it.is_repairable());
+    Drift::found(&taken_back.cloned().collect::<Vec<_>>(), now)
+}
+
+/// What to do about `drift`, all of which a repair could take back, and what to remember of it.
 fn react(
     function: &FunctionRecord,
     drift: &Drift,

@@ -60,6 +60,20 @@ fn nobody_is_fought_for_ever() {
 }
 
 #[test]
+fn what_no_repair_takes_back_is_repaired_neither_alone_nor_again() {
+    let between = |name, actual: u32| {
+        Difference::between(Facet::Configuration, name, Value::Null, actual).unwrap()
+    };
+    let reserved = between("reservedConcurrentExecutions", 0);
+    let now = Timestamp::now();
+    let alone = repairable(std::slice::from_ref(&reserved), now);
+    assert_eq!(react(&function(), &alone, DriftMode::Repair).0, DriftReaction::None);
+    let both = repairable(&[reserved, between("kmsKeyArn", 1)], now);
+    assert!(both.is_same(&repairable(&[between("kmsKeyArn", 1)], now)));
+    assert_eq!(react(&function(), &both, DriftMode::Repair).0, DriftReaction::Repair);
+}
+
+#[test]
 fn a_repair_that_never_ran_does_not_count() {
     let mut function = function();
     for _ in 0..5 {

@@ -5,9 +5,10 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::configuration::ROW;
+use super::configuration::{Configuration, ROW};
+use super::logs::Logs;
 use super::property::{Compared, Property};
 use super::reader::Reader;
 use crate::fields::Fields;
@@ -147,6 +148,12 @@ pub(super) fn refuse_if_too_large_with_the_rest(it: &mut Reader<'_>) {
     }
 }
 
+/// Properties that other requests set.
+const SENT_ELSEWHERE: [&str; 2] = ["architecture", "logRetentionDays"];
+/// Properties that count only where they are not the default: a function that names none of them may be
+/// changed as freely as before there were these.
+const COUNTED_WHERE_NAMED: [&str; 3] = ["ephemeralStorageMegabytes", "layers", "logFormat"];
+
 /// The size of the request that would set the whole configuration, with a role whose ARN is as long as
 /// can be. It is counted in the API's words, which are some bytes longer than Lambda's in all.
 fn configuration_bytes(it: &Reader<'_>) -> usize {
@@ -155,8 +162,19 @@ fn configuration_bytes(it: &Reader<'_>) -> usize {
         "Role": "x".repeat(ROLE_ARN_BYTES),
         "LoggingConfig": {"LogGroup": draft.function_name.as_ref().map(log_group_name)},
     });
-    let facets = [json!(draft.configuration), json!(draft.logs), role];
-    facets.map(|facet| facet.to_string().len()).iter().sum()
+    let size = |mut facet: Value, default: Value| {
+        if let Some(values) = facet.as_object_mut() {
+            values.retain(|name, value| {
+                let is_default = default.get(name) == Some(value);
+                !SENT_ELSEWHERE.contains(&name.as_str())
+                    && !(is_default && COUNTED_WHERE_NAMED.contains(&name.as_str()))
+            });
+        }
+        facet.to_string().len()
+    };
+    size(json!(draft.configuration), json!(Configuration::default()))
+        + size(json!(draft.logs), json!(Logs::default()))
+        + role.to_string().len()
 }
 
 #[cfg(test)]
@@ -213,6 +231,14 @@ mod tests {
         );
         assert!(found[0].detail.contains("description"), "{}", found[0].detail);
         assert!(!found[0].detail.contains("xxx"), "{}", found[0].detail);
+    }
+
+    #[test]
+    fn what_the_first_release_took_beside_its_description_is_taken() {
+        let mut body = hello_with("environment", json!({"KEY": "x".repeat(4080)}));
+        body["description"] = json!("\u{6F22}".repeat(230));
+        body["functionName"] = json!("hello");
+        assert!(read(&body, &DEFAULTS, None).is_ok());
     }
 
     #[test]

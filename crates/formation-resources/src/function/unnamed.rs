@@ -33,7 +33,8 @@ const SETTINGS: &[Unnamed] = &[
         read: |it| it.vpc_config().map_or(Value::Null, vpc),
         reset: Some(|to| {
             let none = VpcConfig::builder().set_subnet_ids(Some(Vec::new()));
-            to.vpc_config(none.set_security_group_ids(Some(Vec::new())).build())
+            let none = none.set_security_group_ids(Some(Vec::new()));
+            to.vpc_config(none.ipv6_allowed_for_dual_stack(false).build())
         }),
     },
     Unnamed {
@@ -183,6 +184,7 @@ mod tests {
     use super::super::{compare, ensure};
     use crate::Target;
     use crate::testing::{spec, stack, target};
+    use formation_model::drift::UNNAMED;
 
     use super::*;
 
@@ -270,6 +272,13 @@ mod tests {
             ensure(&client, &settings(), &repair, false).await.unwrap();
             assert_eq!(lambda.changes(), [], "{field}");
         }
+    }
+
+    #[test]
+    fn what_a_repair_sets_back_is_what_the_model_says() {
+        let rows = SETTINGS.iter().map(|it| (it.name, it.reset.is_some()));
+        let rows: Vec<_> = rows.chain([("reservedConcurrentExecutions", false)]).collect();
+        assert_eq!(rows, UNNAMED);
     }
 
     #[tokio::test]

@@ -351,6 +351,7 @@ fn running(
         rollback: Rollback::NotNeeded,
         error: None,
         leftovers: Vec::new(),
+        remaining_drift: None,
         warnings: Vec::new(),
         started_at: Timestamp::now(),
         ended_at: None,

@@ -2,7 +2,9 @@
 
 use formation_model::part::Part;
 use formation_model::plan::Action;
-use formation_model::{ErrorName, FieldProblem, FieldProblemCode, FunctionName, request};
+use formation_model::{
+    Difference, Drift, ErrorName, Facet, FieldProblem, FieldProblemCode, FunctionName, request,
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -225,10 +227,44 @@ async fn what_is_claimed_is_accepted_even_if_its_start_fails() {
     assert_eq!(aws.stored().len(), 1);
 }
 
+/// A difference of what Formation does not name.
+fn unnamed(name: &str) -> Difference {
+    Difference::between(Facet::Configuration, name, Value::Null, 1).unwrap()
+}
+
+#[tokio::test]
+async fn an_operation_keeps_in_mind_the_drift_that_it_leaves() {
+    let named = Difference::between(Facet::Configuration, "memoryMegabytes", 128, 256).unwrap();
+    let (kms, reserved) = (unnamed("kmsKeyArn"), unnamed("reservedConcurrentExecutions"));
+    let seen = [named, kms, reserved];
+    let drift = Drift::found(&seen, Timestamp::UNIX_EPOCH);
+    let function = FunctionRecord { drift, ..available() };
+    let left = |operation: &Value| {
+        let drift: Option<Drift> =
+            serde_json::from_value(operation["remainingDrift"].clone()).unwrap();
+        drift.map(|drift| (drift.differences, drift.checked_at))
+    };
+    let taken = Some(Timestamp::UNIX_EPOCH);
+    for (change, expected) in
+        [(update(json!({"timeoutSeconds": 9})), &seen[1..]), (repair(), &seen[2..])]
+    {
+        let aws = aws_with(&function);
+        let accepted = accepted(aws.control().accept(change, &ann()).await);
+        let operation = aws.operation(&hello(), accepted.operation.operation_id);
+        assert_eq!(left(&operation), Some((expected.to_vec(), taken)));
+    }
+    // Finishing a rollback, which nobody asked for, is not to set back what others have set.
+    let failed = FunctionRecord { status: FunctionStatus::Failed, failures: 2, ..function };
+    let aws = aws_with(&failed);
+    let healing = accepted(aws.control().heal(&failed).await);
+    let operation = aws.operation(&hello(), healing.operation.operation_id);
+    assert_eq!(left(&operation), Some((seen[1..].to_vec(), taken)));
+}
+
 #[tokio::test]
 async fn an_update_claims_the_function_with_its_target_and_the_last_good_state() {
     let function = FunctionRecord {
-        leftovers: vec![Part::Role],
+        leftovers: vec![Part::Role.into()],
         role_id: Some("AROA1".into()),
         ..available()
     };
