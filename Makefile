@@ -44,6 +44,14 @@ test: build ## Runs unit, wire-level and end-to-end tests, these on a local AWS 
 records: ## Writes the records that this release leaves in the table, for the next releases to read
 	FORMATION_WRITE_RECORDS=1 cargo test --locked --workspace --lib tests::releases
 
+.PHONY: test-unit
+test-unit: tools ## Runs the tests that need no local AWS
+	cargo test --locked --workspace --lib --test wire
+
+.PHONY: test-it
+test-it: build ## Runs those end-to-end tests whose name contains FILTER
+	cargo test --locked --workspace --test it -- $(FILTER)
+
 .PHONY: test-faults
 test-faults: build ## Runs the fault matrix: every call of every operation, failing in every way
 	cargo test --locked --workspace --test faults

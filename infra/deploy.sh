@@ -12,7 +12,7 @@ set -f
 parameters=(${PARAMETERS:-})
 set +f
 for parameter in ${parameters[@]+"${parameters[@]}"}; do
-  [[ $parameter == ?*=* ]] || refuse "PARAMETERS are \`Name=value Name=value\`, without spaces in values; this is none: $parameter"
+  [[ $parameter == ?*=* ]] || refuse "PARAMETERS are \`Name=value Name=value\`, without spaces in values; this is not: $parameter"
 done
 [[ $STACK =~ ^[A-Za-z][A-Za-z0-9-]*$ ]] || refuse "the name of a stack begins with a letter and has letters, digits and hyphens: $STACK"
 # The state machine is called as the stack is.

@@ -268,7 +268,7 @@ fn parameters_reach_cloudformation_as_they_were_written() {
     assert!(deploy.ends_with(expected), "{deploy}");
 
     let run = Script::deploy().with("PARAMETERS", "Description=two words").run();
-    run.refused_because_of("this is none: words");
+    run.refused_because_of("this is not: words");
     assert!(run.calls.is_empty(), "{:#?}", run.calls);
 }
 

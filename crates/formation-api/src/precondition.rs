@@ -17,8 +17,7 @@ pub(crate) enum Precondition {
     Holds(Condition),
 }
 
-/// What `If-Match` asks for. What is no entity tag of ours, such as a weak one, is none that a
-/// function could have.
+/// What `If-Match` asks for. A tag that Formation did not issue, such as a weak one, matches no function.
 fn if_match(tags: &str) -> Condition {
     if tags == "*" {
         return Condition::Exists;

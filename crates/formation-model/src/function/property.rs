@@ -51,7 +51,7 @@ pub enum Compared {
 
 impl Property {
     /// How `actual` differs from `expected`, two values of this property in JSON, under `facet`. Null
-    /// is none.
+    /// means that the value is absent.
     pub fn differences(&self, facet: Facet, expected: &Value, actual: &Value) -> Vec<Difference> {
         let by_key =
             |hidden| between_maps(facet, self.name, &texts(expected), &texts(actual), hidden);

@@ -142,8 +142,9 @@ pub async fn remove(
     Ok(())
 }
 
-/// Compares the function with `spec`: what differs of its configuration, code and tags, and what of
-/// its configuration Formation does not name and is not Lambda's default. A function that is idle (`Inactive`) is as it should be. Of a function that is not ours only that is told.
+/// Compares the function with `spec`: its configuration, code and tags, and what Formation does not name
+/// of its configuration with Lambda's default. A function that is idle (`Inactive`) is as it should be.
+/// Of a function that is not ours only that is told.
 ///
 /// # Errors
 /// [`ResourceError::NotReady`] while Lambda may not show the tags of what was just made; otherwise

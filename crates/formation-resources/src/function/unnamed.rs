@@ -110,8 +110,8 @@ const SETTINGS: &[Unnamed] = &[
 ];
 
 /// Of a function's configuration, and of its reserved concurrency: only PutFunctionConcurrency and
-/// DeleteFunctionConcurrency change that, which Formation is not allowed to call. It is told of, and
-/// stays.
+/// DeleteFunctionConcurrency change that, which Formation is not allowed to call. Drift reports it;
+/// Formation does not change it.
 pub(super) fn differences(found: &Found) -> Vec<Difference> {
     let shown = SETTINGS.iter().map(|it| (it.name, (it.read)(&found.configuration)));
     let reserved = ("reservedConcurrentExecutions", json!(found.reserved_concurrency));
