@@ -274,7 +274,11 @@ fn modules(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
     let mut needs = BTreeMap::<_, BTreeSet<_>>::new();
     for (name, path) in files {
         let text = fs::read_to_string(&path).unwrap();
-        let product = text.split("#[cfg(test)]").next().unwrap_or_default();
+        // Tests that stand in the file end it; those of a file of their own are declared at its head.
+        let end = ["mod tests {", "pub(crate) mod tests {"]
+            .iter()
+            .find_map(|tests| text.find(&format!("#[cfg(test)]\n{tests}")));
+        let product = &text[..end.unwrap_or(text.len())];
         let code = product.lines().filter(|line| !line.trim_start().starts_with("//"));
         let code: Vec<_> = code.collect();
         let needed = needs.entry(name.clone()).or_default();
@@ -368,4 +372,35 @@ fn the_runbook_tells_of_every_alarm() {
     let headings = runbook.lines().filter_map(|line| line.strip_prefix("### "));
     let headings: BTreeSet<_> = headings.filter(|it| it.ends_with("Alarm")).collect();
     assert_eq!(headings, alarms);
+}
+
+/// The files of the project that a page names in backticks.
+fn named_files(page: &str) -> Vec<&str> {
+    let is_file = |it: &&str| {
+        let known = ["crates/", "docs/", "examples/", "formation-", "infra/", "tests/", "xtask/"];
+        known.iter().any(|start| it.starts_with(start))
+            && it.contains('/')
+            && !it.contains(['<', '*', '{', ' '])
+    };
+    page.split('`').skip(1).step_by(2).filter(is_file).collect()
+}
+
+#[test]
+fn every_file_that_a_page_names_is_there() {
+    let mut seen = 0;
+    for page in [
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "docs/ARCHITECTURE.md",
+        "docs/OPERATIONS.md",
+    ] {
+        let text = fs::read_to_string(in_project(page)).unwrap();
+        for file in named_files(&text) {
+            let is_there = in_project(file).exists() || in_project("crates").join(file).exists();
+            assert!(is_there, "{page} names {file}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen}");
 }
