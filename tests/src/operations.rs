@@ -7,8 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use formation_client::{Change, Changed};
 use formation_local::LocalError;
 use formation_model::{
-    DriftReport, Function, FunctionName, Operation, OperationId, OperationStatus, Plan,
-    ProblemCode, Rollback,
+    DriftReport, Function, FunctionName, Operation, OperationId, OperationStatus, Plan, Rollback,
 };
 use http::Method;
 use serde::de::DeserializeOwned;
@@ -72,10 +71,14 @@ impl World {
 
     /// Whether the API knows a function of that name.
     pub async fn is_known(&self, name: &str) -> bool {
-        match self.client.describe(&function_name(name)).await {
-            Ok(_) => true,
-            Err(error) if error.code() == Some(ProblemCode::FunctionNotFound) => false,
-            Err(error) => panic!("{error}"),
+        let answer = self.api(Method::GET, &format!("/v1/functions/{name}"), None).await;
+        match answer.status.as_u16() {
+            200 => true,
+            404 => {
+                assert_eq!(answer.json()["code"], "FUNCTION_NOT_FOUND", "{answer:?}");
+                false
+            }
+            _ => panic!("{answer:?}"),
         }
     }
 
