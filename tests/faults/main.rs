@@ -13,15 +13,33 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use formation_model::{FunctionStatus, Operation, OperationStatus, Rollback};
+use formation_model::function::{Property, properties};
+use formation_model::{Facet, FunctionStatus, Operation, OperationStatus, Rollback};
 use formation_tests::{Answer, Fault, Rule, WAIT_SCALE, World, run};
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 const OTHER_CODE: &str = "export const handler = async () => 'second';";
 
 /// Cases mostly wait for pauses of the state machine, so many of them run at once.
 const AT_ONCE: usize = 24;
+
+/// The example of each property that AWS has, but code, and that is `wanted`: what an operation loses
+/// of any of them is seen.
+fn examples(wanted: impl Fn(&Property) -> bool) -> Value {
+    let rows = properties().filter(|row| row.in_aws && !row.facets.is_empty());
+    let rows = rows.filter(|row| row.name != "code" && wanted(row));
+    rows.map(|row| (row.name.to_owned(), (row.example)())).collect::<Map<_, _>>().into()
+}
+
+/// The same with members besides the examples' own: from stage to stage one is changed, and where only
+/// the later has the examples, others are new.
+fn at_stage(mut fields: Value, stage: &str) -> Value {
+    for property in ["environment", "tags"] {
+        fields[property]["STAGE"] = json!(stage);
+    }
+    fields
+}
 
 /// An operation on a function, and what it is done to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,8 +81,12 @@ impl Act {
         if self == Self::Create {
             return;
         }
-        let fields = json!({"environment": {"STAGE": "first"}, "tags": {"team": "a"}});
-        let created = world.ask_for(name, fields).await;
+        let fields = match self {
+            // What changes every property begins with their defaults.
+            Self::UpdateConfiguration | Self::UpdateBoth => json!({}),
+            _ => examples(|_| true),
+        };
+        let created = world.ask_for(name, at_stage(fields, "first")).await;
         assert_eq!(created.status, 202, "{}", created.json());
         assert_eq!(world.ended_unseen(&created.read()).await.0, OperationStatus::Succeeded);
         match self {
@@ -92,20 +114,18 @@ impl Act {
     /// Asks for the operation.
     async fn ask(self, world: &World, name: &str) -> Answer {
         let path = format!("/v1/functions/{name}");
-        let configuration = json!({
-            "memoryMegabytes": 512, "logRetentionDays": 7,
-            "environment": {"STAGE": "second"}, "tags": {"team": "b", "new": "y"},
-        });
         match self {
-            Self::Create => world.ask_for(name, json!({"tags": {"team": "a"}})).await,
+            Self::Create => world.ask_for(name, examples(|_| true)).await,
             Self::UpdateConfiguration => {
-                world.api(Method::PATCH, &path, Some(&configuration)).await
+                // Of code there is an update of its own.
+                let fields = examples(|property| !property.facets.contains(&Facet::Code));
+                world.api(Method::PATCH, &path, Some(&at_stage(fields, "second"))).await
             }
             Self::UpdateCode => {
                 world.api(Method::PATCH, &path, Some(&json!({"code": OTHER_CODE}))).await
             }
             Self::UpdateBoth => {
-                let mut both = configuration;
+                let mut both = at_stage(examples(|_| true), "second");
                 both["code"] = json!(OTHER_CODE);
                 world.api(Method::PATCH, &path, Some(&both)).await
             }

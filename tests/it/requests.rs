@@ -1,5 +1,6 @@
 //! What requests are made of.
 
+use formation_model::Plan;
 use formation_tests::{Answer, Fault, Rule, World};
 use http::Method;
 use serde_json::{Value, json};
@@ -18,6 +19,18 @@ pub fn path(name: &str) -> String {
 /// The example's function.
 pub fn hello(name: &str) -> Value {
     json!({"functionName": name, "code": formation_tests::world::EXAMPLE_CODE})
+}
+
+/// What a change would do, in the answer's own text and as a plan.
+pub async fn dry_run(
+    world: &World,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+) -> (String, Plan) {
+    let answer = world.api(method, &format!("{path}?dryRun=true"), body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    (answer.text().to_owned(), answer.read())
 }
 
 /// Sends a request with these headers to the HTTP API, with a body unless that is null.

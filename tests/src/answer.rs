@@ -3,6 +3,7 @@
 use std::fmt;
 
 use formation_client::Client;
+use formation_model::Operation;
 use http::{HeaderMap, Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -22,6 +23,12 @@ impl Answer {
     /// The body as JSON; null if it is none.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The body as it came: what it must not hold is looked for in this, since what is read from it
+    /// may be less.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("the API answers in UTF-8")
     }
 
     /// The body as what it must be: an operation, a function, a problem.
@@ -47,6 +54,9 @@ impl fmt::Debug for Answer {
 
 /// Sends a request with these headers as the client's caller. A body is JSON unless a header says
 /// something else.
+///
+/// # Panics
+/// Where a change is accepted and `Operation-Location` is not the path of the operation.
 pub async fn ask(
     client: &Client,
     method: Method,
@@ -63,7 +73,14 @@ pub async fn ask(
         request = request.header("content-type", "application/json");
     }
     let answer = request.body(body).send().await.expect("the API answers");
-    Answer { status: answer.status, headers: answer.headers, body: answer.body.into() }
+    let answer =
+        Answer { status: answer.status, headers: answer.headers, body: answer.body.into() };
+    if answer.status == StatusCode::ACCEPTED {
+        let Operation { function_name, operation_id, .. } = answer.read();
+        let path = format!("/v1/functions/{function_name}/operations/{operation_id}");
+        assert_eq!(answer.header("operation-location"), path, "{answer:?}");
+    }
+    answer
 }
 
 /// Sends a request that nobody has signed.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_iam::error::SdkError;
+use aws_sdk_iam::operation::get_role::GetRoleError;
 use aws_sdk_iam::types::Role;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use percent_encoding::percent_decode_str;
@@ -88,10 +90,18 @@ impl Live {
 
 impl World {
     /// What AWS holds for the function of that name.
+    ///
+    /// # Panics
+    /// Where AWS cannot tell: only that a part is not found means that it is gone.
     pub async fn live(&self, name: &str) -> Live {
         let function = shown::function(&self.lambda, name).await;
         let (function, shown) = function.map_or((None, Value::Null), |(it, all)| (Some(it), all));
-        let role = self.iam.get_role().role_name(self.role_name(name)).send().await.ok();
+        let role = self.iam.get_role().role_name(self.role_name(name)).send().await;
+        let role = match role.map_err(SdkError::into_service_error) {
+            Ok(output) => output.role,
+            Err(GetRoleError::NoSuchEntityException(_)) => None,
+            Err(error) => panic!("the role of {name} cannot be looked at: {error:?}"),
+        };
         let groups = self
             .logs
             .describe_log_groups()
@@ -112,7 +122,6 @@ impl World {
                 Some((group.retention_in_days, tags.into_iter().collect()))
             }
         };
-        let role = role.and_then(|output| output.role);
         let (inline_policies, attached_policies) = match &role {
             Some(role) => self.policies(role.role_name()).await,
             None => Default::default(),

@@ -7,8 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use formation_client::{Change, Changed};
 use formation_local::LocalError;
 use formation_model::{
-    DriftReport, Function, FunctionName, Operation, OperationId, OperationStatus, Plan,
-    ProblemCode, Rollback,
+    DriftReport, Function, FunctionName, Operation, OperationId, OperationStatus, Plan, Rollback,
 };
 use http::Method;
 use serde::de::DeserializeOwned;
@@ -72,10 +71,14 @@ impl World {
 
     /// Whether the API knows a function of that name.
     pub async fn is_known(&self, name: &str) -> bool {
-        match self.client.describe(&function_name(name)).await {
-            Ok(_) => true,
-            Err(error) if error.code() == Some(ProblemCode::FunctionNotFound) => false,
-            Err(error) => panic!("{error}"),
+        let answer = self.api(Method::GET, &format!("/v1/functions/{name}"), None).await;
+        match answer.status.as_u16() {
+            200 => true,
+            404 => {
+                assert_eq!(answer.json()["code"], "FUNCTION_NOT_FOUND", "{answer:?}");
+                false
+            }
+            _ => panic!("{answer:?}"),
         }
     }
 
@@ -97,11 +100,18 @@ impl World {
         self.ended_operation(&accepted.read()).await
     }
 
-    /// Waits until an operation has ended, its execution too.
+    /// Waits until an operation has ended, its execution too. Every look at it has to succeed.
     pub async fn ended_operation(&self, operation: &Operation) -> Operation {
         let Operation { function_name, operation_id, .. } = operation;
-        let ended = self.client.wait_for(function_name, *operation_id, LIMIT).await;
-        let ended = ended.expect("the operation ends");
+        let path = format!("/v1/functions/{function_name}/operations/{operation_id}");
+        // The client's own wait outlasts errors that pass. Here each of them is a failure.
+        let look = async || {
+            let answer = self.api(Method::GET, &path, None).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let operation: Operation = answer.read();
+            operation.has_ended().then_some(operation)
+        };
+        let ended = self.until("the operation has ended", look).await;
         self.until("the execution has ended", async || {
             let execution = self.sfn.describe_execution().execution_arn(&ended.execution_arn);
             let status = execution.send().await.expect("the execution can be described").status;

@@ -7,7 +7,8 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::interceptors::AfterDeserializationInterceptorContextRef;
 use aws_sdk_lambda::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_lambda::error::BoxError;
-use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use aws_sdk_lambda::error::SdkError;
+use aws_sdk_lambda::operation::get_function::{GetFunctionError, GetFunctionOutput};
 use serde_json::Value;
 
 /// Keeps the body of an answer.
@@ -32,10 +33,17 @@ impl Intercept for Body {
 }
 
 /// A function, as the SDK understands what Lambda shows, and all of it; none if there is none.
+///
+/// # Panics
+/// With any other error than that there is none: what cannot be seen is not gone.
 pub async fn function(lambda: &Client, name: &str) -> Option<(GetFunctionOutput, Value)> {
     let body = Body::default();
     let get = lambda.get_function().function_name(name).customize().interceptor(body.clone());
-    let output = get.send().await.ok()?;
+    let output = match get.send().await.map_err(SdkError::into_service_error) {
+        Ok(output) => output,
+        Err(GetFunctionError::ResourceNotFoundException(_)) => return None,
+        Err(error) => panic!("{name} cannot be looked at: {error:?}"),
+    };
     let body = body.0.lock().unwrap_or_else(PoisonError::into_inner).take();
     Some((output, body))
 }

@@ -4,23 +4,27 @@
 //! and the inputs that it started executions with. What is added to a record needs a default; the
 //! folders of releases that are out stay as they are.
 
+mod kept;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use formation_model::drift::DriftStatus;
+use formation_model::function::properties;
 use formation_model::operation::{CANCELLED, OperationError};
 use formation_model::{
-    Difference, Drift, ErrorName, ExecutionInput, Facet, FunctionName, OperationId, OperationKind,
-    OperationStatus, Part, Rollback, StepInput, request,
+    Defaults, Difference, Drift, ErrorName, ExecutionInput, Facet, FunctionName, OperationId,
+    OperationKind, OperationStatus, Part, Rollback, StepInput, request,
 };
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_dynamo::{from_item, to_item};
 use serde_json::{Value, json};
 
-use super::{Aws, DEFAULTS, ann_again, function_request};
+use super::{Aws, DEFAULTS, ann_again};
 use crate::caller::Caller;
 use crate::control::{Change, Decision};
 use crate::records::{
@@ -68,17 +72,22 @@ fn record<T: DeserializeOwned>(stored: &Value) -> Result<T, serde_dynamo::Error>
     from_item(item)
 }
 
-/// Reads what a file of that name holds, as this release does.
-fn read(name: &str, stored: &Value) -> Result<(), String> {
-    let told = |error: serde_dynamo::Error| error.to_string();
+/// Reads what a file of that name holds, and answers what this release would write of it.
+fn read(name: &str, stored: &Value) -> Result<Value, String> {
+    fn item<T: DeserializeOwned + Serialize>(stored: &Value) -> Result<Value, String> {
+        let record: T = record(stored).map_err(|error| error.to_string())?;
+        let item: HashMap<String, AttributeValue> = to_item(record).unwrap();
+        Ok(from_item(item).unwrap())
+    }
     match name.split('-').next().unwrap() {
-        "function" => record::<FunctionRecord>(stored).map(drop).map_err(told),
-        "operation" => record::<OperationRecord>(stored).map(drop).map_err(told),
-        "idempotency" => record::<IdempotencyRecord>(stored).map(drop).map_err(told),
+        "function" => item::<FunctionRecord>(stored),
+        "operation" => item::<OperationRecord>(stored),
+        "idempotency" => item::<IdempotencyRecord>(stored),
         "input" => {
             let told = |error: serde_json::Error| error.to_string();
-            serde_json::from_value::<ExecutionInput>(stored.clone()).map_err(told)?;
-            serde_json::from_value::<StepInput>(stored.clone()).map(drop).map_err(told)
+            let input: ExecutionInput = serde_json::from_value(stored.clone()).map_err(told)?;
+            serde_json::from_value::<StepInput>(stored.clone()).map_err(told)?;
+            Ok(serde_json::to_value(input).unwrap())
         }
         kind => panic!("nothing reads a {kind}"),
     }
@@ -322,19 +331,23 @@ fn failed(rollback: Rollback, leftovers: &[Part]) -> Outcome {
     Outcome::Failed { rollback, error, leftovers: leftovers.to_vec() }
 }
 
-/// CommonJS in a module, so that there is a warning; every map holds something.
+/// The example of every property, which is never its default, so that no field of a specification is
+/// stored as it would be read without it. CommonJS in a module, so that there is a warning.
 fn create() -> Change<'static> {
-    Change::Create(
-        function_request(json!({
-            "functionName": "hello", "code": "exports.handler = async () => 1;",
-            "description": "Says hello", "environment": {"TOKEN": "s3cr3t"}, "tags": {"team": "a"},
-        }))
-        .into(),
-    )
+    let examples = properties().map(|row| (row.name.to_owned(), (row.example)()));
+    let mut request = Value::Object(examples.collect());
+    request["functionName"] = json!(Life::name());
+    request["code"] = json!("exports.main = async () => 1;");
+    let defaults = Defaults { layer_arns: vec!["*".to_owned()], ..DEFAULTS };
+    Change::Create(request::read(&request, &defaults, None).unwrap().into())
 }
 
+/// Unlocks it as well: a function under protection is not deleted.
 fn update(memory: u32) -> Change<'static> {
-    let patch = json!({"memoryMegabytes": memory, "code": "export const handler = async () => 1;"});
+    let patch = json!({
+        "memoryMegabytes": memory, "code": "export const main = async () => 1;",
+        "deletionProtection": false,
+    });
     let edit = move |current: &_| Ok(request::patched(&patch, &DEFAULTS, current)?);
     Change::Update { name: Life::name(), condition: None, edit: Box::new(edit) }
 }
@@ -368,8 +381,8 @@ async fn written() -> Files {
     let now = Timestamp::now();
     let found = [
         Difference::missing(Part::Role),
-        Difference::between(Facet::LogGroup, "logRetentionDays", 30, 7).unwrap(),
-        Difference::between(Facet::Configuration, "memoryMegabytes", 128, 256).unwrap(),
+        Difference::between(Facet::LogGroup, "logRetentionDays", 14, 7).unwrap(),
+        Difference::between(Facet::Configuration, "memoryMegabytes", 256, 128).unwrap(),
         Difference::between(Facet::Code, "CodeSha256", "u2uS", "c2hh").unwrap(),
     ];
     let drift = Drift::found(&found, now);
@@ -378,7 +391,7 @@ async fn written() -> Files {
     assert!(records.record_drift(&function, &drift, Some(&repaired), Some(now)).await.unwrap());
     life.keep_function("drifted");
 
-    let updating = life.begin(update(256), "update").await;
+    let updating = life.begin(update(384), "update").await;
     life.keep_function("updating");
     life.end("update", "succeeded", &updating, Outcome::Succeeded).await;
 
