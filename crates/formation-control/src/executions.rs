@@ -258,7 +258,6 @@ mod tests {
             rollback: Rollback::NotNeeded,
             error: None,
             leftovers: Vec::new(),
-            remaining_drift: None,
             warnings: Vec::new(),
             started_at: Timestamp::now(),
             ended_at: None,

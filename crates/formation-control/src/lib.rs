@@ -21,8 +21,8 @@ pub use caller::Caller;
 pub use control::{Accepted, Change, Control, Decision, Edit, Requester, Unchanged};
 pub use executions::{ExecutionEnd, ExecutionState, Executions};
 pub use records::{
-    Due, DuePage, FunctionRecord, ListFilter, OperationRecord, Outcome, Position, Queue, Records,
-    RepairedDrift, RequestKey,
+    Due, DuePage, FunctionRecord, ListFilter, OperationRecord, Outcome, Position, Queue, Reached,
+    Records, RepairedDrift, RequestKey,
 };
 pub use refusal::Refusal;
 pub use version_tag::{Condition, InvalidVersionTag, VersionTag};

@@ -112,7 +112,8 @@ impl Difference {
     }
 
     /// The same with values that are cut where they are long.
-    pub(crate) fn cut(&self) -> Self {
+    #[must_use]
+    pub fn cut(&self) -> Self {
         Self { expected: cut(&self.expected), actual: cut(&self.actual), ..self.clone() }
     }
 }
@@ -256,15 +257,6 @@ impl Drift {
             more: differences.len().saturating_sub(MOST_SHOWN),
             digest: digest(differences),
         }
-    }
-
-    /// What is left of it once an operation has brought every property to what is recorded: of what
-    /// Formation does not name that which is `kept`. None if that is nothing.
-    pub fn remaining(&self, kept: impl Fn(&Difference) -> bool) -> Option<Self> {
-        let left = self.differences.iter().filter(|it| it.is_unnamed() && kept(it));
-        let left: Vec<_> = left.cloned().collect();
-        let checked_at = self.checked_at.unwrap_or_default();
-        (!left.is_empty()).then(|| Self::found(&left, checked_at))
     }
 
     /// Whether both found the same. The first release stored no digest, and every difference whole.

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use crate::drift::Difference;
 use crate::name::FunctionName;
 use crate::open::Open;
 use crate::operation::{OperationError, OperationId, OperationKind, OperationStatus, Rollback};
@@ -120,6 +121,9 @@ pub struct StepInput {
     /// anew under its old name has another.
     #[serde(default)]
     pub role_id: Option<String>,
+    /// What the Lambda function has and Formation does not name, once `ensure-function` has answered it.
+    #[serde(default)]
+    pub unnamed: Vec<Difference>,
     /// What is not as it should be because a Remove, Undo or Restore step, or a repair, failed for
     /// good.
     #[serde(default)]

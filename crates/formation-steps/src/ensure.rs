@@ -27,7 +27,7 @@ pub async fn ensure_role(
         function::refuse_foreign(lambda, &settings.stack, function, target.since).await?;
     }
     let role::Ensured { arn, id } = role::ensure(iam, settings, &target).await?;
-    Ok(Ensured { arn, role_id: Some(id) })
+    Ok(Ensured { arn, role_id: Some(id), unnamed: None })
 }
 
 /// Makes the function's log group as the operation is to have it.
@@ -42,7 +42,7 @@ pub async fn ensure_log_group(
 ) -> Result<Ensured, StepError> {
     let operation = current_operation(records, &input).await?;
     let arn = log_group::ensure(logs, stack, &target(&input, &operation)?).await?;
-    Ok(Ensured { arn, role_id: None })
+    Ok(Ensured { arn, role_id: None, unnamed: None })
 }
 
 /// Makes the Lambda function as the operation is to have it, invocable.
@@ -59,8 +59,9 @@ pub async fn ensure_function(
     let target = target(&input, &operation)?;
     let known = operation.role_id.as_ref().zip(input.role_id.as_ref());
     let role_was_replaced = known.is_some_and(|(then, now)| then != now);
-    let arn = function::ensure(lambda, settings, &target, role_was_replaced).await?;
-    Ok(Ensured { arn, role_id: None })
+    let ensured = function::ensure(lambda, settings, &target, role_was_replaced).await?;
+    let function::Ensured { arn, unnamed } = ensured;
+    Ok(Ensured { arn, role_id: None, unnamed: Some(unnamed) })
 }
 
 /// The state to reach, and the one that may be in place.

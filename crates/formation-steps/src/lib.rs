@@ -17,7 +17,7 @@ pub use remove::{remove_function, remove_log_group, remove_role};
 pub use run::run_step;
 
 use formation_control::{OperationRecord, Records};
-use formation_model::{OperationStatus, StepInput};
+use formation_model::{Difference, OperationStatus, StepInput};
 use serde::Serialize;
 
 /// What an ensure step answers: it is the same however often the step runs.
@@ -29,6 +29,9 @@ pub struct Ensured {
     /// Of a role its RoleId, which the state machine hands to the steps that follow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role_id: Option<String>,
+    /// Of a Lambda function what it has and Formation does not name, which is handed on to the commit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unnamed: Option<Vec<Difference>>,
 }
 
 /// What a remove step answers: that its resource is gone, or is nothing of ours.

@@ -1,7 +1,7 @@
 //! The steps that record how an operation ended.
 
 use formation_control::OperationRecord;
-use formation_control::{Bundles, Outcome, Records};
+use formation_control::{Bundles, Outcome, Reached, Records};
 use formation_model::step::{Announcement, part_made_by};
 use formation_model::{
     Bundle, ErrorName, Failure, FunctionSpec, OperationKind, OperationStatus, Part, Rollback,
@@ -99,8 +99,8 @@ async fn commit(
     check_after: SignedDuration,
     input: &StepInput,
 ) -> Result<Announcement, StepError> {
-    let role_id = input.role_id.as_deref();
-    let ended = records.commit(operation, outcome, released, role_id, check_after).await?;
+    let reached = Reached { role_id: input.role_id.as_deref(), unnamed: &input.unnamed };
+    let ended = records.commit(operation, outcome, released, reached, check_after).await?;
     let ended = ended.ok_or_else(|| StepError::superseded(&input.execution))?;
     if ended.rollback == Rollback::Incomplete {
         // An alarm of the template counts these lines.

@@ -89,6 +89,7 @@ mod tests {
             goal: Goal::Target,
             failure: None,
             role_id: None,
+            unnamed: Vec::new(),
             leftovers: Vec::new(),
         }
     }

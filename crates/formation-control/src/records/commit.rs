@@ -7,7 +7,7 @@
 use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
 use formation_model::operation::OperationError;
 use formation_model::{
-    Bundle, Drift, FunctionStatus, Open, OperationKind, OperationStatus, Part, Rollback,
+    Bundle, Difference, Drift, FunctionStatus, Open, OperationKind, OperationStatus, Part, Rollback,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_dynamo::to_attribute_value;
@@ -39,12 +39,21 @@ pub enum Outcome {
     },
 }
 
+/// What the steps of an operation have found in AWS on their way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reached<'a> {
+    /// The RoleId of the function's role by now, where that is known.
+    pub role_id: Option<&'a str>,
+    /// What is left of what Formation does not name.
+    pub unnamed: &'a [Difference],
+}
+
 impl Records {
     /// Commits the outcome of an attempt: operation and function in one transaction, on condition
     /// that the operation still runs at this attempt. Answers the operation as it has ended, also
     /// when it is committed again; none if it has ended otherwise or another attempt took over.
-    /// `released` is code that nothing refers to from then on; `role_id` is that of the function's
-    /// role by now, where that is known; after `check_after` the function is compared with AWS.
+    /// `released` is code that nothing refers to from then on; `reached` is what its steps have found in
+    /// AWS; after `check_after` the function is compared with AWS.
     ///
     /// # Errors
     /// [`Refusal::Aws`] if DynamoDB refuses or cannot be reached, [`Refusal::Record`] if a record cannot be
@@ -54,7 +63,7 @@ impl Records {
         operation: &OperationRecord,
         outcome: &Outcome,
         released: Option<Bundle>,
-        role_id: Option<&str>,
+        reached: Reached<'_>,
         check_after: SignedDuration,
     ) -> Result<Option<OperationRecord>, Refusal> {
         let now = Timestamp::now();
@@ -75,7 +84,7 @@ impl Records {
             ended.leftovers = leftovers.iter().copied().map(Open::from).collect();
         }
         let items = vec![
-            self.settle_function(operation, &ended, role_id, now, check_after)?,
+            self.settle_function(operation, &ended, reached, now, check_after)?,
             self.end_operation(&ended, now)?,
         ];
         if self.transact(items, None).await?.is_none() {
@@ -90,7 +99,7 @@ impl Records {
         &self,
         operation: &OperationRecord,
         ended: &OperationRecord,
-        role_id: Option<&str>,
+        reached: Reached<'_>,
         now: Timestamp,
         check_after: SignedDuration,
     ) -> Result<TransactWriteItem, Refusal> {
@@ -145,13 +154,12 @@ impl Records {
         if good {
             // Every property has just been brought to what is recorded.
             set.push_str(", #drift = :drift");
-            let drift = operation.remaining_drift.clone();
-            let drift = drift.unwrap_or_else(|| Drift::found(&[], now));
+            let drift = Drift::found(reached.unnamed, now);
             update = update
                 .expression_attribute_names("#drift", "drift")
                 .expression_attribute_values(":drift", to_attribute_value(drift)?);
             // After anything else what is recorded stays: the function may still be of an older role.
-            if let Some(role_id) = role_id {
+            if let Some(role_id) = reached.role_id {
                 set.push_str(", #roleId = :roleId");
                 update = update
                     .expression_attribute_names("#roleId", "roleId")

@@ -24,7 +24,7 @@ mod table;
 pub(crate) mod tests;
 
 pub(crate) use claim::{Claim, START_GRACE};
-pub use commit::Outcome;
+pub use commit::{Outcome, Reached};
 pub(crate) use due::pause_after;
 pub use due::{Due, DuePage, Position, Queue};
 pub(crate) use idempotency::IdempotencyRecord;

@@ -121,9 +121,6 @@ pub struct OperationRecord {
     /// What it left in AWS.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<Open<Part>>,
-    /// The drift that was known when it was accepted and that it does not take away.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub remaining_drift: Option<Drift>,
     /// What was accepted and will probably not do what was meant.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,

@@ -10,8 +10,8 @@ use aws_sdk_dynamodb::types::error::TransactionCanceledException;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use formation_model::operation::OperationError;
 use formation_model::{
-    Bundle, Drift, FunctionSpec, FunctionStatus, OperationId, OperationKind, OperationStatus, Part,
-    Rollback,
+    Bundle, Difference, Drift, Facet, FunctionSpec, FunctionStatus, OperationId, OperationKind,
+    OperationStatus, Part, Rollback,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_dynamo::{from_item, to_attribute_value, to_item};
@@ -67,7 +67,6 @@ pub(crate) fn operation() -> OperationRecord {
         rollback: Rollback::NotNeeded,
         error: None,
         leftovers: Vec::new(),
-        remaining_drift: None,
         warnings: Vec::new(),
         started_at: Timestamp::now(),
         ended_at: None,
@@ -195,8 +194,10 @@ async fn an_outcome_that_is_committed_already_is_answered_again() {
     let refused = || cancelled(&["ConditionalCheckFailed", "ConditionalCheckFailed"], None);
     let records_with = |found: &OperationRecord| records(&[&refused(), &stored(found)]);
 
-    let again =
-        records_with(&ended).commit(&running, &Outcome::Succeeded, None, None, HOUR).await.unwrap();
+    let again = records_with(&ended)
+        .commit(&running, &Outcome::Succeeded, None, Reached::default(), HOUR)
+        .await
+        .unwrap();
     assert_eq!(again.unwrap().status, OperationStatus::Succeeded);
 
     for otherwise in [
@@ -204,8 +205,9 @@ async fn an_outcome_that_is_committed_already_is_answered_again() {
         OperationRecord { attempt: 2, ..ended },
         OperationRecord { attempt: 2, ..running.clone() },
     ] {
-        let found =
-            records_with(&otherwise).commit(&running, &Outcome::Succeeded, None, None, HOUR).await;
+        let found = records_with(&otherwise)
+            .commit(&running, &Outcome::Succeeded, None, Reached::default(), HOUR)
+            .await;
         assert!(found.unwrap().is_none(), "committed over {otherwise:?}");
     }
 }
@@ -233,10 +235,41 @@ async fn what_has_ended_keeps_no_specification_and_expires_however_it_ended() {
                     && update.expression_attribute_values().unwrap().contains_key(":expiresAt")
             })
             .then_output(|| TransactWriteItemsOutput::builder().build());
-        let ended = records(&[&written]).commit(&running, &outcome, None, None, HOUR).await;
+        let ended =
+            records(&[&written]).commit(&running, &outcome, None, Reached::default(), HOUR).await;
         let ended = ended.unwrap().unwrap();
         assert!(ended.target.is_none() && ended.previous.is_none(), "{outcome:?}");
         assert_eq!(written.num_calls(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_the_steps_have_found_besides_is_the_drift_that_is_left() {
+    let update = OperationRecord {
+        kind: OperationKind::Update,
+        previous: operation().target,
+        ..operation()
+    };
+    let tracing = Difference::between(
+        Facet::Configuration,
+        "tracingConfig",
+        serde_json::Value::Null,
+        "Active",
+    );
+    for (unnamed, status) in [(Vec::new(), "IN_SYNC"), (vec![tracing.unwrap()], "DRIFTED")] {
+        for outcome in [Outcome::Succeeded, failed(Rollback::Complete)] {
+            let written = mock!(Client::transact_write_items)
+                .match_requests(move |request| {
+                    let update = request.transact_items()[0].update().unwrap();
+                    let drift = &update.expression_attribute_values().unwrap()[":drift"];
+                    drift.as_m().unwrap()["status"] == text(status)
+                })
+                .then_output(|| TransactWriteItemsOutput::builder().build());
+            let reached = Reached { unnamed: &unnamed, ..Reached::default() };
+            let records = records(&[&written]);
+            let ended = records.commit(&update, &outcome, None, reached, HOUR).await;
+            assert!(ended.unwrap().is_some(), "{outcome:?}");
+        }
     }
 }
 
@@ -263,7 +296,9 @@ async fn the_role_that_a_function_is_known_to_have_is_kept_with_it() {
                 sets == expected.is_some() && values.get(":roleId") == expected.map(text).as_ref()
             })
             .then_output(|| TransactWriteItemsOutput::builder().build());
-        let ended = records(&[&written]).commit(&update, &outcome, None, role_id, HOUR).await;
+        let ended = records(&[&written])
+            .commit(&update, &outcome, None, Reached { role_id, ..Reached::default() }, HOUR)
+            .await;
         assert!(ended.unwrap().is_some(), "{outcome:?}");
     }
 }

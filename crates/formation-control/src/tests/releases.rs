@@ -28,7 +28,7 @@ use super::{Aws, DEFAULTS, ann_again};
 use crate::caller::Caller;
 use crate::control::{Change, Decision};
 use crate::records::{
-    FunctionRecord, IdempotencyRecord, OperationRecord, Outcome, RepairedDrift, RequestKey,
+    FunctionRecord, IdempotencyRecord, OperationRecord, Outcome, Reached, RepairedDrift, RequestKey,
 };
 
 /// The release whose folder is written: this one.
@@ -309,7 +309,11 @@ impl Life {
         let released = released.filter(|_| kind == "update");
         let hour = SignedDuration::from_hours(1);
         let role_id = Some("AROAEXAMPLE");
-        let ended = self.aws.records().commit(running, &outcome, released, role_id, hour).await;
+        let ended = self
+            .aws
+            .records()
+            .commit(running, &outcome, released, Reached { role_id, ..Reached::default() }, hour)
+            .await;
         assert!(ended.unwrap().is_some());
         let ended = self.aws.operation(&Self::name(), running.operation_id);
         self.keep(&format!("operation-{kind}-{what}"), Some(ended));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Aws, DEFAULTS, ann, available, function_request};
 use crate::control::{Accepted, Change, Decision};
-use crate::records::{Due, OperationRecord, Outcome};
+use crate::records::{Due, OperationRecord, Outcome, Reached};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -81,7 +81,8 @@ async fn what_is_committed_is_what_the_later_release_has_asked_for() {
         let target =
             aws.operation(&operation.function_name, operation.operation_id)["target"].clone();
         let records = aws.records();
-        let ended = records.commit(&operation, &Outcome::Succeeded, None, Some("AROA1"), HOUR);
+        let reached = Reached { role_id: Some("AROA1"), ..Reached::default() };
+        let ended = records.commit(&operation, &Outcome::Succeeded, None, reached, HOUR);
         assert!(ended.await.unwrap().is_some());
         let function = aws.function(&operation.function_name).unwrap();
         assert_eq!(function["spec"], target, "{kind:?}");
@@ -104,7 +105,8 @@ async fn no_field_is_lost_by_an_operation_that_commits_no_specification() {
         let (aws, operation) = running(kind).await;
         let name = &operation.function_name;
         let before = aws.function(name).unwrap();
-        let ended = aws.records().commit(&operation, &outcome, None, None, HOUR).await;
+        let ended =
+            aws.records().commit(&operation, &outcome, None, Reached::default(), HOUR).await;
         assert!(ended.unwrap().is_some());
         let function = aws.function(name).unwrap();
         assert_eq!(function["spec"], before["spec"], "{kind:?} {outcome:?}");
@@ -133,7 +135,8 @@ async fn no_field_is_lost_by_what_reconcile_writes() {
 
     // The attempt that has taken over goes back, and commits that; reconcile concludes it.
     let taken = records.operation(name, taken.operation_id).await.unwrap().unwrap();
-    let ended = records.commit(&taken, &failed(Rollback::Complete), None, None, HOUR).await;
+    let ended =
+        records.commit(&taken, &failed(Rollback::Complete), None, Reached::default(), HOUR).await;
     records.conclude(&ended.unwrap().unwrap()).await.unwrap();
     assert_eq!(aws.operation(name, id)["later"], later());
 

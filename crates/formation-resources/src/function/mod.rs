@@ -42,7 +42,16 @@ pub struct FunctionSettings {
     pub idle_role_arn: String,
 }
 
-/// Brings a function to its target, waits until it is invocable, and answers its ARN.
+/// A function that is as it should be.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ensured {
+    /// Its ARN.
+    pub arn: String,
+    /// What it has besides and Formation does not name, with long values cut.
+    pub unnamed: Vec<Difference>,
+}
+
+/// Brings a function to its target, and waits until it is invocable.
 ///
 /// `role_was_replaced` tells that the role is not the one that the function was last known to work
 /// with, although it has its name. Lambda decrypts the environment by a grant that belongs to the
@@ -61,7 +70,7 @@ pub async fn ensure(
     settings: &FunctionSettings,
     target: &Target<'_>,
     role_was_replaced: bool,
-) -> Result<String, ResourceError> {
+) -> Result<Ensured, ResourceError> {
     let function = &target.spec.function_name;
     let specs = [target.spec].into_iter().chain(target.formerly);
     let secrets = Secrets::of(specs);
@@ -71,7 +80,7 @@ pub async fn ensure(
         let mut found = find(lambda, &settings.stack, function, target.since).await?;
         if found.is_none() {
             match create(lambda, settings, target.spec).await {
-                Ok(()) => return settled(lambda, settings, target).await.map(|_| ()),
+                Ok(()) => return settled(lambda, settings, target).await.map(|_| Vec::new()),
                 // Made by somebody else, or by an attempt of ours whose answer was lost.
                 Err(ResourceError::Aws(error)) if name_is_taken(&error) => {
                     found = find(lambda, &settings.stack, function, target.since).await?;
@@ -84,18 +93,22 @@ pub async fn ensure(
             return Err(ResourceError::not_ready(what));
         };
         let age = found.age;
+        let mut left = unnamed::differences(&found);
+        left.retain(|it| !(target.resets_unnamed && it.is_repairable()));
         let converged = converge(lambda, settings, target, role_was_replaced, found).await;
-        converged.map_err(|error| match error {
-            // It was there a moment ago.
-            ResourceError::Aws(error) if does_not_exist(&error) => {
-                not_spread(error, described(function))
-            }
-            ResourceError::Aws(error) => age.judge(error, described(function)),
-            error => error,
-        })
+        converged.map(|()| left.iter().map(Difference::cut).collect()).map_err(
+            |error| match error {
+                // It was there a moment ago.
+                ResourceError::Aws(error) if does_not_exist(&error) => {
+                    not_spread(error, described(function))
+                }
+                ResourceError::Aws(error) => age.judge(error, described(function)),
+                error => error,
+            },
+        )
     };
     match ensured().await {
-        Ok(()) => Ok(settings.stack.function_arn(function)),
+        Ok(unnamed) => Ok(Ensured { arn: settings.stack.function_arn(function), unnamed }),
         Err(error) => Err(redacted(error, &secrets)),
     }
 }

@@ -254,8 +254,10 @@ mod tests {
             assert!(difference.facet == Facet::Configuration && difference.expected.is_null());
 
             // Alone it is no reason for an update, and no update loses it.
-            ensure(&client, &settings(), &target(&spec, Some(&spec)), false).await.unwrap();
+            let same = target(&spec, Some(&spec));
+            let ensured = ensure(&client, &settings(), &same, false).await.unwrap();
             assert_eq!(lambda.changes(), [], "{field}");
+            assert_eq!(ensured.unnamed, found, "{field}");
             let former = spec.clone();
             spec.configuration.memory_megabytes += 1;
             ensure(&client, &settings(), &target(&spec, Some(&former)), false).await.unwrap();
@@ -265,7 +267,8 @@ mod tests {
 
             // A repair takes it back, and nothing else with it.
             let repair = Target { resets_unnamed: true, ..target(&spec, Some(&spec)) };
-            ensure(&client, &settings(), &repair, false).await.unwrap();
+            let ensured = ensure(&client, &settings(), &repair, false).await.unwrap();
+            assert_eq!(ensured.unnamed, [], "{field}");
             let changes = lambda.changes();
             assert!(changes.len() == 1 && changes[0].1.get(field).is_some(), "{changes:?}");
             assert_eq!(compare(&client, &stack(), &spec).await.unwrap(), [], "{field}");
@@ -315,7 +318,8 @@ mod tests {
         ];
         assert_eq!(names, expected);
         let repair = Target { resets_unnamed: true, ..target(&spec, Some(&spec)) };
-        ensure(&client, &settings(), &repair, false).await.unwrap();
+        let ensured = ensure(&client, &settings(), &repair, false).await.unwrap();
+        assert_eq!(ensured.unnamed, found);
         assert_eq!(lambda.changes(), []);
     }
 }

@@ -351,7 +351,6 @@ fn running(
         rollback: Rollback::NotNeeded,
         error: None,
         leftovers: Vec::new(),
-        remaining_drift: None,
         warnings: Vec::new(),
         started_at: Timestamp::now(),
         ended_at: None,

@@ -1,6 +1,6 @@
 //! Repairing a function.
 
-use formation_model::{Difference, FunctionName, FunctionStatus, OperationId, OperationKind, Plan};
+use formation_model::{FunctionName, FunctionStatus, OperationId, OperationKind, Plan};
 
 use super::{Decision, Requester, Seen, running, settled, summarised};
 use crate::control::Control;
@@ -31,7 +31,7 @@ impl Control {
         failures: u32,
     ) -> Result<Decision, Refusal> {
         let name = function.spec.function_name.clone();
-        let mut operation = OperationRecord {
+        let operation = OperationRecord {
             // Where the create was never committed there is nothing to bring back.
             target: (function.revision > 0).then(|| function.spec.clone()),
             previous: Some(function.spec.clone()),
@@ -41,9 +41,6 @@ impl Control {
             failures,
             ..running(OperationKind::Repair, OperationId::generate(), name, requester)
         };
-        let is_reset = operation.resets_unnamed();
-        let is_kept = |it: &Difference| !(is_reset && it.is_repairable());
-        operation.remaining_drift = function.drift.remaining(is_kept);
         let version_tag = Some(function.version_tag());
         self.claim(function, FunctionStatus::Updating, &operation, requester, version_tag).await
     }

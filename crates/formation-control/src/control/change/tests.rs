@@ -2,9 +2,7 @@
 
 use formation_model::part::Part;
 use formation_model::plan::Action;
-use formation_model::{
-    Difference, Drift, ErrorName, Facet, FieldProblem, FieldProblemCode, FunctionName, request,
-};
+use formation_model::{ErrorName, FieldProblem, FieldProblemCode, FunctionName, request};
 use serde_json::{Value, json};
 
 use super::*;
@@ -227,38 +225,21 @@ async fn what_is_claimed_is_accepted_even_if_its_start_fails() {
     assert_eq!(aws.stored().len(), 1);
 }
 
-/// A difference of what Formation does not name.
-fn unnamed(name: &str) -> Difference {
-    Difference::between(Facet::Configuration, name, Value::Null, 1).unwrap()
-}
-
 #[tokio::test]
-async fn an_operation_keeps_in_mind_the_drift_that_it_leaves() {
-    let named = Difference::between(Facet::Configuration, "memoryMegabytes", 128, 256).unwrap();
-    let (kms, reserved) = (unnamed("kmsKeyArn"), unnamed("reservedConcurrentExecutions"));
-    let seen = [named, kms, reserved];
-    let drift = Drift::found(&seen, Timestamp::UNIX_EPOCH);
-    let function = FunctionRecord { drift, ..available() };
-    let left = |operation: &Value| {
-        let drift: Option<Drift> =
-            serde_json::from_value(operation["remainingDrift"].clone()).unwrap();
-        drift.map(|drift| (drift.differences, drift.checked_at))
-    };
-    let taken = Some(Timestamp::UNIX_EPOCH);
-    for (change, expected) in
-        [(update(json!({"timeoutSeconds": 9})), &seen[1..]), (repair(), &seen[2..])]
-    {
-        let aws = aws_with(&function);
-        let accepted = accepted(aws.control().accept(change, &ann()).await);
-        let operation = aws.operation(&hello(), accepted.operation.operation_id);
-        assert_eq!(left(&operation), Some((expected.to_vec(), taken)));
-    }
-    // Finishing a rollback, which nobody asked for, is not to set back what others have set.
-    let failed = FunctionRecord { status: FunctionStatus::Failed, failures: 2, ..function };
+async fn only_a_repair_that_was_asked_for_sets_back_what_is_not_named() {
+    let failed = FunctionRecord { status: FunctionStatus::Failed, failures: 2, ..available() };
     let aws = aws_with(&failed);
-    let healing = accepted(aws.control().heal(&failed).await);
-    let operation = aws.operation(&hello(), healing.operation.operation_id);
-    assert_eq!(left(&operation), Some((seen[1..].to_vec(), taken)));
+    let healing = accepted(aws.control().heal(&failed).await).operation;
+    let resets = async |aws: &Aws, operation: Operation| {
+        let operation = aws.records().operation(&hello(), operation.operation_id).await.unwrap();
+        operation.unwrap().resets_unnamed()
+    };
+    assert!(!resets(&aws, healing).await);
+    for (change, expected) in [(repair(), true), (update(json!({"timeoutSeconds": 9})), false)] {
+        let aws = aws_with(&available());
+        let operation = accepted(aws.control().accept(change, &ann()).await).operation;
+        assert_eq!(resets(&aws, operation).await, expected);
+    }
 }
 
 #[tokio::test]

@@ -37,7 +37,6 @@ impl Control {
             previous: Some(function.spec.clone()),
             former_leftovers: function.leftovers.clone(),
             role_id: function.role_id.clone(),
-            remaining_drift: function.drift.remaining(|_| true),
             revision: function.revision + 1,
             warnings,
             ..running(OperationKind::Update, operation_id, name.clone(), requester)
