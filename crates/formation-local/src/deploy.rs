@@ -114,10 +114,17 @@ const UNKNOWN_KEYS: [&str; 3] = ["events:detail-type", "events:source", "iam:Per
 ///
 /// - Conditions on keys that local AWS never fills, in statements that allow.
 /// - The bucket policy that asks for TLS: local AWS has none.
+///
+/// And it puts in what local AWS cannot derive: a condition that joins a list is always true there, so
+/// that the default of `LayerArns`, an empty list, would not be taken for this account's own layers.
 pub fn adapt(mut template: Value) -> Value {
     if let Some(resources) = template["Resources"].as_object_mut() {
         resources.remove("ArtifactBucketPolicy");
         resources.values_mut().for_each(remove_unknown_conditions);
+    }
+    if let Some(layers) = template["Parameters"]["LayerArns"].as_object_mut() {
+        let own = format!("arn:aws:lambda:{REGION}:{ACCOUNT_ID}:layer:*");
+        layers.insert("Default".to_owned(), own.into());
     }
     template
 }

@@ -11,7 +11,7 @@ use crate::problem::FieldProblemCode as Code;
 const MOST: usize = 5;
 /// What a layer version's ARN looks like.
 /// Source: <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>.
-const ARN: &str = "^arn:[a-z0-9-]+:lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+$";
+const ARN: &str = "^arn:[a-z0-9-]+:lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[1-9][0-9]*$";
 const ARN_LENGTH: usize = 140;
 
 pub(super) const PROPERTIES: &[Property] = &[Property {
@@ -101,6 +101,8 @@ fn name_of(arn: &str) -> Option<&str> {
         && account.len() == 12
         && of(name, in_names)
         && of(version, digit)
+        // Lambda would show another spelling of its number than was asked for.
+        && !version.starts_with('0')
         && arn.len() <= ARN_LENGTH;
     fits.then_some(layer)
 }
@@ -163,6 +165,8 @@ mod tests {
             (json!([format!("{OWN}a:1"), OWN]), at(1, Code::InvalidFormat)),
             (json!([format!("{OWN}a")]), at(0, Code::InvalidFormat)),
             (json!([format!("{OWN}a:1:1")]), at(0, Code::InvalidFormat)),
+            (json!([format!("{OWN}a:01")]), at(0, Code::InvalidFormat)),
+            (json!([format!("{OWN}a:0")]), at(0, Code::InvalidFormat)),
             (json!([format!("{OWN}{}:1", "x".repeat(96))]), at(0, Code::InvalidFormat)),
             (json!([format!("{OWN}a:1"), format!("{OWN}a:2")]), at(1, Code::Conflict)),
             (json!(["arn:aws:lambda:eu-west-1:999999999999:layer:a:1"]), at(0, Code::NotSupported)),
