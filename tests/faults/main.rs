@@ -340,6 +340,7 @@ async fn case(world: &World, act: Act, clean: &Clean, place: &Place, trouble: Tr
             world
                 .until("it is healed", async || {
                     let answer = world.api(Method::GET, &path(&name), None).await;
+                    assert!(answer.status == 200 || answer.status == 404, "{answer:?}");
                     let settled = answer.status == 404 || answer.json()["status"] == "AVAILABLE";
                     settled.then_some(())
                 })
