@@ -85,7 +85,7 @@ fn operation(route: &Route) -> Value {
     let mut responses = Map::new();
     for (status, name) in route.answers {
         let mut response =
-            json!({"description": describe(*status), "headers": headers(*status, changes)});
+            json!({"description": describe(*status), "headers": headers(*status, changes, name)});
         if !name.is_empty() {
             let content = json!({"schema": reference("schemas", name)});
             response["content"] = json!({"application/json": content});
@@ -146,8 +146,9 @@ fn describe(status: u16) -> &'static str {
     }
 }
 
-/// `changes` is whether the route asks for a change, which is an operation and may have a key.
-fn headers(status: u16, changes: bool) -> Value {
+/// `changes` is whether the route asks for a change, which is an operation and may have a key; `name` is
+/// the schema that is answered.
+fn headers(status: u16, changes: bool, name: &str) -> Value {
     let header = |told: &str| json!({"description": told, "schema": {"type": "string"}});
     let mut headers = match status {
         202 => json!({
@@ -159,7 +160,9 @@ fn headers(status: u16, changes: bool) -> Value {
             "Location": header("Path of the function."),
             "ETag": header("Entity tag of the function."),
         }),
-        200 => json!({"ETag": header("Entity tag of the function, where it is one.")}),
+        200 if ["Function", "FunctionOrPlan"].contains(&name) => {
+            json!({"ETag": header("Entity tag of the function, where it is one.")})
+        }
         _ => json!({}),
     };
     if changes || status == 202 {

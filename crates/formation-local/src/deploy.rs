@@ -122,9 +122,8 @@ pub fn adapt(mut template: Value) -> Value {
         resources.remove("ArtifactBucketPolicy");
         resources.values_mut().for_each(remove_unknown_conditions);
     }
-    if let Some(layers) = template["Parameters"]["LayerArns"].as_object_mut() {
-        let own = format!("arn:aws:lambda:{REGION}:{ACCOUNT_ID}:layer:*");
-        layers.insert("Default".to_owned(), own.into());
+    if let Some(default) = template.pointer_mut("/Parameters/LayerArns/Default") {
+        *default = format!("arn:aws:lambda:{REGION}:{ACCOUNT_ID}:layer:*").into();
     }
     template
 }
@@ -201,8 +200,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_local_aws_cannot_evaluate_is_taken_out() {
-        let template = json!({"Resources": {
+    fn only_what_local_aws_cannot_evaluate_is_taken_out_or_put_in() {
+        let layers = |default: &str| json!({"LayerArns": {"Type": "T", "Default": default}});
+        let template = json!({"Parameters": layers(""), "Resources": {
             "ArtifactBucketPolicy": {"Type": "AWS::S3::BucketPolicy"},
             "Role": {"Policies": [
                 {"Effect": "Allow", "Condition": {"StringEquals": {
@@ -212,7 +212,8 @@ mod tests {
                 {"Effect": "Deny", "Condition": {"StringEquals": {"events:source": "formation"}}}
             ]}
         }});
-        let expected = json!({"Resources": {
+        let own = "arn:aws:lambda:us-east-1:000000000000:layer:*";
+        let expected = json!({"Parameters": layers(own), "Resources": {
             "Role": {"Policies": [
                 {"Effect": "Allow", "Condition": {"StringEquals": {
                     "aws:RequestTag/formation:stack": "k"
