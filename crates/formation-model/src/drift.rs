@@ -107,8 +107,8 @@ impl Difference {
 
     /// Whether a repair takes it back: not what is not ours, nor what only its own calls change.
     pub fn is_repairable(&self) -> bool {
-        let is_beyond = UNNAMED.contains(&(self.property.as_str(), false));
-        !self.is_not_owned() && !(self.is_unnamed() && is_beyond)
+        let is_beyond = self.is_unnamed() && UNNAMED.contains(&(self.property.as_str(), false));
+        !self.is_not_owned() && !is_beyond
     }
 
     /// The same with values that are cut where they are long.

@@ -165,9 +165,9 @@ fn configuration_bytes(it: &Reader<'_>) -> usize {
     let size = |mut facet: Value, default: Value| {
         if let Some(values) = facet.as_object_mut() {
             values.retain(|name, value| {
-                let is_default = default.get(name) == Some(value);
-                !SENT_ELSEWHERE.contains(&name.as_str())
-                    && !(is_default && COUNTED_WHERE_NAMED.contains(&name.as_str()))
+                let is_unnamed = default.get(name) == Some(value)
+                    && COUNTED_WHERE_NAMED.contains(&name.as_str());
+                !SENT_ELSEWHERE.contains(&name.as_str()) && !is_unnamed
             });
         }
         facet.to_string().len()
