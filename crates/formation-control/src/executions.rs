@@ -235,38 +235,20 @@ mod tests {
     use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
     use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
     use aws_smithy_runtime_api::http::StatusCode;
-    use formation_model::{OperationId, OperationKind, OperationStatus, ProblemCode, Rollback};
-    use jiff::Timestamp;
+    use formation_model::{OperationKind, ProblemCode};
     use serde_json::json;
 
     use super::*;
+    use crate::records;
 
     const ARN: &str = "arn:aws:states:eu-west-1:111122223333:stateMachine:formation";
 
     fn operation() -> OperationRecord {
         OperationRecord {
-            operation_id: OperationId::generate(),
             kind: OperationKind::Delete,
-            function_name: "hello".parse().unwrap(),
-            status: OperationStatus::Running,
             attempt: 3,
             target: None,
-            stored_target: None,
-            previous: None,
-            released: None,
-            revision: 1,
-            rollback: Rollback::NotNeeded,
-            error: None,
-            leftovers: Vec::new(),
-            warnings: Vec::new(),
-            started_at: Timestamp::now(),
-            ended_at: None,
-            requested_by: "ann".into(),
-            idempotency_key: None,
-            interruption: None,
-            failures: 0,
-            former_leftovers: Vec::new(),
-            role_id: None,
+            ..records::tests::operation()
         }
     }
 

@@ -9,7 +9,7 @@ use crate::caller::Caller;
 use crate::executions::ExecutionEnd;
 use crate::records::ListFilter;
 use crate::records::tests::{function, operation};
-use crate::tests::{Aws, MACHINE, available};
+use crate::tests::{Aws, MACHINE, available, cancelled};
 use formation_model::{Drift, FunctionStatus};
 use jiff::{SignedDuration, Timestamp};
 
@@ -43,16 +43,6 @@ async fn cancel(aws: &Aws, operation: &OperationRecord) -> Result<Accepted, Refu
 
 fn recorded(aws: &Aws, operation: &OperationRecord) -> Value {
     aws.operation(&operation.function_name, operation.operation_id)
-}
-
-fn cancelled_before() -> OperationError {
-    OperationError {
-        code: CANCELLED.into(),
-        message: "cancelled by ann".into(),
-        step: "Ensure role".into(),
-        aws_error_code: None,
-        aws_request_id: None,
-    }
 }
 
 #[tokio::test]
@@ -89,7 +79,7 @@ async fn an_operation_that_has_not_entered_a_step_can_be_cancelled() {
 
 #[tokio::test]
 async fn what_does_not_go_forward_cannot_be_cancelled() {
-    let interrupted = Some(OperationError { code: INTERRUPTED.into(), ..cancelled_before() });
+    let interrupted = Some(OperationError { code: INTERRUPTED.into(), ..cancelled() });
     for (seen, why) in [
         (OperationRecord { status: OperationStatus::Succeeded, ..operation() }, "it has ended"),
         (OperationRecord { status: OperationStatus::Failed, ..operation() }, "it has ended"),
@@ -132,8 +122,7 @@ async fn what_goes_back_by_itself_or_has_come_to_its_outcome_cannot_be_cancelled
 
 #[tokio::test]
 async fn cancelling_again_starts_the_same_attempt() {
-    let seen =
-        OperationRecord { attempt: 2, interruption: Some(cancelled_before()), ..operation() };
+    let seen = OperationRecord { attempt: 2, interruption: Some(cancelled()), ..operation() };
     let aws = aws_with(&seen);
     cancel(&aws, &seen).await.unwrap();
     let recorded = recorded(&aws, &seen);
@@ -161,8 +150,7 @@ async fn a_cancel_that_comes_as_the_operation_ends_changes_nothing() {
 async fn two_cancels_at_once_are_one() {
     let seen = operation();
     let aws = aws_with(&seen);
-    let first =
-        OperationRecord { attempt: 2, interruption: Some(cancelled_before()), ..seen.clone() };
+    let first = OperationRecord { attempt: 2, interruption: Some(cancelled()), ..seen.clone() };
     aws.before("dynamodb:UpdateItem", move |state| state.put_operation(&first));
     cancel(&aws, &seen).await.unwrap();
     let recorded = recorded(&aws, &seen);

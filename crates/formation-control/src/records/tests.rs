@@ -79,6 +79,11 @@ pub(crate) fn operation() -> OperationRecord {
     }
 }
 
+/// An update that runs.
+fn update() -> OperationRecord {
+    OperationRecord { kind: OperationKind::Update, previous: operation().target, ..operation() }
+}
+
 pub(crate) fn records(rules: &[&Rule]) -> Records {
     Records::new(mock_client!(aws_sdk_dynamodb, RuleMode::Sequential, rules), "records")
 }
@@ -245,11 +250,7 @@ async fn what_has_ended_keeps_no_specification_and_expires_however_it_ended() {
 
 #[tokio::test]
 async fn what_the_steps_have_found_besides_is_the_drift_that_is_left() {
-    let update = OperationRecord {
-        kind: OperationKind::Update,
-        previous: operation().target,
-        ..operation()
-    };
+    let update = update();
     let tracing = Difference::between(
         Facet::Configuration,
         "tracingConfig",
@@ -275,11 +276,7 @@ async fn what_the_steps_have_found_besides_is_the_drift_that_is_left() {
 
 #[tokio::test]
 async fn the_role_that_a_function_is_known_to_have_is_kept_with_it() {
-    let update = OperationRecord {
-        kind: OperationKind::Update,
-        previous: operation().target,
-        ..operation()
-    };
+    let update = update();
     for (outcome, role_id, expected) in [
         (Outcome::Succeeded, Some("AROA1"), Some("AROA1")),
         (failed(Rollback::Complete), Some("AROA1"), Some("AROA1")),

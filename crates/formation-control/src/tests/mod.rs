@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_s3::primitives::SdkBody;
 use aws_smithy_http_client::test_util::infallible_client_fn;
 use formation_model::function::Architecture;
+use formation_model::operation::{CANCELLED, OperationError};
 use formation_model::{
     Defaults, FunctionName, FunctionRequest, FunctionStatus, OperationId, StackIdentity, request,
 };
@@ -34,6 +35,17 @@ pub(crate) const MACHINE: &str = "arn:aws:states:eu-west-1:111122223333:stateMac
 
 pub(crate) const DEFAULTS: Defaults =
     Defaults { architecture: Architecture::Arm64, code_buckets: true, layer_arns: Vec::new() };
+
+/// Why an operation was taken over that ann has cancelled.
+pub(crate) fn cancelled() -> OperationError {
+    OperationError {
+        code: CANCELLED.into(),
+        message: "cancelled by ann".into(),
+        step: "Ensure role".into(),
+        aws_error_code: None,
+        aws_request_id: None,
+    }
+}
 
 /// What happens right before a call.
 type Meanwhile = Box<dyn FnOnce(&mut State) + Send>;

@@ -1,12 +1,11 @@
 //! While a stack is upgraded, steps and doors of two releases share the table, and an upgrade may be
 //! taken back. What a later release has written is not lost on the way through this one.
 
-use formation_model::operation::{CANCELLED, OperationError};
 use formation_model::{Difference, Drift, Facet, OperationKind, Part, Rollback};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Aws, DEFAULTS, ann, available, function_request};
+use super::{Aws, DEFAULTS, ann, available, cancelled, function_request};
 use crate::control::{Accepted, Change, Decision};
 use crate::records::{Due, OperationRecord, Outcome, Reached};
 
@@ -25,16 +24,6 @@ fn add_fields(record: &mut Value) {
             specification["later"] = later();
             specification["code"]["later"] = later();
         }
-    }
-}
-
-fn reason() -> OperationError {
-    OperationError {
-        code: CANCELLED.into(),
-        message: "cancelled by ann".into(),
-        step: "Ensure role".into(),
-        aws_error_code: None,
-        aws_request_id: None,
     }
 }
 
@@ -71,7 +60,7 @@ async fn running(kind: OperationKind) -> (Aws, OperationRecord) {
 }
 
 fn failed(rollback: Rollback) -> Outcome {
-    Outcome::Failed { rollback, error: reason(), leftovers: vec![Part::Role] }
+    Outcome::Failed { rollback, error: cancelled(), leftovers: vec![Part::Role] }
 }
 
 #[tokio::test]
@@ -130,7 +119,7 @@ async fn no_field_is_lost_by_what_reconcile_writes() {
     kept(&aws);
     records.put_off(&Due::Operation(name.clone(), id)).await.unwrap();
     kept(&aws);
-    let taken = records.take_over(&operation, &reason(), now).await.unwrap().unwrap();
+    let taken = records.take_over(&operation, &cancelled(), now).await.unwrap().unwrap();
     kept(&aws);
 
     // The attempt that has taken over goes back, and commits that; reconcile concludes it.

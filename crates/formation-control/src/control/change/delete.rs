@@ -2,7 +2,7 @@
 
 use formation_model::{FunctionName, FunctionStatus, OperationId, OperationKind, Plan};
 
-use super::{Decision, Requester, Seen, running, settled, summarised};
+use super::{Decision, Requester, Seen, running_on, settled, summarised};
 use crate::control::Control;
 use crate::records::{FunctionRecord, OperationRecord};
 use crate::refusal::Refusal;
@@ -30,14 +30,10 @@ impl Control {
         requester: &Requester,
         failures: u32,
     ) -> Result<Decision, Refusal> {
-        let name = function.spec.function_name.clone();
+        let operation_id = OperationId::generate();
         let operation = OperationRecord {
-            previous: Some(function.spec.clone()),
-            former_leftovers: function.leftovers.clone(),
-            role_id: function.role_id.clone(),
-            revision: function.revision,
             failures,
-            ..running(OperationKind::Delete, OperationId::generate(), name, requester)
+            ..running_on(function, OperationKind::Delete, operation_id, requester)
         };
         self.claim(function, FunctionStatus::Deleting, &operation, requester, None).await
     }

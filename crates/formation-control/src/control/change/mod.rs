@@ -363,6 +363,22 @@ fn running(
     }
 }
 
+/// The same on a function that is there, as it was seen.
+fn running_on(
+    function: &FunctionRecord,
+    kind: OperationKind,
+    operation_id: OperationId,
+    requester: &Requester,
+) -> OperationRecord {
+    OperationRecord {
+        previous: Some(function.spec.clone()),
+        former_leftovers: function.leftovers.clone(),
+        role_id: function.role_id.clone(),
+        revision: function.revision,
+        ..running(kind, operation_id, function.spec.function_name.clone(), requester)
+    }
+}
+
 /// What a key is to be remembered for.
 fn memory(
     requester: &Requester,

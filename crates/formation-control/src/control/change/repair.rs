@@ -2,7 +2,7 @@
 
 use formation_model::{FunctionName, FunctionStatus, OperationId, OperationKind, Plan};
 
-use super::{Decision, Requester, Seen, running, settled, summarised};
+use super::{Decision, Requester, Seen, running_on, settled, summarised};
 use crate::control::Control;
 use crate::records::{FunctionRecord, OperationRecord};
 use crate::refusal::Refusal;
@@ -30,16 +30,12 @@ impl Control {
         requester: &Requester,
         failures: u32,
     ) -> Result<Decision, Refusal> {
-        let name = function.spec.function_name.clone();
+        let operation_id = OperationId::generate();
         let operation = OperationRecord {
             // Where the create was never committed there is nothing to bring back.
             target: (function.revision > 0).then(|| function.spec.clone()),
-            previous: Some(function.spec.clone()),
-            former_leftovers: function.leftovers.clone(),
-            role_id: function.role_id.clone(),
-            revision: function.revision,
             failures,
-            ..running(OperationKind::Repair, OperationId::generate(), name, requester)
+            ..running_on(function, OperationKind::Repair, operation_id, requester)
         };
         let version_tag = Some(function.version_tag());
         self.claim(function, FunctionStatus::Updating, &operation, requester, version_tag).await

@@ -4,7 +4,7 @@ use formation_model::{
     FunctionName, FunctionSpec, FunctionStatus, OperationId, OperationKind, Plan,
 };
 
-use super::{Decision, Edit, Requester, Seen, running, settled, summarised};
+use super::{Decision, Edit, Requester, Seen, running_on, settled, summarised};
 use crate::control::Control;
 use crate::records::{FunctionRecord, OperationRecord};
 use crate::refusal::Refusal;
@@ -34,12 +34,9 @@ impl Control {
         }
         let operation = OperationRecord {
             target: Some(spec),
-            previous: Some(function.spec.clone()),
-            former_leftovers: function.leftovers.clone(),
-            role_id: function.role_id.clone(),
             revision: function.revision + 1,
             warnings,
-            ..running(OperationKind::Update, operation_id, name.clone(), requester)
+            ..running_on(&function, OperationKind::Update, operation_id, requester)
         };
         let version_tag = Some(VersionTag::new(operation.revision, operation_id));
         let claimed = self
