@@ -101,7 +101,7 @@ impl Difference {
     }
 
     /// Whether it is of what Formation does not name: see [`UNNAMED`].
-    pub fn is_unnamed(&self) -> bool {
+    fn is_unnamed(&self) -> bool {
         self.facet == Facet::Configuration && UNNAMED.iter().any(|(it, _)| *it == self.property)
     }
 

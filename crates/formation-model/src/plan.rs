@@ -56,6 +56,17 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// A plan of what `part` says of each part.
+    fn of(
+        kind: OperationKind,
+        function_name: &FunctionName,
+        part: impl Fn(Part) -> PlannedPart,
+    ) -> Self {
+        let parts = Part::ALL.into_iter().map(part).collect();
+        let function_name = function_name.clone();
+        Self { function_name, kind: Some(kind.into()), parts, warnings: Vec::new() }
+    }
+
     /// What leads from `current` to `target`; none of either is no function.
     pub fn between(
         kind: OperationKind,
@@ -63,7 +74,7 @@ impl Plan {
         current: Option<&FunctionSpec<CodeSummary>>,
         target: Option<&FunctionSpec<CodeSummary>>,
     ) -> Self {
-        let part = |part| {
+        Self::of(kind, function_name, |part| {
             let facets = Facet::of(part).iter();
             let differences: Vec<_> =
                 facets.flat_map(|facet| differences(*facet, current, target)).collect();
@@ -74,16 +85,13 @@ impl Plan {
                 _ => Action::Change,
             };
             PlannedPart { part: part.into(), action: action.into(), differences }
-        };
-        let parts = Part::ALL.into_iter().map(part).collect();
-        let function_name = function_name.clone();
-        Self { function_name, kind: Some(kind.into()), parts, warnings: Vec::new() }
+        })
     }
 
     /// What a repair would bring back, where a comparison with AWS has found `differences`. A part
     /// that is not ours is left alone, and what no repair can take back is shown all the same.
     pub fn to_repair(function_name: &FunctionName, differences: &[Difference]) -> Self {
-        let part = |part: Part| {
+        Self::of(OperationKind::Repair, function_name, |part| {
             let of_part = differences.iter().filter(|it| it.part == part);
             let differences: Vec<_> = of_part.map(Difference::cut).collect();
             let action = if differences.iter().any(Difference::is_not_owned) {
@@ -96,11 +104,7 @@ impl Plan {
                 Action::None
             };
             PlannedPart { part: part.into(), action: action.into(), differences }
-        };
-        let parts = Part::ALL.into_iter().map(part).collect();
-        let function_name = function_name.clone();
-        let kind = Some(OperationKind::Repair.into());
-        Self { function_name, kind, parts, warnings: Vec::new() }
+        })
     }
 }
 
