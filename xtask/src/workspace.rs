@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 use std::{env, fs};
 
 use serde_json::Value;
@@ -58,23 +59,24 @@ fn host() -> String {
     version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
 }
 
-fn metadata() -> Value {
+/// What Cargo tells of the workspace, asked once for all checks.
+static METADATA: LazyLock<Value> = LazyLock::new(|| {
     let host = host();
     let told = cargo(&["metadata", "--format-version", "1", "--filter-platform", &host]);
     serde_json::from_str(&told).unwrap()
-}
+});
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value[field].as_str().unwrap_or_default()
 }
 
-fn packages(metadata: &Value) -> &[Value] {
-    metadata["packages"].as_array().unwrap()
+fn packages() -> &'static [Value] {
+    METADATA["packages"].as_array().unwrap()
 }
 
 /// The packages of this project, and the folder of each.
-fn members(metadata: &Value) -> Vec<(&Value, PathBuf)> {
-    let own = packages(metadata).iter().filter(|package| package["source"].is_null());
+fn members() -> Vec<(&'static Value, PathBuf)> {
+    let own = packages().iter().filter(|package| package["source"].is_null());
     own.map(|package| (package, Path::new(text(package, "manifest_path")).parent().unwrap().into()))
         .collect()
 }
@@ -89,8 +91,7 @@ fn is_allowed(expression: &str) -> bool {
 
 #[test]
 fn every_dependency_has_a_licence_that_is_allowed() {
-    let metadata = metadata();
-    for package in packages(&metadata) {
+    for package in packages() {
         let licence = text(package, "license");
         assert!(is_allowed(licence), "{} {licence:?}", text(package, "id"));
     }
@@ -157,9 +158,8 @@ fn features(packages: &[&str], kinds: &str) -> BTreeMap<String, String> {
 #[test]
 fn no_release_of_a_lambda_can_look_for_credentials_elsewhere() {
     // As `make deploy` builds them.
-    let metadata = metadata();
     let mut lambdas = Vec::new();
-    for (package, _) in members(&metadata) {
+    for (package, _) in members() {
         let targets = package["targets"].as_array().unwrap();
         let has = |kind: &str| targets.iter().any(|it| it["kind"][0] == kind);
         let dependencies = package["dependencies"].as_array().unwrap();
@@ -222,9 +222,8 @@ fn has_word(text: &str, word: &str) -> bool {
 
 #[test]
 fn every_dependency_is_named_by_a_source() {
-    let metadata = metadata();
     let mut unnamed = BTreeSet::new();
-    for (package, folder) in members(&metadata) {
+    for (package, folder) in members() {
         let sources = sources(&folder).into_iter().map(|path| fs::read_to_string(path).unwrap());
         let sources: String = sources.collect();
         for dependency in package["dependencies"].as_array().unwrap() {
@@ -241,8 +240,7 @@ fn every_dependency_is_named_by_a_source() {
 
 #[test]
 fn every_dependency_has_its_version_in_one_place() {
-    let metadata = metadata();
-    for (package, folder) in members(&metadata) {
+    for (package, folder) in members() {
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
         for line in manifest.lines() {
             assert!(!line.contains("version = \""), "{}: {line}", text(package, "name"));
@@ -310,9 +308,8 @@ fn modules(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
 
 #[test]
 fn no_modules_of_a_crate_stand_in_a_circle() {
-    let metadata = metadata();
     let mut circles = BTreeMap::new();
-    for (package, folder) in members(&metadata) {
+    for (package, folder) in members() {
         let mut needs = modules(&folder);
         // What needs none of those that are left, or is needed by none of them, is in no circle.
         loop {
@@ -340,8 +337,7 @@ const REASON: &str = "//! One file, since ";
 #[test]
 fn a_file_of_product_code_is_short_or_says_why_not() {
     let (mut seen, mut wrong) = (0, Vec::new());
-    let metadata = metadata();
-    let folders = members(&metadata).into_iter().map(|(_, folder)| folder.join("src"));
+    let folders = members().into_iter().map(|(_, folder)| folder.join("src"));
     let is_of_tests = |path: &PathBuf| {
         let of_tests = ["tests", "tests.rs", "testing.rs"];
         path.components().any(|part| of_tests.iter().any(|it| part.as_os_str() == *it))

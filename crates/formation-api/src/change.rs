@@ -79,7 +79,8 @@ fn idempotency_key(headers: &Headers) -> Result<Option<&str>, ApiError> {
 }
 
 /// The key, and what tells the request from others: action, names, conditions and the document,
-/// however they are spelled; the text itself where not all of it was kept. How long its answer is waited for is no part of a request.
+/// however they are spelled; the text itself where not all of it was kept. How long its answer is waited
+/// for is no part of a request.
 fn request_key(request: &Request, key: &str, body: &Result<Document, ApiError>) -> RequestKey {
     let condition = |name: &str| request.headers.get(name).unwrap_or_default().as_bytes();
     let query = request.query.canonical("wait");
