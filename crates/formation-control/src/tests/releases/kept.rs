@@ -11,8 +11,10 @@ use sha2::{Digest, Sha256};
 use super::{RELEASE, folder, read, releases};
 
 /// The releases that are out, and the digests of their folders: see [`digest`].
-const RELEASED: [(&str, &str); 1] =
-    [("0.1.0", "b0b1b644ab1fc82c0f7701319d76f3c646082352a852f0967fbda1beb40b3044")];
+const RELEASED: [(&str, &str); 2] = [
+    ("0.1.0", "b0b1b644ab1fc82c0f7701319d76f3c646082352a852f0967fbda1beb40b3044"),
+    ("0.2.0", "d1663eafe493c453b954f115e4452c76addffbb0fa11adf9bde199890c8097f3"),
+];
 
 /// What an item has for the table alone: its key, its place in the index of what is due, its expiry.
 const OF_THE_TABLE: [&str; 5] = ["pk", "sk", "due", "dueAt", "expiresAt"];
