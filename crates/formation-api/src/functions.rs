@@ -174,7 +174,10 @@ impl App {
     /// Accepts a change, or plans it, and answers as it was asked.
     async fn change(&self, change: Change<'_>, asked: Asked) -> Result<Answered, ApiError> {
         if asked.dry_run {
-            return Ok(json(StatusCode::OK, &self.control.plan(change).await?));
+            return Ok(json(
+                StatusCode::OK,
+                &self.control.plan(change, &asked.requester.caller).await?,
+            ));
         }
         let decision = self.control.accept(change, &asked.requester).await?;
         Ok(self.outcome(decision, asked.wait, asked.until).await)

@@ -17,6 +17,7 @@ use formation_model::{
 };
 
 use self::source::Source;
+use crate::caller::Caller;
 use crate::refusal::Refusal;
 
 /// Which state a stored bundle is in, for the bucket's lifecycle.
@@ -78,6 +79,7 @@ impl Bundles {
         operation: OperationId,
         request: &FunctionRequest,
         current: Option<&Bundle>,
+        _caller: &Caller,
     ) -> Result<(Bundle, Vec<Warning>), Refusal> {
         let key = bundle_key(&request.function_name, operation);
         let same = |sha256: &str| current.filter(|current| current.sha256 == sha256).cloned();
@@ -109,6 +111,7 @@ impl Bundles {
         &self,
         request: &FunctionRequest,
         current: Option<&Bundle>,
+        _caller: &Caller,
     ) -> Result<(CodeSummary, Vec<Warning>), Refusal> {
         let summary = |archive: &[u8], inline| {
             let (sha256, size_bytes) = (bundle::sha256(archive), archive.len() as u64);

@@ -57,6 +57,10 @@ fn request(code: CodeSource) -> FunctionRequest {
     request::read(&body, &defaults, None).unwrap().with_code(code)
 }
 
+fn caller() -> Caller {
+    Caller::new("arn:aws:iam::111122223333:user/ann")
+}
+
 fn object() -> CodeSource {
     let (bucket, key) = ("builds".into(), "a.zip".into());
     CodeSource::S3(S3Object { bucket, key, version: None })
@@ -108,7 +112,7 @@ async fn a_copy_whose_checksum_is_that_of_parts_is_refused_and_removed() {
             .then_output(|| DeleteObjectOutput::builder().build());
         let bundles = bundles(&[&head, &copy, &stored, &delete]);
         let id = OperationId::generate();
-        let problem = problem(bundles.store(id, &request(object()), None).await);
+        let problem = problem(bundles.store(id, &request(object()), None, &caller()).await);
         assert_eq!(problem.pointer, "/code/s3Key");
         assert_eq!(problem.code, FieldProblemCode::CodeNotAvailable);
         assert!(problem.detail.contains("upload it again"), "{}", problem.detail);
@@ -124,7 +128,7 @@ async fn a_version_is_at_fault_only_where_one_was_sent() {
         });
         let (bucket, key) = ("builds".into(), "a.zip".into());
         let code = CodeSource::S3(S3Object { bucket, key, version: version.map(str::to_owned) });
-        let problem = problem(bundles(&[&refused]).preview(&request(code), None).await);
+        let problem = problem(bundles(&[&refused]).preview(&request(code), None, &caller()).await);
         assert_eq!(problem.pointer, pointer);
         assert_eq!(problem.code, FieldProblemCode::CodeNotAvailable);
     }
@@ -137,16 +141,19 @@ async fn code_in_s3_is_judged_as_if_it_were_in_the_request() {
     // The file's only byte, behind a header of 30 bytes and its name.
     damaged[39] ^= 1;
     let [head, get] = read(damaged);
-    let problem = problem(bundles(&[&head, &get]).preview(&request(object()), None).await);
+    let problem =
+        problem(bundles(&[&head, &get]).preview(&request(object()), None, &caller()).await);
     assert_eq!(problem.pointer, "/code/s3Key");
     assert!(problem.detail.contains("is damaged"), "{}", problem.detail);
 
     let [head, get] = read(bundle::from_source("main.mjs", "x").unwrap());
-    let (_, warnings) = bundles(&[&head, &get]).preview(&request(object()), None).await.unwrap();
+    let (_, warnings) =
+        bundles(&[&head, &get]).preview(&request(object()), None, &caller()).await.unwrap();
     assert_eq!(warnings[0].code, WarningCode::HandlerNotFound);
 
     let [head, get] = read(good);
-    let (code, warnings) = bundles(&[&head, &get]).preview(&request(object()), None).await.unwrap();
+    let (code, warnings) =
+        bundles(&[&head, &get]).preview(&request(object()), None, &caller()).await.unwrap();
     assert!(warnings.is_empty() && !code.inline, "{warnings:?}");
 }
 
@@ -158,18 +165,18 @@ async fn inline_source_is_remembered_as_such() {
     let body = serde_json::json!({"functionName": "hello", "code": "exports.handler = 1"});
     let request = request::read(&body, &defaults, None).unwrap();
     let id = OperationId::generate();
-    let (bundle, warnings) = bundles(&[&put]).store(id, &request, None).await.unwrap();
+    let (bundle, warnings) = bundles(&[&put]).store(id, &request, None, &caller()).await.unwrap();
     assert!(bundle.inline);
     assert_eq!(warnings[0].code, WarningCode::CommonjsInModule);
 
-    let (same, _) = bundles(&[]).preview(&request, Some(&bundle)).await.unwrap();
+    let (same, _) = bundles(&[]).preview(&request, Some(&bundle), &caller()).await.unwrap();
     assert_eq!(same, CodeSummary::from(&bundle));
 
     // The previous release did not: the next time that the same comes inline it is learnt, and
     // nothing is stored.
     let unknown = Bundle { inline: false, ..bundle.clone() };
-    let (learnt, _) = bundles(&[]).store(id, &request, Some(&unknown)).await.unwrap();
+    let (learnt, _) = bundles(&[]).store(id, &request, Some(&unknown), &caller()).await.unwrap();
     assert_eq!(learnt, bundle);
-    let (learnt, _) = bundles(&[]).preview(&request, Some(&unknown)).await.unwrap();
+    let (learnt, _) = bundles(&[]).preview(&request, Some(&unknown), &caller()).await.unwrap();
     assert!(learnt.inline);
 }

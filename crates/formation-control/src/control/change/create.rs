@@ -7,6 +7,7 @@ use formation_model::{
 };
 
 use super::{Decision, Requester, Seen, memory, running, taken};
+use crate::caller::Caller;
 use crate::control::Control;
 use crate::records::{FunctionRecord, OperationRecord};
 use crate::refusal::Refusal;
@@ -27,7 +28,8 @@ impl Control {
         self.refuse_taken(&name, function).await?;
 
         let operation_id = OperationId::generate();
-        let (bundle, warnings) = self.bundles.store(operation_id, &request, None).await?;
+        let (bundle, warnings) =
+            self.bundles.store(operation_id, &request, None, &requester.caller).await?;
         let spec = request.with_code(bundle.clone());
         let operation = OperationRecord {
             target: Some(spec.clone()),
@@ -65,10 +67,14 @@ impl Control {
         }
     }
 
-    pub(super) async fn plan_create(&self, request: FunctionRequest) -> Result<Plan, Refusal> {
+    pub(super) async fn plan_create(
+        &self,
+        request: FunctionRequest,
+        caller: &Caller,
+    ) -> Result<Plan, Refusal> {
         let name = request.function_name.clone();
         self.refuse_taken(&name, self.records.function(&name).await?).await?;
-        let (code, warnings) = self.bundles.preview(&request, None).await?;
+        let (code, warnings) = self.bundles.preview(&request, None, caller).await?;
         let target = request.with_code(code);
         let plan = Plan::between(OperationKind::Create, &name, None, Some(&target));
         Ok(Plan { warnings, ..plan })

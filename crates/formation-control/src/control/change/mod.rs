@@ -159,15 +159,16 @@ impl Control {
         }
     }
 
-    /// What accepting a change would lead to. Every check is made, and nothing is written.
+    /// What accepting a change that `caller` asks for would lead to. Every check is made, and nothing
+    /// is written.
     ///
     /// # Errors
     /// Why it would not be accepted.
-    pub async fn plan(&self, change: Change<'_>) -> Result<Plan, Refusal> {
+    pub async fn plan(&self, change: Change<'_>, caller: &Caller) -> Result<Plan, Refusal> {
         match change {
-            Change::Create(request) => self.plan_create(*request).await,
+            Change::Create(request) => self.plan_create(*request, caller).await,
             Change::Update { name, condition, edit } => {
-                self.plan_update(&name, condition.as_ref(), edit).await
+                self.plan_update(&name, condition.as_ref(), edit, caller).await
             }
             Change::Repair { name, condition } => self.plan_repair(&name, condition.as_ref()).await,
             Change::Delete { name, condition } => self.plan_delete(&name, condition.as_ref()).await,

@@ -110,7 +110,7 @@ async fn a_name_that_is_taken_is_refused_before_anything_is_stored() {
         let aws = control(status);
         let refused = [
             aws.control().accept(create(), &ann()).await.map(drop),
-            aws.control().plan(create()).await.map(drop),
+            aws.control().plan(create(), &Caller::new("ann")).await.map(drop),
         ];
         for refused in refused {
             match refused {
@@ -130,7 +130,7 @@ async fn a_name_that_somebody_elses_lambda_function_has_is_refused_before_anythi
     aws.answer("lambda:GetFunction", 200, foreign);
     for refused in [
         aws.control().accept(create(), &ann()).await.map(drop),
-        aws.control().plan(create()).await.map(drop),
+        aws.control().plan(create(), &Caller::new("ann")).await.map(drop),
     ] {
         let Err(Refusal::Resource(error)) = refused else { panic!("{refused:?}") };
         assert_eq!(error.name(), ErrorName::NotOwned);
@@ -293,7 +293,7 @@ async fn an_update_to_what_is_recorded_is_no_operation_and_is_remembered_as_such
 #[tokio::test]
 async fn a_function_that_is_failed_is_brought_to_what_is_recorded() {
     let aws = aws_with(&another(FunctionStatus::Failed));
-    let plan = aws.control().plan(update(json!({}))).await.unwrap();
+    let plan = aws.control().plan(update(json!({})), &Caller::new("ann")).await.unwrap();
     assert_eq!(kind(&plan), Some(OperationKind::Update));
     accepted(aws.control().accept(update(json!({})), &ann()).await);
 }
@@ -320,7 +320,7 @@ async fn a_change_is_refused_where_its_condition_does_not_hold() {
         assert_eq!(version_tag, is);
     }
     for change in changes(Condition::IsAt(vec![was])) {
-        let planned = aws.control().plan(change).await;
+        let planned = aws.control().plan(change, &Caller::new("ann")).await;
         assert!(matches!(planned, Err(Refusal::ConditionFailed { .. })), "{planned:?}");
     }
     assert!(aws.writes().is_empty(), "{:?}", aws.writes());
@@ -359,7 +359,7 @@ async fn what_is_not_there_cannot_be_changed() {
         assert!(matches!(told, Err(Refusal::FunctionNotFound(_))), "{told:?}");
     }
     for change in [update(json!({})), repair(), delete()] {
-        let told = Aws::default().control().plan(change).await;
+        let told = Aws::default().control().plan(change, &Caller::new("ann")).await;
         assert!(matches!(told, Err(Refusal::FunctionNotFound(_))), "{told:?}");
     }
 }
@@ -370,7 +370,7 @@ async fn what_was_never_available_cannot_be_updated() {
     let aws = aws_with(&function);
     for told in [
         aws.control().accept(update(json!({})), &ann()).await.map(drop),
-        aws.control().plan(update(json!({}))).await.map(drop),
+        aws.control().plan(update(json!({})), &Caller::new("ann")).await.map(drop),
     ] {
         assert!(matches!(told, Err(Refusal::NeverAvailable(_))), "{told:?}");
     }
@@ -435,7 +435,7 @@ async fn a_repair_goes_for_what_is_recorded() {
 #[tokio::test]
 async fn a_repair_of_what_was_never_available_finishes_undoing_it() {
     let aws = aws_with(&FunctionRecord { revision: 0, ..another(FunctionStatus::Failed) });
-    let plan = aws.control().plan(repair()).await.unwrap();
+    let plan = aws.control().plan(repair(), &Caller::new("ann")).await.unwrap();
     assert_eq!(
         (kind(&plan), actions(&plan)),
         (Some(OperationKind::Repair), vec![Action::Delete; 3])
@@ -462,7 +462,7 @@ async fn a_function_with_deletion_protection_is_not_deleted() {
     let aws = aws_with(&function);
     for told in [
         aws.control().accept(delete(), &ann()).await.map(drop),
-        aws.control().plan(delete()).await.map(drop),
+        aws.control().plan(delete(), &Caller::new("ann")).await.map(drop),
     ] {
         assert!(matches!(told, Err(Refusal::DeletionProtected(_))), "{told:?}");
     }
@@ -472,7 +472,7 @@ async fn a_function_with_deletion_protection_is_not_deleted() {
 #[tokio::test]
 async fn a_plan_tells_what_would_be_done_and_writes_nothing() {
     let aws = Aws::default();
-    let plan = aws.control().plan(create()).await.unwrap();
+    let plan = aws.control().plan(create(), &Caller::new("ann")).await.unwrap();
     assert_eq!(
         (kind(&plan), actions(&plan)),
         (Some(OperationKind::Create), vec![Action::Create; 3])
@@ -480,18 +480,22 @@ async fn a_plan_tells_what_would_be_done_and_writes_nothing() {
     assert!(aws.writes().is_empty());
 
     let aws = aws_with(&available());
-    let plan = aws.control().plan(update(json!({"memoryMegabytes": 256}))).await.unwrap();
+    let plan = aws
+        .control()
+        .plan(update(json!({"memoryMegabytes": 256})), &Caller::new("ann"))
+        .await
+        .unwrap();
     assert_eq!(actions(&plan), [Action::None, Action::None, Action::Change]);
     assert_eq!(kind(&plan), Some(OperationKind::Update));
-    let plan = aws.control().plan(update(json!({}))).await.unwrap();
+    let plan = aws.control().plan(update(json!({})), &Caller::new("ann")).await.unwrap();
     assert_eq!((kind(&plan), actions(&plan)), (None, vec![Action::None; 3]));
     // A repair is planned from what AWS has, which is nothing.
-    let plan = aws.control().plan(repair()).await.unwrap();
+    let plan = aws.control().plan(repair(), &Caller::new("ann")).await.unwrap();
     assert_eq!(
         (kind(&plan), actions(&plan)),
         (Some(OperationKind::Repair), vec![Action::Create; 3])
     );
-    let plan = aws.control().plan(delete()).await.unwrap();
+    let plan = aws.control().plan(delete(), &Caller::new("ann")).await.unwrap();
     assert_eq!(
         (kind(&plan), actions(&plan)),
         (Some(OperationKind::Delete), vec![Action::Delete; 3])

@@ -5,6 +5,7 @@ use formation_model::{
 };
 
 use super::{Decision, Edit, Requester, Seen, running_on, settled, summarised};
+use crate::caller::Caller;
 use crate::control::Control;
 use crate::records::{FunctionRecord, OperationRecord};
 use crate::refusal::Refusal;
@@ -27,7 +28,8 @@ impl Control {
         let current = &function.spec.code;
 
         let operation_id = OperationId::generate();
-        let (bundle, warnings) = self.bundles.store(operation_id, &request, Some(current)).await?;
+        let (bundle, warnings) =
+            self.bundles.store(operation_id, &request, Some(current), &requester.caller).await?;
         let spec = request.with_code(bundle.clone());
         if changes_nothing(&function, &function.spec, &spec) {
             return self.unchanged(function, requester).await;
@@ -63,10 +65,12 @@ impl Control {
         name: &FunctionName,
         condition: Option<&Condition>,
         edit: Edit<'_>,
+        caller: &Caller,
     ) -> Result<Plan, Refusal> {
         let function = updatable(self.records.function(name).await?, name, condition)?;
         let request = edit(&function.spec).map_err(Refusal::InvalidFunction)?;
-        let (code, warnings) = self.bundles.preview(&request, Some(&function.spec.code)).await?;
+        let (code, warnings) =
+            self.bundles.preview(&request, Some(&function.spec.code), caller).await?;
         let target = request.with_code(code);
         let current = summarised(function.spec.clone());
         let plan = Plan::between(OperationKind::Update, name, Some(&current), Some(&target));
