@@ -271,15 +271,16 @@ pub async fn what_formation_does_not_name_is_told_of_kept_and_taken_back_by_a_re
     let name = world.name("unnamed");
     world.create(&name, json!({})).await;
     let key = format!("arn:aws:kms:{}:{}:key/k", world.stack.region, world.stack.account_id);
+    let queue = format!("arn:aws:sqs:{}:{}:q", world.stack.region, world.stack.account_id);
     let vpc = json!({"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]});
     let set = json!({
-        "VpcConfig": vpc, "KMSKeyArn": key, "TracingConfig": {"Mode": "Active"},
+        "VpcConfig": vpc, "KMSKeyArn": key, "DeadLetterConfig": {"TargetArn": queue},
     });
     let concurrency = world.lambda.put_function_concurrency().function_name(&name);
     concurrency.reserved_concurrent_executions(1).send().await.unwrap();
     shown::configure(&world.lambda, &name, &set).await;
     let reserved = BTreeSet::from(["reservedConcurrentExecutions".to_owned()]);
-    let unnamed = ["kmsKeyArn", "reservedConcurrentExecutions", "tracingConfig", "vpcConfig"];
+    let unnamed = ["deadLetterConfig", "kmsKeyArn", "reservedConcurrentExecutions", "vpcConfig"];
     let unnamed = BTreeSet::from(unnamed.map(str::to_owned));
     let told = drifted(world, &name).await;
     assert_eq!(fields(&told), unnamed, "{told:?}");
@@ -292,7 +293,7 @@ pub async fn what_formation_does_not_name_is_told_of_kept_and_taken_back_by_a_re
         let configuration = &live.shown["Configuration"];
         let kept = (configuration["KMSKeyArn"] == json!(key))
             && configuration["VpcConfig"]["SubnetIds"] == vpc["SubnetIds"]
-            && configuration["TracingConfig"] == set["TracingConfig"];
+            && configuration["DeadLetterConfig"] == set["DeadLetterConfig"];
         assert!(kept, "{configuration:#}");
     };
     change(world, &name, "wait=25", &json!({"memoryMegabytes": 256})).await;

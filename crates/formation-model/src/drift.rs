@@ -120,13 +120,12 @@ impl Difference {
 
 /// What GetFunction shows of a function's configuration and Formation does not name, in AWS's own
 /// words, and whether a repair can set it back. No update touches it.
-pub const UNNAMED: [(&str, bool); 12] = [
+pub const UNNAMED: [(&str, bool); 11] = [
     ("vpcConfig", true),
     ("kmsKeyArn", true),
     ("deadLetterConfig", true),
     ("fileSystemConfigs", true),
     ("snapStart", true),
-    ("tracingConfig", true),
     ("packageType", false),
     ("imageConfig", false),
     ("tenancyConfig", false),

@@ -1,13 +1,15 @@
 //! The execution role of a function: trusted by Lambda for this account alone, within the stack's
-//! permissions boundary, and allowed to write to the function's own log group and nothing else.
+//! permissions boundary, and allowed to write to the function's own log group, and to X-Ray where the
+//! function is traced, and nothing else.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{Role, Tag};
 use formation_aws::AwsError;
+use formation_model::function::Tracing;
 use formation_model::names::LOGGING_POLICY;
-use formation_model::{Difference, Facet, FunctionName, FunctionSpec, Part, StackIdentity};
+use formation_model::{Difference, Facet, FunctionSpec, Part, StackIdentity};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -57,7 +59,7 @@ pub async fn ensure(
     if found.is_none() {
         match create(iam, settings, target.spec, &name).await {
             Ok(role) => {
-                let put = async || put_logging_policy(iam, stack, function, &name).await;
+                let put = async || put_logging_policy(iam, stack, target.spec, &name).await;
                 once_spread(put, does_not_exist, described(&name)).await?;
                 return Ok(ensured(role));
             }
@@ -146,7 +148,7 @@ pub async fn compare(
         id,
         difference("trustPolicy", trust_policy(&settings.stack), json!(trust)),
         difference("permissionsBoundary", json!(settings.boundary_arn), json!(boundary)),
-        difference(LOGGING_POLICY, logging_policy(&settings.stack, function), json!(logging)),
+        difference(LOGGING_POLICY, logging_policy(&settings.stack, spec), json!(logging)),
         difference("otherInlinePolicies", json!([]), json!(inline)),
         difference("attachedPolicies", json!([]), json!(attached)),
     ]
@@ -198,7 +200,6 @@ async fn converge(
     role: &Role,
 ) -> Result<(), AwsError> {
     let (RoleSettings { stack, .. }, Target { spec, formerly, .. }) = (settings, *target);
-    let function = &spec.function_name;
     let trust = trust_policy(stack);
     if role.assume_role_policy_document().and_then(decode_policy) != Some(trust.clone()) {
         iam.update_assume_role_policy()
@@ -217,8 +218,8 @@ async fn converge(
             .await
             .map_err(|error| AwsError::new("iam:PutRolePermissionsBoundary", error))?;
     }
-    if find_logging_policy(iam, name).await? != Some(logging_policy(stack, function)) {
-        put_logging_policy(iam, stack, function, name).await?;
+    if find_logging_policy(iam, name).await? != Some(logging_policy(stack, spec)) {
+        put_logging_policy(iam, stack, spec, name).await?;
     }
     remove_other_policies(iam, name).await?;
     let changes = tags::changes(&tags_of(role), Keys::AnyCase, stack, spec, formerly);
@@ -258,13 +259,13 @@ async fn find(iam: &Client, name: &str) -> Result<Option<Role>, AwsError> {
 async fn put_logging_policy(
     iam: &Client,
     stack: &StackIdentity,
-    function: &FunctionName,
+    spec: &FunctionSpec,
     name: &str,
 ) -> Result<(), AwsError> {
     iam.put_role_policy()
         .role_name(name)
         .policy_name(LOGGING_POLICY)
-        .policy_document(logging_policy(stack, function).to_string())
+        .policy_document(logging_policy(stack, spec).to_string())
         .send()
         .await
         .map(|_| ())
@@ -347,17 +348,26 @@ fn trust_policy(stack: &StackIdentity) -> Value {
     })
 }
 
-/// The function may write to its own log group. It may not create it: a late flush would bring back
-/// a group that was deleted, without retention and without tags.
-fn logging_policy(stack: &StackIdentity, function: &FunctionName) -> Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": format!("{}:*", stack.log_group_arn(function))
-        }]
-    })
+/// The function may write to its own log group, and what it traces where it does. It may not create
+/// the group: a late flush would bring back one that was deleted, without retention and without tags.
+fn logging_policy(stack: &StackIdentity, spec: &FunctionSpec) -> Value {
+    let log = json!({
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": format!("{}:*", stack.log_group_arn(&spec.function_name))
+    });
+    // X-Ray has no resource that a segment could be limited to:
+    // <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html>.
+    let trace = json!({
+        "Effect": "Allow",
+        "Action": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
+        "Resource": "*"
+    });
+    let statements = match spec.configuration.tracing {
+        Tracing::Active => vec![log, trace],
+        Tracing::PassThrough => vec![log],
+    };
+    json!({"Version": "2012-10-17", "Statement": statements})
 }
 
 /// IAM returns policies as URL-encoded JSON (RFC 3986).

@@ -251,13 +251,13 @@ async fn what_has_ended_keeps_no_specification_and_expires_however_it_ended() {
 #[tokio::test]
 async fn what_the_steps_have_found_besides_is_the_drift_that_is_left() {
     let update = update();
-    let tracing = Difference::between(
+    let key = Difference::between(
         Facet::Configuration,
-        "tracingConfig",
+        "kmsKeyArn",
         serde_json::Value::Null,
-        "Active",
+        "arn:aws:kms:eu-west-1:111122223333:key/k",
     );
-    for (unnamed, status) in [(Vec::new(), "IN_SYNC"), (vec![tracing.unwrap()], "DRIFTED")] {
+    for (unnamed, status) in [(Vec::new(), "IN_SYNC"), (vec![key.unwrap()], "DRIFTED")] {
         for outcome in [Outcome::Succeeded, failed(Rollback::Complete)] {
             let written = mock!(Client::transact_write_items)
                 .match_requests(move |request| {

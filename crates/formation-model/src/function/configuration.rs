@@ -53,6 +53,20 @@ impl FromStr for Architecture {
     }
 }
 
+/// Whether Lambda traces invocations to AWS X-Ray.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Tracing {
+    /// It traces a sample of them; the function's role may write what it traces.
+    Active,
+    /// It traces only what its caller traces already, and the role may write nothing of it.
+    #[default]
+    PassThrough,
+}
+
+/// Source: <https://docs.aws.amazon.com/lambda/latest/api/API_TracingConfig.html>.
+const TRACING: &[&str] = &["ACTIVE", "PASS_THROUGH"];
+
 /// What Lambda's configuration of a function is made from, but for logging.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -69,6 +83,8 @@ pub struct Configuration {
     pub timeout_seconds: u32,
     /// MB of /tmp, 512 to 10,240.
     pub ephemeral_storage_megabytes: u32,
+    /// Whether invocations are traced.
+    pub tracing: Tracing,
     /// ARNs of the versions of layers, in order, at most 5.
     pub layers: Vec<String>,
     /// Environment variables.
@@ -86,6 +102,7 @@ impl Default for Configuration {
             memory_megabytes: MEMORY.default,
             timeout_seconds: TIMEOUT.default,
             ephemeral_storage_megabytes: STORAGE.default,
+            tracing: Tracing::default(),
             layers: Vec::new(),
             environment: Environment::default(),
             description: String::new(),
@@ -164,6 +181,20 @@ pub(super) const SIZE: &[Property] = &[
         ..ROW
     },
 ];
+
+/// What is told of its invocations to AWS X-Ray. The role needs what the configuration asks for.
+pub(super) const TELLING: &[Property] = &[Property {
+    name: "tracing",
+    facets: &[Facet::Role, Facet::Configuration],
+    schema: || json!({"type": "string", "enum": TRACING, "default": "PASS_THROUGH"}),
+    example: || json!("ACTIVE"),
+    read: |it| {
+        if let Some(tracing) = it.choice(TRACING) {
+            it.draft.configuration.tracing = tracing;
+        }
+    },
+    ..ROW
+}];
 
 /// A runtime that functions may be created with, or that the function has already.
 fn read_runtime(it: &mut Reader<'_>) {

@@ -152,7 +152,8 @@ pub(super) fn refuse_if_too_large_with_the_rest(it: &mut Reader<'_>) {
 const SENT_ELSEWHERE: [&str; 2] = ["architecture", "logRetentionDays"];
 /// Properties that count only where they are not the default: a function that names none of them may be
 /// changed as freely as before there were these.
-const COUNTED_WHERE_NAMED: [&str; 3] = ["ephemeralStorageMegabytes", "layers", "logFormat"];
+const COUNTED_WHERE_NAMED: [&str; 4] =
+    ["ephemeralStorageMegabytes", "layers", "logFormat", "tracing"];
 
 /// The size of the request that would set the whole configuration, with a role whose ARN is as long as
 /// can be. It is counted in the API's words, which are some bytes longer than Lambda's in all.

@@ -12,7 +12,7 @@ mod protection;
 mod reader;
 mod tags;
 
-pub use configuration::{Architecture, Configuration};
+pub use configuration::{Architecture, Configuration, Tracing};
 pub use environment::Environment;
 pub use logs::{ApplicationLogLevel, LogFormat, Logs, RETENTION_DAYS, SystemLogLevel};
 pub use property::{Compared, Property, properties, property};

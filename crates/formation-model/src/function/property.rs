@@ -75,11 +75,12 @@ fn texts(value: &Value) -> BTreeMap<String, String> {
 
 /// Every property, in the order in which a request's problems are told.
 pub fn properties() -> impl Iterator<Item = &'static Property> {
-    const ALL: [&[Property]; 9] = [
+    const ALL: [&[Property]; 10] = [
         function_name::PROPERTIES,
         configuration::START,
         code::PROPERTIES,
         configuration::SIZE,
+        configuration::TELLING,
         layers::PROPERTIES,
         logs::PROPERTIES,
         environment::PROPERTIES,

@@ -5,8 +5,9 @@ use aws_sdk_lambda::operation::create_function::builders::CreateFunctionFluentBu
 use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder as Update;
 use aws_sdk_lambda::types::{
     Environment, EphemeralStorage, FunctionConfiguration, LogFormat, LoggingConfig, Runtime,
+    TracingConfig, TracingMode,
 };
-use formation_model::function::{LogFormat as Format, property};
+use formation_model::function::{LogFormat as Format, Tracing, property};
 use formation_model::names::log_group_name;
 use formation_model::{Difference, Facet, FunctionSpec, StackIdentity};
 use serde_json::{Value, json};
@@ -104,6 +105,10 @@ const SETTINGS: &[Setting] = &[
         ..put!(|to, it| to.set_ephemeral_storage(storage(it.spec)))
     },
     Setting {
+        fields: &[Field { name: "tracing", read: |it| json!(tracing(it)) }],
+        ..put!(|to, it| to.tracing_config(tracing_config(it.spec)))
+    },
+    Setting {
         fields: &[
             Field {
                 name: "logGroup",
@@ -193,6 +198,21 @@ fn number(number: u32) -> Option<i32> {
 fn storage(spec: &FunctionSpec) -> Option<EphemeralStorage> {
     let size = number(spec.configuration.ephemeral_storage_megabytes);
     EphemeralStorage::builder().set_size(size).build().ok()
+}
+
+fn tracing_config(spec: &FunctionSpec) -> TracingConfig {
+    let mode = match spec.configuration.tracing {
+        Tracing::Active => TracingMode::Active,
+        Tracing::PassThrough => TracingMode::PassThrough,
+    };
+    TracingConfig::builder().mode(mode).build()
+}
+
+fn tracing(found: &FunctionConfiguration) -> Tracing {
+    match found.tracing_config().and_then(|it| it.mode()) {
+        Some(TracingMode::Active) => Tracing::Active,
+        _ => Tracing::PassThrough,
+    }
 }
 
 fn environment(spec: &FunctionSpec) -> Environment {

@@ -8,10 +8,11 @@ use aws_sdk_lambda::operation::update_function_code::UpdateFunctionCodeOutput;
 use aws_sdk_lambda::operation::update_function_configuration::UpdateFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{
     Architecture, EnvironmentResponse, LastUpdateStatus, LastUpdateStatusReasonCode, LoggingConfig,
-    Runtime, StateReasonCode, TagsError,
+    Runtime, StateReasonCode, TagsError, TracingConfigResponse, TracingMode,
 };
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use formation_model::ErrorName;
+use formation_model::function::Tracing;
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
@@ -20,6 +21,8 @@ use crate::testing::{assert_all_called, delete, json_error, spec, stack, target,
 
 const IDLE_ROLE: &str = "arn:aws:iam::111122223333:role/formation-IdleRole";
 const NO_ROLE: &str = "The role defined for the function cannot be assumed by Lambda.";
+const NO_XRAY: &str = "The provided execution role does not have permissions to call \
+                       PutTraceSegments on XRAY";
 const TAKEN: &str = "Function already exist: hello";
 const UPDATING: &str = "The operation cannot be performed at this time. An update is in \
                         progress for resource: arn:aws:lambda:eu-west-1:111122223333:function:hello";
@@ -152,6 +155,44 @@ async fn a_role_that_stays_unusable_is_left_to_the_state_machine() {
         ensure(&client(&rules), &settings(), &target(&spec(), None), false).await.unwrap_err();
     assert_eq!(error.name(), ErrorName::NotReady);
     assert_eq!(error.aws().unwrap().request_id.as_deref(), Some("r-1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tracing_waits_until_iam_has_spread_that_the_role_may_write_to_x_ray() {
+    let mut traced = spec();
+    traced.configuration.tracing = Tracing::Active;
+    let refused = || {
+        mock!(Client::update_function_configuration)
+            .match_requests(|it| it.tracing_config().unwrap().mode() == Some(&TracingMode::Active))
+            .then_http_response(|| json_error(400, "InvalidParameterValueException", NO_XRAY))
+    };
+    let taken = mock!(Client::update_function_configuration)
+        .then_output(|| UpdateFunctionConfigurationOutput::builder().build());
+    let mut active = configuration(&traced);
+    let mode = TracingConfigResponse::builder().mode(TracingMode::Active).build();
+    active.tracing_config = Some(mode);
+    let rules = [&ours(configuration(&spec())), &refused(), &refused(), &taken, &ours(active)];
+    let aim = || target(&traced, None);
+    ensure(&client(&rules), &settings(), &aim(), false).await.unwrap();
+    assert_all_called(&rules);
+
+    // Whoever needs longer waits in the state machine, which has an end, too.
+    let refusals: [Rule; 5] = std::array::from_fn(|_| refused());
+    let look = ours(configuration(&spec()));
+    let rules: Vec<_> = [&look].into_iter().chain(&refusals).collect();
+    let error = ensure(&client(&rules), &settings(), &aim(), false).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::NotReady);
+    assert!(error.aws().unwrap().message.contains("XRAY"), "{error}");
+    assert_all_called(&rules);
+
+    // So does a create.
+    let no_xray = create_refused(400, "InvalidParameterValueException", NO_XRAY);
+    let mut active = configuration(&traced);
+    active.tracing_config =
+        Some(TracingConfigResponse::builder().mode(TracingMode::Active).build());
+    let rules = [&missing(), &no_xray, &created(), &ours(active)];
+    ensure(&client(&rules), &settings(), &aim(), false).await.unwrap();
+    assert_all_called(&rules);
 }
 
 #[tokio::test(start_paused = true)]

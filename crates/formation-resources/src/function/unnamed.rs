@@ -9,8 +9,7 @@
 use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder as Update;
 use aws_sdk_lambda::types::{
     CapacityProviderConfig, DeadLetterConfig, DurableConfig, FileSystemConfig,
-    FunctionConfiguration, ImageConfig, SnapStart, SnapStartApplyOn, TracingConfig, TracingMode,
-    VpcConfig, VpcConfigResponse,
+    FunctionConfiguration, ImageConfig, SnapStart, SnapStartApplyOn, VpcConfig, VpcConfigResponse,
 };
 use formation_model::{Difference, Facet};
 use serde_json::{Value, json};
@@ -63,17 +62,6 @@ const SETTINGS: &[Unnamed] = &[
         },
         reset: Some(|to| {
             to.snap_start(SnapStart::builder().apply_on(SnapStartApplyOn::None).build())
-        }),
-    },
-    Unnamed {
-        name: "tracingConfig",
-        read: |it| {
-            let mode = it.tracing_config().and_then(|it| it.mode());
-            let mode = mode.filter(|it| **it != TracingMode::PassThrough);
-            object("mode", text(mode.map(TracingMode::as_str)))
-        },
-        reset: Some(|to| {
-            to.tracing_config(TracingConfig::builder().mode(TracingMode::PassThrough).build())
         }),
     },
     Unnamed {
@@ -224,12 +212,6 @@ mod tests {
                 snap_start,
                 vec![no_snap_start, json!({})],
                 ("snapStart", json!({"applyOn": "PublishedVersions"})),
-            ),
-            (
-                "TracingConfig",
-                json!({"Mode": "Active"}),
-                vec![json!({"Mode": "PassThrough"}), json!({})],
-                ("tracingConfig", json!({"mode": "Active"})),
             ),
         ]
     }

@@ -82,7 +82,7 @@ fn listed(policies: &[&str]) -> ListRolePoliciesOutput {
 }
 
 fn our_policy() -> Value {
-    logging_policy(&stack(), &spec().function_name)
+    logging_policy(&stack(), &spec())
 }
 
 fn lists_only_ours() -> [Rule; 2] {
@@ -278,6 +278,49 @@ async fn a_role_that_matches_is_read_and_not_written() {
     let rules = [&get, &policy, &inline, &attached];
     ensure(&client(&rules), &settings(), &target(&spec(), Some(&spec()))).await.unwrap();
     assert_all_called(&rules);
+}
+
+#[tokio::test]
+async fn a_traced_function_may_write_to_x_ray_and_one_that_is_no_longer_may_not() {
+    let mut traced = spec();
+    traced.configuration.tracing = Tracing::Active;
+    let writes = |spec: &FunctionSpec| {
+        let policy = logging_policy(&stack(), spec);
+        let statements = policy["Statement"].as_array().unwrap().clone();
+        let actions = statements.iter().flat_map(|it| it["Action"].as_array().unwrap());
+        actions.map(|it| it.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let logs = ["logs:CreateLogStream", "logs:PutLogEvents"];
+    assert_eq!(writes(&spec()), logs);
+    let xray = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
+    assert_eq!(writes(&traced), [logs, xray].concat());
+
+    for (from, to) in [(spec(), traced.clone()), (traced.clone(), spec())] {
+        let had = logging_policy(&stack(), &from);
+        let policy = mock!(Client::get_role_policy).then_output(move || shown_policy(&had));
+        let wanted = logging_policy(&stack(), &to).to_string();
+        let put = mock!(Client::put_role_policy)
+            .match_requests(move |it| it.policy_document() == Some(wanted.as_str()))
+            .then_output(|| PutRolePolicyOutput::builder().build());
+        let get = mock!(Client::get_role).then_output(ours);
+        let [inline, attached] = lists_only_ours();
+        let rules = [&get, &policy, &put, &inline, &attached];
+        ensure(&client(&rules), &settings(), &target(&to, Some(&from))).await.unwrap();
+        assert_all_called(&rules);
+    }
+
+    // It is one write more for no function, and a difference where somebody takes it away.
+    let put = mock!(Client::put_role_policy).then_output(|| PutRolePolicyOutput::builder().build());
+    let rules = [&mock!(Client::create_role).then_output(created), &put];
+    ensure(&client(&rules), &settings(), &target(&traced, None)).await.unwrap();
+    assert_all_called(&rules);
+    let get = mock!(Client::get_role).then_output(ours);
+    let policy = mock!(Client::get_role_policy).then_output(|| shown_policy(&our_policy()));
+    let [inline, attached] = lists_only_ours();
+    let client = client(&[&get, &policy, &inline, &attached]);
+    let found = compare(&client, &settings(), &traced, None).await.unwrap();
+    let properties: Vec<_> = found.iter().map(|it| it.property.as_str()).collect();
+    assert_eq!(properties, [LOGGING_POLICY]);
 }
 
 #[tokio::test]
