@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod concurrency;
 mod description;
 mod drift;
 mod events;
@@ -44,6 +45,10 @@ fn main() -> ExitCode {
             waiting::a_request_that_waits_gets_the_outcome,
             waiting::a_request_that_waits_gets_the_failures_own_status,
             waiting::a_wait_ends_before_the_gateway_gives_up,
+            concurrency::a_function_is_stopped_and_says_so_and_answers_again,
+            concurrency::it_is_changed_by_one_call_and_only_where_it_differs,
+            concurrency::an_account_without_room_takes_the_operation_back_with_the_reason,
+            concurrency::what_others_reserve_is_drift_and_a_repair_takes_it_back,
             description::the_api_describes_itself,
             drift::drift_in_every_part_is_found_announced_and_repaired,
             drift::what_is_gone_is_found_and_repair_brings_it_back,

@@ -128,6 +128,24 @@ async fn set_by_hand(world: &World, name: &str, from: &Live, to: &Live) -> bool 
         put.retention_in_days(days).send().await.unwrap();
         return true;
     }
+    let reserved = |live: &Live| {
+        live.shown["Concurrency"]["ReservedConcurrentExecutions"]
+            .as_i64()
+            .and_then(|it| i32::try_from(it).ok())
+    };
+    if reserved(from) != reserved(to) {
+        match reserved(to) {
+            Some(number) => {
+                let put = world.lambda.put_function_concurrency().function_name(name);
+                put.reserved_concurrent_executions(number).send().await.unwrap();
+            }
+            None => {
+                let delete = world.lambda.delete_function_concurrency().function_name(name);
+                delete.send().await.unwrap();
+            }
+        }
+        return true;
+    }
     if !fields.is_empty() {
         shown::configure(&world.lambda, name, &fields.clone().into()).await;
     }
@@ -276,11 +294,12 @@ pub async fn what_formation_does_not_name_is_told_of_kept_and_taken_back_by_a_re
     let set = json!({
         "VpcConfig": vpc, "KMSKeyArn": key, "DeadLetterConfig": {"TargetArn": queue},
     });
-    let concurrency = world.lambda.put_function_concurrency().function_name(&name);
-    concurrency.reserved_concurrent_executions(1).send().await.unwrap();
+    // Which no function of local AWS's can have, and no repair can take back.
+    let image = Fault::Show(&[("/Configuration/PackageType", "\"Image\"")]);
+    world.proxy.inject(Rule::new("lambda:GetFunction", &name, usize::MAX, image));
     shown::configure(&world.lambda, &name, &set).await;
-    let reserved = BTreeSet::from(["reservedConcurrentExecutions".to_owned()]);
-    let unnamed = ["deadLetterConfig", "kmsKeyArn", "reservedConcurrentExecutions", "vpcConfig"];
+    let beyond = BTreeSet::from(["packageType".to_owned()]);
+    let unnamed = ["deadLetterConfig", "kmsKeyArn", "packageType", "vpcConfig"];
     let unnamed = BTreeSet::from(unnamed.map(str::to_owned));
     let told = drifted(world, &name).await;
     assert_eq!(fields(&told), unnamed, "{told:?}");
@@ -309,9 +328,9 @@ pub async fn what_formation_does_not_name_is_told_of_kept_and_taken_back_by_a_re
     let repair = format!("{}/repair?wait=25", path(&name));
     let repaired = world.api(Method::POST, &repair, None).await;
     assert_eq!(repaired.status, 200, "{}", repaired.json());
-    // Reserved concurrency is not Formation's to change: it is told of, and no repair is planned.
-    assert_eq!(fields(&drifted(world, &name).await), reserved);
-    assert_eq!(recorded_drift(world, &name).await, reserved);
+    // What cannot be changed any more is told of, and no repair is planned.
+    assert_eq!(fields(&drifted(world, &name).await), beyond);
+    assert_eq!(recorded_drift(world, &name).await, beyond);
     let (text, plan) = dry_run(world, Method::POST, &format!("{}/repair", path(&name)), None).await;
     assert!(plan.parts.iter().all(|part| part.action != Action::Change), "{text}");
 }

@@ -153,6 +153,9 @@ pub async fn a_busy_function_is_a_conflict(world: &World) {
     assert_eq!(problem["operationId"], accepted.json()["operationId"]);
     assert_eq!(refused.header("operation-location"), accepted.header("operation-location"));
     assert!(!refused.header("retry-after").is_empty());
+    // Who cannot wait is told how to have it stopped.
+    let cancel = format!("POST {}/cancel", accepted.header("operation-location"));
+    assert!(problem["detail"].as_str().unwrap().contains(&cancel), "{problem}");
     // The revision that is being made is worth waiting for.
     let coming = [("if-match", accepted.header("etag"))];
     let refused = world.api_raw(Method::DELETE, &path, &coming, "").await;

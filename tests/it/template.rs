@@ -46,8 +46,9 @@ const CALLS: [(&str, &str); 11] = [
     ),
     (
         "EnsureFunction",
-        "iam:PassRole lambda:CreateFunction lambda:GetFunction lambda:GetLayerVersion lambda:ListTags \
-         lambda:TagResource lambda:UntagResource lambda:UpdateFunctionCode \
+        "iam:PassRole lambda:CreateFunction lambda:DeleteFunctionConcurrency lambda:GetFunction \
+         lambda:GetLayerVersion lambda:ListTags lambda:PutFunctionConcurrency lambda:TagResource \
+         lambda:UntagResource lambda:UpdateFunctionCode \
          lambda:UpdateFunctionConfiguration s3:GetObject s3:GetObjectVersion",
     ),
     ("RemoveFunction", "lambda:DeleteFunction lambda:GetFunction lambda:ListTags"),

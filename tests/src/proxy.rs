@@ -508,6 +508,8 @@ fn lambda_operation(method: &Method, path: &str) -> String {
     let name = match (method.as_str(), last) {
         ("POST", "functions") => "CreateFunction",
         ("PUT", "code") => "UpdateFunctionCode",
+        ("PUT", "concurrency") => "PutFunctionConcurrency",
+        ("DELETE", "concurrency") => "DeleteFunctionConcurrency",
         ("PUT", "configuration") => "UpdateFunctionConfiguration",
         ("POST", _) if path.contains("/tags/") => "TagResource",
         ("DELETE", _) if path.contains("/tags/") => "UntagResource",

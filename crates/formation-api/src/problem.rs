@@ -75,6 +75,12 @@ impl ApiError {
                 "this Idempotency-Key was used for another request within the last 48 hours"
                     .to_owned(),
             ),
+            Self::Refused(refusal @ Refusal::OperationInProgress { function, operation }) => {
+                let path = operation_path(function, *operation);
+                let detail =
+                    format!("{refusal}, or cancel it first (POST {path}/cancel), if it is no delete");
+                (refusal.code(), detail)
+            }
             Self::Refused(refusal) => (refusal.code(), refusal.to_string()),
             Self::PreconditionFailed(there) => (
                 ProblemCode::PreconditionFailed,

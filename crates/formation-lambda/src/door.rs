@@ -6,7 +6,9 @@ use formation_model::Defaults;
 use formation_resources::Comparer;
 
 use crate::config::sdk_config;
-use crate::environment::{BadVariable, listed, required_var, role_settings, stack_identity};
+use crate::environment::{
+    BadVariable, listed, number, required_var, role_settings, stack_identity,
+};
 use crate::log::init_log;
 
 /// The Lambda of a door as it starts.
@@ -35,6 +37,7 @@ impl Door {
             architecture: architecture.parse().map_err(|()| BadVariable("DEFAULT_ARCHITECTURE"))?,
             code_buckets: !code_buckets.is_empty(),
             layer_arns: listed("LAYER_ARNS")?,
+            max_reserved_concurrency: number("MAX_RESERVED_CONCURRENCY")?,
         };
         let table = required_var("TABLE_NAME")?;
         let records = Records::new(aws_sdk_dynamodb::Client::new(config), table);

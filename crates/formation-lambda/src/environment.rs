@@ -40,6 +40,14 @@ pub(crate) fn listed(name: &'static str) -> Result<Vec<String>, BadVariable> {
     Ok(listed.split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect())
 }
 
+/// The number, from 0 on, that a variable has.
+///
+/// # Errors
+/// [`BadVariable`] if it is not set or is no such number.
+pub(crate) fn number(name: &'static str) -> Result<u32, BadVariable> {
+    required_var(name)?.parse().map_err(|_| BadVariable(name))
+}
+
 /// What is the same in all roles of this stack's functions.
 ///
 /// # Errors
@@ -68,7 +76,5 @@ pub fn function_settings() -> Result<FunctionSettings, BadVariable> {
 /// # Errors
 /// [`BadVariable`] if it is not set or is no number of minutes.
 pub fn drift_check_interval() -> Result<SignedDuration, BadVariable> {
-    let name = "DRIFT_CHECK_MINUTES";
-    let minutes: u32 = required_var(name)?.parse().map_err(|_| BadVariable(name))?;
-    Ok(SignedDuration::from_mins(minutes.into()))
+    Ok(SignedDuration::from_mins(number("DRIFT_CHECK_MINUTES")?.into()))
 }

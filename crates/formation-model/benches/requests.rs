@@ -7,8 +7,12 @@ use formation_model::function::Architecture;
 use formation_model::{Bundle, Defaults, FunctionSpec, bundle, request, schema};
 use serde_json::json;
 
-const DEFAULTS: Defaults =
-    Defaults { architecture: Architecture::Arm64, code_buckets: false, layer_arns: Vec::new() };
+const DEFAULTS: Defaults = Defaults {
+    architecture: Architecture::Arm64,
+    code_buckets: false,
+    layer_arns: Vec::new(),
+    max_reserved_concurrency: 0,
+};
 
 fn current() -> Option<FunctionSpec> {
     let request = request::read(&schema::example(), &DEFAULTS, None).ok()?;

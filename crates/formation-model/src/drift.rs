@@ -120,7 +120,7 @@ impl Difference {
 
 /// What GetFunction shows of a function's configuration and Formation does not name, in AWS's own
 /// words, and whether a repair can set it back. No update touches it.
-pub const UNNAMED: [(&str, bool); 11] = [
+pub const UNNAMED: [(&str, bool); 10] = [
     ("vpcConfig", true),
     ("kmsKeyArn", true),
     ("deadLetterConfig", true),
@@ -131,7 +131,6 @@ pub const UNNAMED: [(&str, bool); 11] = [
     ("tenancyConfig", false),
     ("durableConfig", false),
     ("capacityProviderConfig", false),
-    ("reservedConcurrentExecutions", false),
 ];
 
 const EXISTS: &str = "exists";

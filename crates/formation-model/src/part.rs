@@ -36,6 +36,8 @@ pub enum Facet {
     Configuration,
     /// The code, and the architecture that it is for.
     Code,
+    /// The concurrency that is reserved for the Lambda function.
+    Concurrency,
 }
 
 impl Facet {
@@ -44,7 +46,7 @@ impl Facet {
         match self {
             Self::Role => Part::Role,
             Self::LogGroup => Part::LogGroup,
-            Self::Configuration | Self::Code => Part::Function,
+            Self::Configuration | Self::Code | Self::Concurrency => Part::Function,
         }
     }
 
@@ -53,7 +55,7 @@ impl Facet {
         match part {
             Part::Role => &[Self::Role],
             Part::LogGroup => &[Self::LogGroup],
-            Part::Function => &[Self::Configuration, Self::Code],
+            Part::Function => &[Self::Configuration, Self::Code, Self::Concurrency],
         }
     }
 }

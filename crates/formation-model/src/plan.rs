@@ -199,11 +199,11 @@ mod tests {
         assert_eq!(actions(&Plan::to_repair(&spec().function_name, &[])), [Action::None; 3]);
 
         let of_function = |name| Difference::between(Facet::Configuration, name, Value::Null, 1);
-        let reserved = [of_function("reservedConcurrentExecutions").unwrap()];
-        let plan = Plan::to_repair(&spec().function_name, &reserved);
+        let image = [of_function("packageType").unwrap()];
+        let plan = Plan::to_repair(&spec().function_name, &image);
         assert_eq!(actions(&plan), [Action::None; 3]);
-        assert_eq!(plan.parts[2].differences, reserved);
-        let with_key = [&reserved[..], of_function("kmsKeyArn").as_slice()].concat();
+        assert_eq!(plan.parts[2].differences, image);
+        let with_key = [&image[..], of_function("kmsKeyArn").as_slice()].concat();
         let plan = Plan::to_repair(&spec().function_name, &with_key);
         assert_eq!(actions(&plan), [Action::None, Action::None, Action::Change]);
     }

@@ -30,6 +30,8 @@ pub enum WarningCode {
     BackslashInName,
     /// Source in CommonJS becomes an ES module.
     CommonjsInModule,
+    /// No concurrency is left to the function, so that Lambda refuses to invoke it.
+    FunctionStopped,
 }
 
 impl Warning {

@@ -33,8 +33,12 @@ use crate::{
 
 pub(crate) const MACHINE: &str = "arn:aws:states:eu-west-1:111122223333:stateMachine:formation";
 
-pub(crate) const DEFAULTS: Defaults =
-    Defaults { architecture: Architecture::Arm64, code_buckets: true, layer_arns: Vec::new() };
+pub(crate) const DEFAULTS: Defaults = Defaults {
+    architecture: Architecture::Arm64,
+    code_buckets: true,
+    layer_arns: Vec::new(),
+    max_reserved_concurrency: 0,
+};
 
 /// Why an operation was taken over that ann has cancelled.
 pub(crate) fn cancelled() -> OperationError {

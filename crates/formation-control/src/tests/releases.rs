@@ -342,7 +342,8 @@ fn create() -> Change<'static> {
     let mut request = Value::Object(examples.collect());
     request["functionName"] = json!(Life::name());
     request["code"] = json!("exports.main = async () => 1;");
-    let defaults = Defaults { layer_arns: vec!["*".to_owned()], ..DEFAULTS };
+    let defaults =
+        Defaults { layer_arns: vec!["*".to_owned()], max_reserved_concurrency: 10, ..DEFAULTS };
     Change::Create(request::read(&request, &defaults, None).unwrap().into())
 }
 

@@ -64,11 +64,11 @@ fn what_no_repair_takes_back_is_repaired_neither_alone_nor_again() {
     let between = |name, actual: u32| {
         Difference::between(Facet::Configuration, name, Value::Null, actual).unwrap()
     };
-    let reserved = between("reservedConcurrentExecutions", 0);
+    let image = between("packageType", 0);
     let now = Timestamp::now();
-    let alone = repairable(std::slice::from_ref(&reserved), now);
+    let alone = repairable(std::slice::from_ref(&image), now);
     assert_eq!(react(&function(), &alone, DriftMode::Repair).0, DriftReaction::None);
-    let both = repairable(&[reserved, between("kmsKeyArn", 1)], now);
+    let both = repairable(&[image, between("kmsKeyArn", 1)], now);
     assert!(both.is_same(&repairable(&[between("kmsKeyArn", 1)], now)));
     assert_eq!(react(&function(), &both, DriftMode::Repair).0, DriftReaction::Repair);
 }

@@ -2,6 +2,7 @@
 //! limits and the rows of its properties: see [`Property`].
 
 pub mod code;
+mod concurrency;
 mod configuration;
 mod environment;
 mod function_name;
@@ -30,6 +31,7 @@ use crate::bundle::Bundle;
 use crate::fields::Fields;
 use crate::name::FunctionName;
 use crate::problem::FieldProblem;
+use crate::warning::Warning;
 
 /// Everything that a user can ask of a function, fully resolved: a later change of a default
 /// changes no function that exists.
@@ -54,6 +56,10 @@ pub struct FunctionSpec<Code = Bundle> {
     /// The user's own tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+    /// How many concurrent invocations are set apart for it, and may be had by it at most: 0 stops it.
+    /// Null for none.
+    #[serde(default)]
+    pub reserved_concurrency: Option<u32>,
     /// Whether DELETE is refused.
     #[serde(default)]
     pub deletion_protection: bool,
@@ -71,6 +77,7 @@ impl<Code> FunctionSpec<Code> {
             configuration: Configuration::default(),
             logs: Logs::default(),
             tags: BTreeMap::new(),
+            reserved_concurrency: None,
             deletion_protection: false,
         }
     }
@@ -83,8 +90,14 @@ impl<Code> FunctionSpec<Code> {
             configuration: self.configuration,
             logs: self.logs,
             tags: self.tags,
+            reserved_concurrency: self.reserved_concurrency,
             deletion_protection: self.deletion_protection,
         }
+    }
+
+    /// What of it is accepted and will probably not do what was meant, whatever its code is.
+    pub fn warnings(&self) -> Vec<Warning> {
+        concurrency::warning(self).into_iter().collect()
     }
 
     /// Its properties by name, in JSON.

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::reader::Reader;
-use super::{code, configuration, environment, function_name, layers, logs, protection, tags};
+use super::{
+    code, concurrency, configuration, environment, function_name, layers, logs, protection, tags,
+};
 use crate::drift::{Difference, between_maps};
 use crate::part::Facet;
 
@@ -75,13 +77,14 @@ fn texts(value: &Value) -> BTreeMap<String, String> {
 
 /// Every property, in the order in which a request's problems are told.
 pub fn properties() -> impl Iterator<Item = &'static Property> {
-    const ALL: [&[Property]; 10] = [
+    const ALL: [&[Property]; 11] = [
         function_name::PROPERTIES,
         configuration::START,
         code::PROPERTIES,
         configuration::SIZE,
         configuration::TELLING,
         layers::PROPERTIES,
+        concurrency::PROPERTIES,
         logs::PROPERTIES,
         environment::PROPERTIES,
         tags::PROPERTIES,

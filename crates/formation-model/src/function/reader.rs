@@ -21,6 +21,8 @@ pub struct Defaults {
     pub code_buckets: bool,
     /// Patterns (with `*` and `?`) of the ARNs of layers that functions may have.
     pub layer_arns: Vec<String>,
+    /// The most concurrency that may be reserved for a function.
+    pub max_reserved_concurrency: u32,
 }
 
 /// Reads one property after the other into what the function is to be.
@@ -43,6 +45,7 @@ pub(super) struct Draft {
     pub configuration: Configuration,
     pub logs: Logs,
     pub tags: BTreeMap<String, String>,
+    pub reserved_concurrency: Option<u32>,
     pub deletion_protection: bool,
 }
 
@@ -94,6 +97,7 @@ impl<'a> Reader<'a> {
                 configuration: draft.configuration,
                 logs: draft.logs,
                 tags: draft.tags,
+                reserved_concurrency: draft.reserved_concurrency,
                 deletion_protection: draft.deletion_protection,
             }),
             _ => Err(fields.problems),

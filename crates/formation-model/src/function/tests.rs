@@ -10,7 +10,12 @@ use crate::plan::Plan;
 use crate::request;
 
 fn defaults() -> Defaults {
-    Defaults { code_buckets: true, layer_arns: vec!["*".into()], ..Defaults::default() }
+    Defaults {
+        code_buckets: true,
+        layer_arns: vec!["*".into()],
+        max_reserved_concurrency: 10,
+        ..Defaults::default()
+    }
 }
 
 /// A function that names nothing.

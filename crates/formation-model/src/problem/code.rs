@@ -174,7 +174,7 @@ impl ProblemCode {
             Self::OperationInProgress => (
                 409,
                 "Another operation is running",
-                "Follow the operation that `Operation-Location` names, then send the request again.",
+                "Wait for the operation that `Operation-Location` names, or cancel it first, then send the request again.",
             ),
             Self::NeverAvailable => (
                 409,

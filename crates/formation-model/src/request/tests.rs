@@ -15,6 +15,7 @@ pub(crate) static DEFAULTS: LazyLock<Defaults> = LazyLock::new(|| Defaults {
     architecture: Architecture::Arm64,
     code_buckets: true,
     layer_arns: vec!["*".into()],
+    max_reserved_concurrency: 10,
 });
 
 pub(crate) fn problems(body: Value) -> Vec<(String, Code)> {

@@ -61,6 +61,8 @@ impl State {
             ("POST", "functions") => "CreateFunction",
             ("PUT", "configuration") => "UpdateFunctionConfiguration",
             ("PUT", "code") => "UpdateFunctionCode",
+            ("PUT", "concurrency") => "PutFunctionConcurrency",
+            ("DELETE", "concurrency") => "DeleteFunctionConcurrency",
             ("POST", _) => "TagResource",
             ("DELETE", _) => "UntagResource",
             other => panic!("no such route: {other:?}"),
@@ -76,6 +78,8 @@ impl State {
                 let tags = self.function["Tags"].as_object_mut().unwrap();
                 tags.retain(|key, _| !query.contains(&format!("tagKeys={key}")));
             }
+            "PutFunctionConcurrency" => self.function["Concurrency"] = body,
+            "DeleteFunctionConcurrency" => self.function["Concurrency"] = Value::Null,
             _ => self.set(body),
         }
         answer(200, &self.function["Configuration"])

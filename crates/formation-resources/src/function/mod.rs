@@ -1,6 +1,7 @@
-//! The Lambda function: configuration, code and tags.
+//! The Lambda function: configuration, code, tags and reserved concurrency.
 
 mod code;
+mod concurrency;
 mod errors;
 #[cfg(test)]
 mod lambda;
@@ -80,7 +81,10 @@ pub async fn ensure(
         let mut found = find(lambda, &settings.stack, function, target.since).await?;
         if found.is_none() {
             match create(lambda, settings, target.spec).await {
-                Ok(()) => return settled(lambda, settings, target).await.map(|_| Vec::new()),
+                Ok(()) => {
+                    settled(lambda, settings, target).await?;
+                    return concurrency::give(lambda, target.spec).await.map(|()| Vec::new());
+                }
                 // Made by somebody else, or by an attempt of ours whose answer was lost.
                 Err(ResourceError::Aws(error)) if name_is_taken(&error) => {
                     found = find(lambda, &settings.stack, function, target.since).await?;
@@ -93,7 +97,7 @@ pub async fn ensure(
             return Err(ResourceError::not_ready(what));
         };
         let age = found.age;
-        let mut left = unnamed::differences(&found);
+        let mut left = unnamed::differences(&found.configuration);
         left.retain(|it| !(target.resets_unnamed && it.is_repairable()));
         let converged = converge(lambda, settings, target, role_was_replaced, found).await;
         converged.map(|()| left.iter().map(Difference::cut).collect()).map_err(
@@ -155,7 +159,7 @@ pub async fn remove(
     Ok(())
 }
 
-/// Compares the function with `spec`: its configuration, code and tags, and what Formation does not name
+/// Compares the function with `spec`: its configuration, code, tags and reserved concurrency, and what Formation does not name
 /// of its configuration with Lambda's default. A function that is idle (`Inactive`) is as it should be.
 /// Of a function that is not ours only that is told.
 ///
@@ -175,7 +179,8 @@ pub async fn compare(
         }
         Err(error) => return Err(error),
     };
-    let unnamed = unnamed::differences(&found);
+    let unnamed = unnamed::differences(&found.configuration);
+    let concurrency = concurrency::difference(&found, spec);
     let Found { configuration, tags, .. } = found;
     let failed = match configuration.state() {
         Some(State::Failed) => {
@@ -188,6 +193,7 @@ pub async fn compare(
     differences.extend(failed);
     differences.extend(tags::differences(Facet::Configuration, &tags, stack, spec));
     differences.extend(code_differences(&configuration, spec));
+    differences.extend(concurrency);
     Ok(differences)
 }
 
@@ -239,7 +245,7 @@ async fn converge(
 ) -> Result<(), ResourceError> {
     let Target { spec, formerly, resets_unnamed, .. } = *target;
     let stack = &settings.stack;
-    let current = found.tags.clone();
+    let (current, reserved) = (found.tags.clone(), found.reserved_concurrency);
     // Lambda takes no change while another is in progress.
     let (mut configuration, last_update) = at_rest(lambda, settings, target, Some(found)).await?;
     // Without an environment there is nothing to decrypt.
@@ -263,7 +269,9 @@ async fn converge(
         settled(lambda, settings, target).await?;
     }
     let changes = tags::changes(&current, Keys::Exact, stack, spec, formerly);
-    change_tags(lambda, &stack.function_arn(&spec.function_name), changes).await
+    change_tags(lambda, &stack.function_arn(&spec.function_name), changes).await?;
+    // Last of all: what is given up may be another's by the time that it is to be had back.
+    concurrency::change(lambda, spec, reserved).await
 }
 
 /// Gives the function a role that may do nothing, for a moment: see [`ensure`].

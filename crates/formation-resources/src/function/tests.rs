@@ -34,12 +34,12 @@ pub(super) fn settings() -> FunctionSettings {
     FunctionSettings { stack: stack(), bucket: "artifacts".into(), idle_role_arn: IDLE_ROLE.into() }
 }
 
-fn client(rules: &[&Rule]) -> Client {
+pub(super) fn client(rules: &[&Rule]) -> Client {
     mock_client!(aws_sdk_lambda, RuleMode::Sequential, rules)
 }
 
 /// The function as Lambda shows it once it is settled.
-fn configuration(spec: &FunctionSpec) -> FunctionConfiguration {
+pub(super) fn configuration(spec: &FunctionSpec) -> FunctionConfiguration {
     let variables = spec.configuration.environment.0.clone().into_iter().collect();
     FunctionConfiguration::builder()
         .state(State::Active)
@@ -66,11 +66,11 @@ fn shown(configuration: FunctionConfiguration, tags: BTreeMap<String, String>) -
     })
 }
 
-fn ours(configuration: FunctionConfiguration) -> Rule {
+pub(super) fn ours(configuration: FunctionConfiguration) -> Rule {
     shown(configuration, stack().tags(&spec().function_name, &spec().tags))
 }
 
-fn missing() -> Rule {
+pub(super) fn missing() -> Rule {
     mock!(Client::get_function).then_http_response(|| {
         json_error(404, "ResourceNotFoundException", "Function not found: arn")
     })
@@ -82,7 +82,7 @@ fn missing_while(condition: impl Fn() -> bool + Send + Sync + 'static) -> Rule {
     })
 }
 
-fn created() -> Rule {
+pub(super) fn created() -> Rule {
     mock!(Client::create_function).then_output(|| CreateFunctionOutput::builder().build())
 }
 

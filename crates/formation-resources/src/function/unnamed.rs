@@ -14,8 +14,6 @@ use aws_sdk_lambda::types::{
 use formation_model::{Difference, Facet};
 use serde_json::{Value, json};
 
-use super::Found;
-
 /// One setting of Lambda's that Formation does not name.
 struct Unnamed {
     /// AWS's own name of it, as the API spells names.
@@ -97,14 +95,10 @@ const SETTINGS: &[Unnamed] = &[
     },
 ];
 
-/// Of a function's configuration, and of its reserved concurrency: only PutFunctionConcurrency and
-/// DeleteFunctionConcurrency change that, which Formation is not allowed to call. Drift reports it;
-/// Formation does not change it.
-pub(super) fn differences(found: &Found) -> Vec<Difference> {
-    let shown = SETTINGS.iter().map(|it| (it.name, (it.read)(&found.configuration)));
-    let reserved = ("reservedConcurrentExecutions", json!(found.reserved_concurrency));
+/// What of a function's configuration is not Lambda's default.
+pub(super) fn differences(found: &FunctionConfiguration) -> Vec<Difference> {
+    let shown = SETTINGS.iter().map(|it| (it.name, (it.read)(found)));
     shown
-        .chain([reserved])
         .filter_map(|(name, actual)| {
             Difference::between(Facet::Configuration, name, Value::Null, actual)
         })
@@ -262,8 +256,7 @@ mod tests {
     #[test]
     fn what_a_repair_sets_back_is_what_the_model_says() {
         let rows = SETTINGS.iter().map(|it| (it.name, it.reset.is_some()));
-        let rows: Vec<_> = rows.chain([("reservedConcurrentExecutions", false)]).collect();
-        assert_eq!(rows, UNNAMED);
+        assert_eq!(rows.collect::<Vec<_>>(), UNNAMED);
     }
 
     #[tokio::test]
@@ -275,7 +268,6 @@ mod tests {
         ensure(&client, &settings(), &target(&spec, None), false).await.unwrap();
         lambda.changes();
         lambda.change(|function| {
-            function["Concurrency"] = json!({"ReservedConcurrentExecutions": 0});
             function["Configuration"]["PackageType"] = json!("Image");
             let image = json!({"ImageConfig": {"Command": ["a"]}});
             function["Configuration"]["ImageConfigResponse"] = image;
@@ -295,7 +287,6 @@ mod tests {
             "durableConfig",
             "imageConfig",
             "packageType",
-            "reservedConcurrentExecutions",
             "tenancyConfig",
         ];
         assert_eq!(names, expected);

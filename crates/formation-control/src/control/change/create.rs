@@ -6,7 +6,7 @@ use formation_model::{
     Plan,
 };
 
-use super::{Decision, Requester, Seen, memory, running, taken};
+use super::{Decision, Requester, Seen, memory, running, taken, warnings};
 use crate::caller::Caller;
 use crate::control::Control;
 use crate::records::{FunctionRecord, OperationRecord};
@@ -28,9 +28,10 @@ impl Control {
         self.refuse_taken(&name, function).await?;
 
         let operation_id = OperationId::generate();
-        let (bundle, warnings) =
+        let (bundle, of_code) =
             self.bundles.store(operation_id, &request, None, &requester.caller).await?;
         let spec = request.with_code(bundle.clone());
+        let warnings = warnings(of_code, &spec);
         let operation = OperationRecord {
             target: Some(spec.clone()),
             revision: 1,
@@ -74,10 +75,10 @@ impl Control {
     ) -> Result<Plan, Refusal> {
         let name = request.function_name.clone();
         self.refuse_taken(&name, self.records.function(&name).await?).await?;
-        let (code, warnings) = self.bundles.preview(&request, None, caller).await?;
+        let (code, of_code) = self.bundles.preview(&request, None, caller).await?;
         let target = request.with_code(code);
         let plan = Plan::between(OperationKind::Create, &name, None, Some(&target));
-        Ok(Plan { warnings, ..plan })
+        Ok(Plan { warnings: warnings(of_code, &target), ..plan })
     }
 
     /// Refuses a name that one of our functions has, or somebody else's Lambda function. Before

@@ -16,7 +16,7 @@ use formation_model::bundle::CodeSummary;
 use formation_model::view::Function;
 use formation_model::{
     FieldProblems, FunctionName, FunctionRequest, FunctionSpec, FunctionStatus, Operation,
-    OperationId, OperationKind, OperationStatus, Plan, Rollback,
+    OperationId, OperationKind, OperationStatus, Plan, Rollback, Warning,
 };
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -389,6 +389,11 @@ fn memory(
     let key = requester.key.as_ref()?;
     let name = operation.function_name.clone();
     Some(IdempotencyRecord::new(key, name, Some(operation.operation_id), version_tag))
+}
+
+/// What a request is warned of: of its code, and of what else it asks for.
+fn warnings<Code>(of_code: Vec<Warning>, target: &FunctionSpec<Code>) -> Vec<Warning> {
+    of_code.into_iter().chain(target.warnings()).collect()
 }
 
 /// A specification as plans tell it: of its code only what tells it from other code.

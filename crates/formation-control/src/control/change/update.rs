@@ -4,7 +4,7 @@ use formation_model::{
     FunctionName, FunctionSpec, FunctionStatus, OperationId, OperationKind, Plan,
 };
 
-use super::{Decision, Edit, Requester, Seen, running_on, settled, summarised};
+use super::{Decision, Edit, Requester, Seen, running_on, settled, summarised, warnings};
 use crate::caller::Caller;
 use crate::control::Control;
 use crate::records::{FunctionRecord, OperationRecord};
@@ -28,12 +28,13 @@ impl Control {
         let current = &function.spec.code;
 
         let operation_id = OperationId::generate();
-        let (bundle, warnings) =
+        let (bundle, of_code) =
             self.bundles.store(operation_id, &request, Some(current), &requester.caller).await?;
         let spec = request.with_code(bundle.clone());
         if changes_nothing(&function, &function.spec, &spec) {
             return self.unchanged(function, requester).await;
         }
+        let warnings = warnings(of_code, &spec);
         let operation = OperationRecord {
             target: Some(spec),
             revision: function.revision + 1,
@@ -69,7 +70,7 @@ impl Control {
     ) -> Result<Plan, Refusal> {
         let function = updatable(self.records.function(name).await?, name, condition)?;
         let request = edit(&function.spec).map_err(Refusal::InvalidFunction)?;
-        let (code, warnings) =
+        let (code, of_code) =
             self.bundles.preview(&request, Some(&function.spec.code), caller).await?;
         let target = request.with_code(code);
         let current = summarised(function.spec.clone());
@@ -77,7 +78,7 @@ impl Control {
         if changes_nothing(&function, &current, &target) {
             return Ok(Plan { kind: None, ..plan });
         }
-        Ok(Plan { warnings, ..plan })
+        Ok(Plan { warnings: warnings(of_code, &target), ..plan })
     }
 }
 

@@ -1,7 +1,7 @@
 //! What holds of every property that Lambda has, by its row in the model.
 
 use formation_model::function::{Defaults, Property, properties};
-use formation_model::{Bundle, CodeSource, request};
+use formation_model::{Bundle, CodeSource, Part, request};
 
 use super::super::lambda::StandIn;
 use super::super::tests::settings;
@@ -11,14 +11,17 @@ use crate::testing::{spec, stack, target};
 
 fn of_lambda(property: &Property) -> bool {
     let facets = property.facets.iter();
-    facets.into_iter().any(|facet| [Facet::Configuration, Facet::Code].contains(facet))
-        && property.in_aws
+    facets.into_iter().any(|facet| facet.part() == Part::Function) && property.in_aws
 }
 
 /// The function with the example of `property`.
 fn with_example(property: &Property, current: &FunctionSpec) -> FunctionSpec {
     let patch = json!({property.name: (property.example)()});
-    let defaults = Defaults { layer_arns: vec!["*".into()], ..Defaults::default() };
+    let defaults = Defaults {
+        layer_arns: vec!["*".into()],
+        max_reserved_concurrency: 10,
+        ..Defaults::default()
+    };
     let request = request::patched(&patch, &defaults, current).unwrap();
     let code = match &request.code {
         CodeSource::Unchanged => current.code.clone(),
@@ -83,7 +86,8 @@ async fn each_property_alone_is_one_difference_and_one_call() {
     // A new function has them all at once.
     let lambda = StandIn::default();
     ensure(&lambda.client(), &settings(), &target(&current, None), false).await.unwrap();
-    assert_eq!(lambda.changes().len(), 1);
+    let made: Vec<_> = lambda.changes().into_iter().map(|(operation, _)| operation).collect();
+    assert_eq!(made, ["CreateFunction", "PutFunctionConcurrency"]);
     assert_eq!(compare(&lambda.client(), &stack(), &current).await.unwrap(), []);
 }
 
