@@ -6,9 +6,11 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_iam::error::ProvideErrorMetadata;
 use formation_api::routes::{Access, ROUTES};
 use formation_client::{Changed, Client};
+use formation_local::Project;
 use formation_tests::{World, ask, ask_unsigned};
 use http::Method;
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 /// A call that one step makes, tried with the credentials of another.
 async fn try_call(
@@ -168,6 +170,12 @@ fn client_of(world: &World, credentials: Credentials) -> Client {
 
 /// An IAM user with these managed policies of the stack, and how it signs.
 async fn user(world: &World, what: &str, policies: &[&str]) -> (String, Client) {
+    let (name, identity) = holder(world, what, policies).await;
+    (name, client_of(world, identity))
+}
+
+/// An IAM user with these managed policies of the stack.
+async fn holder(world: &World, what: &str, policies: &[&str]) -> (String, Credentials) {
     let (name, identity) = new_user(world, what).await;
     for policy in policies {
         let account = &world.stack.account_id;
@@ -176,10 +184,45 @@ async fn user(world: &World, what: &str, policies: &[&str]) -> (String, Client) 
         let attach = world.iam.attach_user_policy().user_name(&name).policy_arn(arn);
         attach.send().await.unwrap();
     }
-    (name, client_of(world, identity))
+    (name, identity)
+}
+
+/// The value of an SSM parameter, as somebody reads it with the AWS CLI; or what that says.
+async fn parameter(world: &World, identity: &Credentials, name: &str) -> Result<String, String> {
+    let aws = Project::find().unwrap().tool("aws").unwrap();
+    let mut command = Command::new(aws);
+    command
+        .args(["ssm", "get-parameter", "--name", name, "--query", "Parameter.Value"])
+        .args(["--output", "text"])
+        .env("AWS_ENDPOINT_URL", &world.stack.endpoint_url)
+        .env("AWS_ACCESS_KEY_ID", identity.access_key_id())
+        .env("AWS_SECRET_ACCESS_KEY", identity.secret_access_key())
+        .env("AWS_DEFAULT_REGION", &world.stack.region)
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .env_remove("AWS_PROFILE")
+        .env_remove("AWS_SESSION_TOKEN");
+    let output = command.output().await.unwrap();
+    let printed = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim().to_owned();
+    if output.status.success() { Ok(printed(output.stdout)) } else { Err(printed(output.stderr)) }
+}
+
+pub async fn whoever_has_a_policy_of_the_stack_finds_the_api_by_name(world: &World) {
+    let own = |name: &str| format!("/formation/{}/{name}", world.stack.stack_name);
+    for policy in ["Plan", "ReadOnly", "FullAccess"] {
+        let (_, identity) = holder(world, "finder", &[policy]).await;
+        let found = parameter(world, &identity, &own("api-url")).await;
+        assert_eq!(found.as_ref(), Ok(&world.stack.api_url), "{policy}");
+        let other = parameter(world, &identity, &own("stack-key")).await.unwrap_err();
+        assert!(other.contains("AccessDenied"), "{policy}: {other}");
+    }
+    let (_, stranger) = holder(world, "stranger", &[]).await;
+    let refused = parameter(world, &stranger, &own("api-url")).await.unwrap_err();
+    assert!(refused.contains("AccessDenied"), "{refused}");
 }
 
 pub async fn readers_read_operators_operate_and_strangers_do_neither(world: &World) {
+    let (_, planner) = user(world, "planner", &["Plan"]).await;
     let (_, reader) = user(world, "reader", &["ReadOnly"]).await;
     let (operator_name, operator) = user(world, "operator", &["FullAccess"]).await;
     let (_, stranger) = user(world, "stranger", &[]).await;
@@ -208,7 +251,8 @@ pub async fn readers_read_operators_operate_and_strangers_do_neither(world: &Wor
         let nobody = ask_unsigned(&world.client, method.clone(), &path, body).await;
         assert_eq!(nobody, 403, "{told} by nobody");
         assert_eq!(ask(&stranger).await, 403, "{told} by a stranger");
-        let reads = route.access == Access::Read;
+        let (plans, reads) = (route.access == Access::Plan, route.access != Access::Change);
+        assert_eq!(ask(&planner).await != 403, plans, "{told} by a planner");
         assert_eq!(ask(&reader).await != 403, reads, "{told} by a reader");
     }
     // Keys are a caller's own: another may use the same.

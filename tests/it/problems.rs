@@ -26,7 +26,7 @@ pub async fn every_bad_request_is_a_problem(world: &World) {
     let no_operation = format!("{FUNCTIONS}/a/operations?nextToken={no_operation}");
     let cases: &[BadRequest<'_>] = &[
         (Method::GET, "/", &[], b"", 404, "ROUTE_NOT_FOUND"),
-        (Method::GET, "/v1", &[], b"", 404, "ROUTE_NOT_FOUND"),
+        (Method::GET, "/v1/nothing", &[], b"", 404, "ROUTE_NOT_FOUND"),
         (Method::GET, "/v1/functions/", &[], b"", 404, "ROUTE_NOT_FOUND"),
         (Method::PUT, "/v1/functions", &[], b"{}", 405, "METHOD_NOT_ALLOWED"),
         (Method::DELETE, "/v1/openapi.json", &[], b"", 405, "METHOD_NOT_ALLOWED"),

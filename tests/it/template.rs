@@ -215,29 +215,79 @@ pub async fn the_routes_are_those_of_the_table_and_each_is_authorised(world: &Wo
     assert_eq!(keys, table.collect());
 }
 
+/// The statements of a policy that is attached to people.
+fn policy_statements(policy: &Value) -> &[Value] {
+    policy["Properties"]["PolicyDocument"]["Statement"].as_array().unwrap()
+}
+
+/// What a statement is about, as it is spelled.
+fn resources(statement: &Value) -> Vec<&str> {
+    let listed = match &statement["Resource"] {
+        Value::Array(listed) => listed.iter().collect(),
+        one => vec![one],
+    };
+    listed.into_iter().map(|it| it["Fn::Sub"].as_str().unwrap()).collect()
+}
+
+/// Whether IAM takes `text` for what `pattern` means: `*` stands for anything, slashes too.
+fn fits(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((head, tail)) => text.strip_prefix(head).is_some_and(|rest| {
+            rest.char_indices()
+                .map(|(at, _)| at)
+                .chain([rest.len()])
+                .any(|at| fits(tail, &rest[at..]))
+        }),
+    }
+}
+
 /// Whether a policy of the stack lets its holder call a route, by the ARN that API Gateway asks IAM
-/// about. `*` stands for anything, slashes too.
+/// about.
 fn holds(policy: &Value, route: &Route) -> bool {
     let asked = format!("/$default/{}{}", route.method, route.path);
-    let statements = policy["Properties"]["PolicyDocument"]["Statement"].as_array().unwrap();
-    statements.iter().filter(|it| actions(it).contains(&"execute-api:Invoke")).any(|it| {
-        assert_eq!(it["Effect"], "Allow");
-        let (_, pattern) =
-            it["Resource"]["Fn::Sub"].as_str().unwrap().split_once("${HttpApi}").unwrap();
-        let prefix = pattern.strip_suffix('*').unwrap();
-        assert!(!prefix.contains('*'), "{pattern}: this test knows one * at the end");
-        asked.starts_with(prefix)
-    })
+    let says = |effect: &str| {
+        let mut statements = policy_statements(policy).iter();
+        statements.any(|it| {
+            it["Effect"] == effect
+                && actions(it).contains(&"execute-api:Invoke")
+                && resources(it)
+                    .iter()
+                    .any(|it| fits(it.split_once("${HttpApi}").unwrap().1, &asked))
+        })
+    };
+    says("Allow") && !says("Deny")
 }
 
 pub async fn the_managed_policies_hold_the_routes_that_the_table_says(world: &World) {
     let resources = &world.template["Resources"];
     for route in ROUTES {
         let key = route.key();
-        let reads = route.access == Access::Read;
+        let (plans, reads) = (route.access == Access::Plan, route.access != Access::Change);
+        assert_eq!(holds(&resources["PlanPolicy"], route), plans, "Plan: {key}");
         assert_eq!(holds(&resources["ReadOnlyPolicy"], route), reads, "ReadOnly: {key}");
         assert!(holds(&resources["FullAccessPolicy"], route), "FullAccess: {key}");
     }
+}
+
+pub async fn whoever_may_call_the_api_may_find_it(world: &World) {
+    let all = &world.template["Resources"];
+    let parameter = &all["ApiUrlParameter"]["Properties"];
+    assert_eq!(parameter["Name"]["Fn::Sub"], "/formation/${AWS::StackName}/api-url");
+    assert_eq!(parameter["Value"], world.template["Outputs"]["ApiUrl"]["Value"]);
+    for policy in ["PlanPolicy", "ReadOnlyPolicy", "FullAccessPolicy"] {
+        let of_parameters = |it: &&Value| actions(it).iter().any(|it| it.starts_with("ssm:"));
+        let found: Vec<_> = policy_statements(&all[policy]).iter().filter(of_parameters).collect();
+        assert_eq!(found.len(), 1, "{policy}");
+        assert_eq!(
+            (&found[0]["Effect"], actions(found[0])),
+            (&json!("Allow"), vec!["ssm:GetParameter"])
+        );
+        let own = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/formation/${AWS::StackName}/api-url";
+        assert_eq!(resources(found[0]), [own], "{policy}");
+    }
+    // Planning is all that it is for.
+    assert_eq!(policy_statements(&all["PlanPolicy"]).len(), 2);
 }
 
 pub async fn every_lambda_logs_as_json_and_its_errors_are_charted(world: &World) {
@@ -429,7 +479,7 @@ pub async fn every_name_that_all_regions_share_carries_its_own(world: &World) {
             names += 1;
         }
     }
-    assert!(names >= 3, "two policies and a dashboard");
+    assert!(names >= 4, "three policies and a dashboard");
 }
 
 pub async fn every_log_group_that_aws_delivers_to_is_outside_of_its_resource_policy(world: &World) {

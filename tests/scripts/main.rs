@@ -106,6 +106,7 @@ impl Script {
             "AWS::DynamoDB::Table\tTable\tformation-Table-1\n\
              AWS::S3::Bucket\tArtifactBucket\tformation-bucket-1\n\
              AWS::IAM::ManagedPolicy\tFunctionBoundary\tarn:aws:iam::1:policy/boundary\n\
+             AWS::IAM::ManagedPolicy\tPlanPolicy\tarn:aws:iam::1:policy/plans\n\
              AWS::IAM::ManagedPolicy\tReadOnlyPolicy\tarn:aws:iam::1:policy/reads\n\
              AWS::IAM::ManagedPolicy\tFullAccessPolicy\tarn:aws:iam::1:policy/does\n\
              AWS::Events::EventBus\tEventBus\tformation\n\
@@ -300,6 +301,7 @@ fn nothing_is_deleted_while_a_stack_is_used() {
             vec!["ann", "builders"],
         ),
         (format!("{attached} arn:aws:iam::1:policy/does"), "deployer", vec!["deployer"]),
+        (format!("{attached} arn:aws:iam::1:policy/plans"), "builds", vec!["builds"]),
         (
             "events list-rules".to_owned(),
             "formation-RequestRule-1\ttheirs",

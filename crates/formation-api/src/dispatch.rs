@@ -12,7 +12,7 @@ use crate::paths::OPERATION_LOCATION;
 use crate::problem::{ApiError, REQUEST_ID};
 use crate::request::Request;
 use crate::routes::Action;
-use crate::{functions, openapi};
+use crate::{about, functions, openapi};
 
 /// How long before Lambda would end the invocation nothing is waited for any more: neither an
 /// outcome, nor the start of what is accepted.
@@ -67,6 +67,7 @@ impl App {
     async fn answer(&self, payload: Payload, until: Instant) -> Result<Answered, ApiError> {
         let request = Request::read(payload, until)?;
         match request.route.action {
+            Action::DescribeStack => Ok(about::describe_stack(self)),
             Action::ListFunctions => functions::list_functions(self, request).await,
             Action::CreateFunction => functions::create_function(self, request).await,
             Action::DescribeFunction => functions::describe_function(self, request).await,

@@ -1,5 +1,6 @@
 //! The HTTP door: routes, requests and answers. What a request does is `formation-control`'s.
 
+mod about;
 mod answer;
 mod app;
 mod change;

@@ -3,7 +3,7 @@
 
 use formation_model::schema::{self, function_patch, function_request};
 use formation_model::{
-    DriftReport, Function, FunctionStatus, Operation, Page, Plan, Problem, ProblemCode,
+    About, DriftReport, Function, FunctionStatus, Operation, Page, Plan, Problem, ProblemCode,
 };
 use http::StatusCode;
 use schemars::SchemaGenerator;
@@ -177,6 +177,7 @@ fn headers(status: u16, changes: bool, name: &str) -> Value {
 
 fn schemas() -> Map<String, Value> {
     let mut schemas = schema::components(|generator: &mut SchemaGenerator| {
+        generator.subschema_for::<About>();
         generator.subschema_for::<Function>();
         generator.subschema_for::<Page<Function>>();
         generator.subschema_for::<Operation>();

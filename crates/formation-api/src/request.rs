@@ -299,9 +299,10 @@ mod tests {
         assert_eq!(allowed("/v1/functions/a").as_deref(), Some("GET, PUT, PATCH, DELETE"));
         assert_eq!(allowed("/v1/functions/a/repair").as_deref(), Some("POST"));
         assert_eq!(allowed("/v1/openapi.json").as_deref(), Some("GET"));
+        assert_eq!(allowed("/v1").as_deref(), Some("GET"));
         for path in [
             "/",
-            "/v1",
+            "/v1/",
             "/v1/functions/",
             "/v1/functions/..",
             "/v1/functions/a\\b",

@@ -14,6 +14,7 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Action {
+    DescribeStack,
     ListFunctions,
     CreateFunction,
     DescribeFunction,
@@ -31,6 +32,9 @@ pub(crate) enum Action {
 /// Whom the stack's managed policies let call a route.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Access {
+    /// Who has any of them: `Plan`, `ReadOnly`, `FullAccess`. It writes nothing and tells no value of an
+    /// environment.
+    Plan,
     /// Who has `ReadOnly` or `FullAccess`.
     Read,
     /// Who has `FullAccess`.
@@ -93,6 +97,17 @@ const FUNCTION: &str = "/v1/functions/{functionName}";
 
 /// All routes but `$default`, which `infra/template.yaml` has besides.
 pub const ROUTES: &[Route] = &[
+    Route {
+        action: Action::DescribeStack,
+        method: "GET",
+        path: "/v1",
+        access: Access::Plan,
+        summary: "Tells what the stack is and what its functions may have.",
+        parameters: &[],
+        body: None,
+        answers: &[(200, "About")],
+        problems: &[],
+    },
     Route {
         action: Action::ListFunctions,
         method: "GET",
@@ -255,7 +270,7 @@ mod tests {
     #[test]
     fn what_only_reads_is_a_get_and_what_changes_is_none() {
         for route in ROUTES {
-            assert_eq!(route.method == "GET", route.access == Access::Read, "{}", route.key());
+            assert_eq!(route.method != "GET", route.access == Access::Change, "{}", route.key());
         }
     }
 }

@@ -96,7 +96,7 @@ fn app(http: &SharedHttpClient, machine: &SharedHttpClient) -> App {
         Executions::new(aws_sdk_sfn::Client::new(&self::config(machine.clone())), MACHINE),
         Comparer::new(&config, settings),
     );
-    App::new(control)
+    App::new(control, "formation")
 }
 
 /// An AWS that is empty and takes everything, and the number of its calls.

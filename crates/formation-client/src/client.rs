@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use bytes::Bytes;
+use formation_model::About;
 use http::header::{HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -131,6 +132,14 @@ impl Client {
     pub fn with_credentials(&self, credentials: SharedCredentialsProvider) -> Self {
         let signer = Arc::new(self.signer.with_provider(credentials));
         Self { way: Arc::clone(&self.way), signer }
+    }
+
+    /// What the stack is, and what its functions may have.
+    ///
+    /// # Errors
+    /// As for every request: see [`ClientError`].
+    pub async fn about(&self) -> Result<About, ClientError> {
+        self.send(&Request::get("/v1")).await?.read()
     }
 
     /// The API's own description, OpenAPI 3.1.

@@ -4,6 +4,7 @@
 //! crosses a process boundary is spelled here and nowhere else: the JSON of functions, operations
 //! and problems, the input of an execution, the names of errors and of AWS resources.
 
+pub mod about;
 pub mod archive;
 pub mod bundle;
 pub mod drift;
@@ -30,6 +31,7 @@ mod time;
 pub mod view;
 pub mod warning;
 
+pub use about::About;
 pub use bundle::Bundle;
 pub use drift::{Difference, Drift, DriftReport, DriftStatus};
 pub use function::code::CodeSource;

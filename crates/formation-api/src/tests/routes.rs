@@ -34,7 +34,8 @@ fn case(action: Action) -> Case {
         Action::DescribeOperation => Case { query: "steps=false", ..case(200) },
         // It has ended.
         Action::CancelOperation => case(409),
-        Action::DescribeFunction
+        Action::DescribeStack
+        | Action::DescribeFunction
         | Action::CompareFunction
         | Action::ListOperations
         | Action::DescribeApi => case(200),

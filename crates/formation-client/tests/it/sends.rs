@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::stub::{
-    ID, Reply, Seen, Stub, TOKEN, answer, credentials, function, operation, problem,
+    ID, Reply, Seen, Stub, TOKEN, about, answer, credentials, function, operation, problem,
 };
 
 fn name() -> FunctionName {
@@ -104,6 +104,7 @@ async fn what_is_signed_is_what_is_sent() {
 #[tokio::test]
 async fn every_route_has_a_method() {
     let stub = Stub::start(|_, seen| match (seen.method.as_str(), seen.path()) {
+        ("GET", "/v1") => answer(200, &[], &about()),
         ("GET", "/v1/openapi.json") => answer(200, &[], &json!({"openapi": "3.1.0"})),
         ("GET", "/v1/functions") => answer(200, &[], &json!({"functions": [function("hello")]})),
         ("GET", "/v1/functions/hello") => answer(200, &[("etag", "\"1-x\"")], &function("hello")),
@@ -123,6 +124,7 @@ async fn every_route_has_a_method() {
     let name = name();
     let etag = client.describe(&name).await.unwrap().etag;
     assert_eq!(etag.as_str(), "\"1-x\"");
+    assert_eq!(client.about().await.unwrap().stack_name, "formation");
     assert_eq!(client.openapi().await.unwrap()["openapi"], "3.1.0");
     client.create(&json!({"functionName": "hello"})).await.unwrap();
     client.put(&name, &json!({}), &Condition::Matches(etag.clone())).await.unwrap();
@@ -158,6 +160,7 @@ async fn every_route_has_a_method() {
         lines,
         [
             "GET /v1/functions/hello".to_owned(),
+            "GET /v1".to_owned(),
             "GET /v1/openapi.json".to_owned(),
             "POST /v1/functions".to_owned(),
             "PUT /v1/functions/hello".to_owned(),
@@ -173,11 +176,11 @@ async fn every_route_has_a_method() {
         ]
     );
     let header = |line: usize, name| seen[line].header(name);
-    assert_eq!(header(3, "if-match"), "\"1-x\"");
-    assert_eq!(header(4, "content-type"), "application/json");
-    assert_eq!(header(5, "if-match"), "*");
-    assert_eq!((header(6, "if-match"), header(6, "idempotency-key")), ("\"1-x\"", "mine"));
-    assert!(seen[5].body.is_empty() && header(5, "content-type").is_empty());
+    assert_eq!(header(4, "if-match"), "\"1-x\"");
+    assert_eq!(header(5, "content-type"), "application/json");
+    assert_eq!(header(6, "if-match"), "*");
+    assert_eq!((header(7, "if-match"), header(7, "idempotency-key")), ("\"1-x\"", "mine"));
+    assert!(seen[6].body.is_empty() && header(6, "content-type").is_empty());
 }
 
 #[tokio::test]

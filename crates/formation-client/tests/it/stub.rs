@@ -78,6 +78,13 @@ pub fn function(name: &str) -> Value {
     })
 }
 
+pub fn about() -> Value {
+    json!({
+        "version": "0.3.0", "stackName": "formation", "region": "eu-central-1", "layerArns": [],
+        "codeBuckets": [], "limits": {"zipFileBytes": 3145728, "waitSeconds": 25},
+    })
+}
+
 pub fn operation(status: &str) -> Value {
     json!({
         "operationId": ID, "kind": "CREATE", "functionName": "hello", "status": status,

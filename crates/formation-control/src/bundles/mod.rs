@@ -68,6 +68,11 @@ impl Bundles {
         Self { client, bucket: bucket.into(), account_id: account_id.into(), code_buckets }
     }
 
+    /// The buckets that code may be referred to in.
+    pub(crate) fn code_buckets(&self) -> &[String] {
+        &self.code_buckets
+    }
+
     /// Stores the code of an operation, as pending, and tells what its function will miss in it.
     /// Code that is the same as `current`, to the byte, is not stored again; whether it was given
     /// inline is what it is this time.

@@ -44,6 +44,16 @@ impl Control {
         Self { stack, defaults, records, bundles, executions, comparer }
     }
 
+    /// The stack.
+    pub fn stack(&self) -> &StackIdentity {
+        &self.stack
+    }
+
+    /// The buckets that code may be referred to in.
+    pub fn code_buckets(&self) -> &[String] {
+        self.bundles.code_buckets()
+    }
+
     /// What the stack chooses where a request does not.
     pub fn defaults(&self) -> &Defaults {
         &self.defaults
