@@ -244,8 +244,12 @@ pub async fn lists_are_ordered_paged_and_filtered(world: &World) {
     }
 
     names.sort();
-    let filter =
-        |status| FunctionFilter { prefix: Some(prefix.clone()), page_size: Some(2), status };
+    let filter = |status| FunctionFilter {
+        prefix: Some(prefix.clone()),
+        page_size: Some(2),
+        status,
+        tags: BTreeMap::new(),
+    };
     let found = world.client.functions(filter(None)).map_ok(|it| it.spec.function_name.to_string());
     assert_eq!(found.try_collect::<Vec<_>>().await.unwrap(), names);
     let first = world.client.functions_page(&filter(None), None).await.unwrap();
@@ -258,6 +262,54 @@ pub async fn lists_are_ordered_paged_and_filtered(world: &World) {
     assert_eq!(refused.code(), Some(ProblemCode::InvalidNextToken));
     let failed = format!("/v1/functions?status=FAILED&prefix={prefix}");
     assert_eq!(world.api(Method::GET, &failed, None).await.json(), json!({"functions": []}));
+}
+
+pub async fn functions_are_listed_by_their_tags(world: &World) {
+    let prefix = world.name("tagged");
+    let tags = [
+        json!({"team": "a", "app:tier": "web:1"}),
+        json!({"team": "a"}),
+        json!({"team": "b", "app:tier": "web:1"}),
+    ];
+    let named = |index: usize| format!("{prefix}-{index}");
+    for (index, tags) in tags.iter().enumerate() {
+        let created = world.create(&named(index), json!({"tags": tags})).await;
+        assert_eq!(created.status, OperationStatus::Succeeded, "{created:#?}");
+    }
+    let filter = |tags: &[(&str, &str)]| {
+        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        // Pages that hold nothing lead on.
+        FunctionFilter {
+            prefix: Some(prefix.clone()),
+            page_size: Some(1),
+            tags: tags.collect(),
+            status: None,
+        }
+    };
+    for (tags, expected) in [
+        (vec![("team", "a")], vec![0, 1]),
+        (vec![("app:tier", "web:1")], vec![0, 2]),
+        (vec![("app", "tier:web:1")], vec![0, 2]),
+        (vec![("team", "b"), ("app:tier", "web:1")], vec![2]),
+        (vec![("team", "A")], vec![]),
+        (vec![("formation:stack", world.stack_key.as_str())], vec![]),
+    ] {
+        let found = world.client.functions(filter(&tags));
+        let found = found.map_ok(|it| it.spec.function_name.to_string());
+        let expected: Vec<_> = expected.into_iter().map(named).collect();
+        assert_eq!(found.try_collect::<Vec<_>>().await.unwrap(), expected, "{tags:?}");
+    }
+    let first = world.client.functions_page(&filter(&[("team", "a")]), None).await.unwrap();
+    let token = first.next_token.as_deref();
+    let other = world.client.functions_page(&filter(&[("team", "b")]), token).await.unwrap_err();
+    assert_eq!(other.code(), Some(ProblemCode::InvalidNextToken));
+    // What is committed counts.
+    let patch = json!({"tags": {"team": "b"}});
+    world.patch(&named(1), patch).await;
+    let found = world.client.functions(filter(&[("team", "b")])).try_collect::<Vec<_>>().await;
+    assert_eq!(found.unwrap().len(), 2);
+    let refused = world.api(Method::GET, "/v1/functions?tag=team", None).await;
+    assert_eq!(refused.json()["code"], "INVALID_PARAMETER");
 }
 
 pub async fn eight_simultaneous_creates_of_one_name_give_one_operation(world: &World) {

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use formation_model::OperationStatus;
+use formation_client::Look;
+use formation_model::{Operation, OperationStatus};
 use formation_tests::{Fault, Rule, World};
 use http::Method;
 use serde_json::json;
@@ -67,6 +68,37 @@ pub async fn a_request_that_waits_gets_the_failures_own_status(world: &World) {
     assert!(!running.header("retry-after").is_empty());
     world.proxy.release(&name);
     assert_eq!(world.ended(&running).await.status, OperationStatus::Succeeded);
+}
+
+pub async fn a_look_at_an_operation_waits_for_its_end(world: &World) {
+    let name = world.name("awaited");
+    world.proxy.inject(throttle("logs:CreateLogGroup", &name, usize::MAX));
+    let accepted = world.api(Method::POST, FUNCTIONS, Some(&hello(&name))).await;
+    let operation = accepted.header("operation-location").to_owned();
+    let began = Instant::now();
+    let running = world.api(Method::GET, &format!("{operation}?wait=1"), None).await;
+    assert_eq!((running.status.as_u16(), &running.json()["status"]), (200, &json!("RUNNING")));
+    assert!(!running.header("retry-after").is_empty());
+    assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
+
+    let id = accepted.read::<Operation>().operation_id;
+    let look = Look { steps: true, wait: Duration::from_secs(25) };
+    let function = name.parse().unwrap();
+    let waited = world.client.describe_operation(&function, id, look);
+    let (ended, ()) = tokio::join!(waited, async { world.proxy.release(&name) });
+    let ended = ended.unwrap();
+    assert_eq!(ended.status, OperationStatus::Succeeded, "{ended:#?}");
+    assert!(ended.steps.is_some_and(|steps| steps.len() >= 4));
+
+    // A failure is what there is to tell, and no failure of the request.
+    let refuse = Fault::Refuse(400, "InvalidParameterValueException", "told by AWS");
+    world.proxy.inject(Rule::new("lambda:UpdateFunctionConfiguration", &name, 1, refuse));
+    let patch = json!({"memoryMegabytes": 256});
+    let accepted = world.api(Method::PATCH, &path(&name), Some(&patch)).await;
+    let operation = format!("{}?wait=25", accepted.header("operation-location"));
+    let failed = world.api(Method::GET, &operation, None).await;
+    assert_eq!((failed.status.as_u16(), &failed.json()["status"]), (200, &json!("FAILED")));
+    assert_eq!(failed.json()["rollback"], "COMPLETE");
 }
 
 pub async fn a_wait_ends_before_the_gateway_gives_up(world: &World) {

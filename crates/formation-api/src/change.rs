@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::precondition::Precondition;
 use crate::problem::ApiError;
-use crate::request::{Headers, Request};
+use crate::request::{Headers, Query, Request};
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const KEY_LENGTH: usize = 128;
@@ -53,9 +53,7 @@ impl ChangeRequest {
     /// # Errors
     /// A parameter or header that has no such value.
     pub(crate) fn read(request: Request) -> Result<Self, ApiError> {
-        let wanted = format!("0 to {LONGEST_WAIT} seconds");
-        let seconds = |text: &str| text.parse().ok().filter(|wait| *wait <= LONGEST_WAIT);
-        let wait = request.query.value("wait", seconds, &wanted)?.unwrap_or_default();
+        let wait = wait(&request.query)?;
         let dry_run = request.query.flag("dryRun")?;
         let precondition = Precondition::read(&request.headers)?;
         let key = idempotency_key(&request.headers)?;
@@ -63,9 +61,16 @@ impl ChangeRequest {
         let key = key.map(|key| request_key(&request, key, &body));
         let until = request.until;
         let requester = Requester { caller: request.caller, key, until: Some(until) };
-        let asked = Asked { requester, dry_run, wait: Duration::from_secs(wait), until };
+        let asked = Asked { requester, dry_run, wait, until };
         Ok(Self { precondition, body, asked })
     }
+}
+
+/// How long a request waits for an outcome.
+pub(crate) fn wait(query: &Query) -> Result<Duration, ApiError> {
+    let seconds = |text: &str| text.parse().ok().filter(|wait| *wait <= LONGEST_WAIT);
+    let wait = query.value("wait", seconds, &format!("0 to {LONGEST_WAIT} seconds"))?;
+    Ok(Duration::from_secs(wait.unwrap_or_default()))
 }
 
 fn idempotency_key(headers: &Headers) -> Result<Option<&str>, ApiError> {

@@ -1,9 +1,11 @@
 //! The routes below `/v1/functions`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use formation_aws::Chain;
 use formation_control::{Accepted, Change, Decision, ListFilter, Refusal, VersionTag};
+use formation_model::tag::{InvalidTagFilter, MOST_TAGS, TagFilter};
 use formation_model::view::{Function, FunctionStatus};
 use formation_model::{Drift, DriftReport, Operation, OperationKind, OperationStatus, request};
 use http::header::{ETAG, LOCATION, RETRY_AFTER};
@@ -13,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{Answered, empty, etag, json, set};
 use crate::app::App;
-use crate::change::{Asked, ChangeRequest};
+use crate::change::{Asked, ChangeRequest, wait};
 use crate::outcome::outcome;
 use crate::paths::{OPERATION_LOCATION, function_path, operation_path};
 use crate::precondition::Precondition;
@@ -23,6 +25,8 @@ use crate::request::{Query, Request};
 /// How many things a page of a list holds, and may hold at the most.
 pub(crate) const DEFAULT_LIMIT: i32 = 50;
 pub(crate) const MOST: i32 = 100;
+/// What of a request's time is left, of a wait, for the steps: they are read from Step Functions.
+const STEPS_TAKE: Duration = Duration::from_secs(2);
 
 /// `POST /v1/functions`
 pub(crate) async fn create_function(app: &App, request: Request) -> Result<Answered, ApiError> {
@@ -48,7 +52,7 @@ pub(crate) async fn list_functions(app: &App, request: Request) -> Result<Answer
     let begin =
         |text: &str| Some(text).filter(|it| !it.is_empty()).map(str::parse).transpose().ok();
     let prefix = request.query.value("prefix", begin, wanted)?.flatten();
-    let filter = ListFilter { prefix, status };
+    let filter = ListFilter { prefix, status, tags: tags(&request.query)? };
     let page = app.control.list(&filter, limit, request.query.text("nextToken")).await?;
     Ok(json(StatusCode::OK, &page))
 }
@@ -145,11 +149,20 @@ pub(crate) async fn list_operations(app: &App, request: Request) -> Result<Answe
 
 /// `GET /v1/functions/{functionName}/operations/{operationId}`
 pub(crate) async fn describe_operation(app: &App, request: Request) -> Result<Answered, ApiError> {
-    let (name, operation) = (request.function()?, request.operation()?);
-    let operation = if request.query.flag("steps")? {
-        app.control.operation_with_steps(&name, operation).await?
+    let (name, id) = (request.function()?, request.operation()?);
+    let (steps, wait) = (request.query.flag("steps")?, wait(&request.query)?);
+    let look = || app.control.operation(&name, id);
+    let waited = if wait.is_zero() {
+        None
     } else {
-        app.control.operation(&name, operation).await?
+        let left = if steps { STEPS_TAKE } else { Duration::ZERO };
+        let patience = request.until.checked_sub(left).unwrap_or(request.until);
+        Some(outcome(look().await?, patience.min(Instant::now() + wait), look).await)
+    };
+    let operation = match waited {
+        _ if steps => app.control.operation_with_steps(&name, id).await?,
+        Some(operation) => operation,
+        None => look().await?,
     };
     let running = operation.status == OperationStatus::Running;
     let mut response = json(StatusCode::OK, &operation);
@@ -168,6 +181,21 @@ pub(crate) async fn cancel_operation(app: &App, request: Request) -> Result<Answ
 fn limit(query: &Query) -> Result<i32, ApiError> {
     let within = |text: &str| text.parse().ok().filter(|limit| (1..=MOST).contains(limit));
     Ok(query.value("limit", within, &format!("1 to {MOST}"))?.unwrap_or(DEFAULT_LIMIT))
+}
+
+/// The tags that functions are asked for.
+fn tags(query: &Query) -> Result<BTreeSet<TagFilter>, ApiError> {
+    let tags = query.all("tag");
+    if tags.len() > MOST_TAGS {
+        let detail = format!("tag: must not be given more than {MOST_TAGS} times");
+        return Err(ApiError::InvalidParameter(detail));
+    }
+    let read = |text: &String| {
+        text.parse().map_err(|refused: InvalidTagFilter| {
+            ApiError::InvalidParameter(format!("tag: must be {refused}"))
+        })
+    };
+    tags.iter().map(read).collect()
 }
 
 impl App {

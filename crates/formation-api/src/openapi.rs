@@ -2,6 +2,7 @@
 //! answers are written from.
 
 use formation_model::schema::{self, function_patch, function_request};
+use formation_model::tag::{LONGEST_TAG, MOST_TAGS};
 use formation_model::{
     About, DriftReport, Function, FunctionStatus, Operation, Page, Plan, Problem, ProblemCode,
 };
@@ -81,7 +82,7 @@ pub fn document(server: &str) -> Value {
 
 fn operation(route: &Route) -> Value {
     let reference = |kind: &str, name: &str| json!({"$ref": format!("#/components/{kind}/{name}")});
-    let changes = route.parameters.contains(&"wait");
+    let changes = route.parameters.contains(&"Idempotency-Key");
     let mut responses = Map::new();
     for (status, name) in route.answers {
         let mut response =
@@ -215,8 +216,12 @@ fn parameters() -> Value {
         "nextToken": optional("query", "nextToken", "Where the page begins: from the page before, with the same filters.", json!({"type": "string"})),
         "status": optional("query", "status", "Only functions with this status.", json!({"type": "string", "enum": statuses})),
         "prefix": optional("query", "prefix", "Only functions whose name begins so.", json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{0,64}$"})),
+        "tag": optional("query", "tag", "Only functions with this tag of the user's, `key:value`, case and all. Keys and values may hold colons: a function has it if one of the places where it can be split gives one of its tags. Given more than once, all must hold.", json!({
+            "type": "array", "maxItems": MOST_TAGS,
+            "items": {"type": "string", "maxLength": LONGEST_TAG, "pattern": "^[\\s\\S]+:"}
+        })),
         "steps": optional("query", "steps", "Whether to tell the operation's steps.", json!({"type": "boolean"})),
-        "wait": optional("query", "wait", "Seconds to wait for the outcome.", json!({"type": "integer", "minimum": 0, "maximum": LONGEST_WAIT})),
+        "wait": optional("query", "wait", "Seconds to wait for the outcome; within the time of the request, whatever is asked.", json!({"type": "integer", "minimum": 0, "maximum": LONGEST_WAIT})),
         "dryRun": optional("query", "dryRun", "Whether only to tell what would be done.", json!({"type": "boolean"})),
         "Idempotency-Key": optional("header", "Idempotency-Key", "Repeating the request under this key within 48 hours does not act again.", json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"})),
         "If-Match": optional("header", "If-Match", "Entity tags, one of which the function must have, or *.", json!({"type": "string", "pattern": "^[!-~]+$"})),
@@ -268,7 +273,7 @@ mod tests {
     #[test]
     fn whoever_waits_may_be_told_that_the_function_is_gone() {
         let document = document("/");
-        for route in ROUTES.iter().filter(|route| route.parameters.contains(&"wait")) {
+        for route in ROUTES.iter().filter(|route| route.parameters.contains(&"Idempotency-Key")) {
             let operation = &document["paths"][route.path][route.method.to_lowercase()];
             assert!(operation["responses"]["204"].is_object(), "{}", route.key());
         }

@@ -129,17 +129,21 @@ fn unmatched(path: &str) -> ApiError {
 }
 
 /// What a query may hold, of the parameters that the routes name.
-const QUERY_PARAMETERS: [&str; 7] =
-    ["limit", "nextToken", "status", "prefix", "steps", "wait", "dryRun"];
+const QUERY_PARAMETERS: [&str; 8] =
+    ["limit", "nextToken", "status", "prefix", "tag", "steps", "wait", "dryRun"];
 
-/// The query: each of the route's parameters once at the most, and nothing else. A parameter that is
-/// not known is refused rather than ignored: it may ask for something that must not be left out.
+/// Those that may be there more than once.
+const REPEATED: [&str; 1] = ["tag"];
+
+/// The query: each of the route's parameters once at the most, but for those that are [`REPEATED`], and
+/// nothing else. A parameter that is not known is refused rather than ignored: it may ask for something
+/// that must not be left out.
 #[derive(Debug)]
-pub(crate) struct Query(BTreeMap<String, String>);
+pub(crate) struct Query(BTreeMap<String, Vec<String>>);
 
 impl Query {
     fn read(raw: &str, route: &Route) -> Result<Self, ApiError> {
-        let mut values = BTreeMap::new();
+        let mut values = BTreeMap::<_, Vec<_>>::new();
         for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
             let known = QUERY_PARAMETERS.iter().filter(|it| route.parameters.contains(it));
             if !known.clone().any(|it| *it == name) {
@@ -149,17 +153,22 @@ impl Query {
                 return Err(ApiError::InvalidParameter(detail));
             }
             let name = name.into_owned();
-            if values.contains_key(&name) {
+            if values.contains_key(&name) && !REPEATED.contains(&name.as_str()) {
                 return Err(ApiError::InvalidParameter(format!("{name}: is given twice")));
             }
-            values.insert(name, value.into_owned());
+            values.entry(name).or_default().push(value.into_owned());
         }
         Ok(Self(values))
     }
 
     /// The text of a parameter, if it is there.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.all(name).first().map(String::as_str)
+    }
+
+    /// Every text of a parameter that may be there more than once.
+    pub fn all(&self, name: &str) -> &[String] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// The value of a parameter, if it is there, as `read` understands it.
@@ -183,6 +192,7 @@ impl Query {
     /// One spelling of all parameters but `except`.
     pub fn canonical(&self, except: &str) -> String {
         let pairs = self.0.iter().filter(|(name, _)| *name != except);
+        let pairs = pairs.flat_map(|(name, values)| values.iter().map(move |it| (name, it)));
         form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
     }
 }
@@ -355,6 +365,9 @@ mod tests {
         {
             assert!(query(raw).unwrap_err().contains("limit, nextToken, status, prefix"), "{raw}");
         }
+        let read = query("tag=a:1&limit=2&tag=b:&%74ag=a:1").unwrap();
+        assert_eq!(read.all("tag"), ["a:1", "b:", "a:1"]);
+        assert!(read.all("status").is_empty());
         assert!(query("prefix=a&limit=1&prefix=a").unwrap_err().starts_with("prefix: "));
         assert!(query("limit=1&%6cimit=2").unwrap_err().starts_with("limit: "));
         let long = query(&"x".repeat(10_000)).unwrap_err();

@@ -259,6 +259,14 @@ async fn nothing_that_a_caller_sends_is_a_5xx() {
     const CREATE: &str = "POST /v1/functions";
     let odd_query = request(LIST, "prefix=\"<>&limit=1", &[], "");
     assert!(is(&ask(&odd_query).await.0, 400, "INVALID_PARAMETER"));
+    let tags = "tag=a:&".repeat(49);
+    for query in
+        ["tag=", "tag=team", "tag=:a", "tag=a:1&tag=", &format!("tag=a:{}", "x".repeat(384)), &tags]
+    {
+        let (answer, calls) = ask(&request(LIST, query, &[], "")).await;
+        assert!(is(&answer, 400, "INVALID_PARAMETER"), "{query}: {answer:?}");
+        assert_eq!(calls, 0, "{query}");
+    }
     for query in ["\"", "<>", "a=\u{1}", "%", "%zz=%", "prefix=%ff", "=", "prefix=%00", "&&limit"] {
         let (answer, calls) = ask(&request(LIST, query, &[], "")).await;
         assert!(is(&answer, 400, "INVALID_PARAMETER"), "{query}: {answer:?}");

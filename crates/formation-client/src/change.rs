@@ -15,7 +15,7 @@ use crate::client::{Client, Request};
 use crate::error::ClientError;
 
 /// The longest that the API waits for an outcome.
-const LONGEST_WAIT: Duration = Duration::from_secs(25);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(25);
 /// The most characters of an idempotency key.
 const KEY_LENGTH: usize = 128;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

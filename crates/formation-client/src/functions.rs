@@ -1,5 +1,7 @@
 //! The routes of functions.
 
+use std::collections::BTreeMap;
+
 use formation_model::{DriftReport, Function, FunctionName, FunctionStatus, Page};
 use futures_util::Stream;
 use http::Method;
@@ -23,6 +25,8 @@ pub struct FunctionFilter {
     pub status: Option<FunctionStatus>,
     /// Only those whose name begins so.
     pub prefix: Option<String>,
+    /// Only those that have all of these tags.
+    pub tags: BTreeMap<String, String>,
     /// How many a page holds at the most, 1 to 100.
     pub page_size: Option<u32>,
 }
@@ -76,6 +80,9 @@ impl Client {
             if let Some(value) = value {
                 request.query(name, &value);
             }
+        }
+        for (key, value) in &filter.tags {
+            request.query("tag", &format!("{key}:{value}"));
         }
         self.send(&request).await?.read()
     }

@@ -66,5 +66,6 @@ pub use change::{Accepted, Change, Changed, Condition, Described, Done, ETag};
 pub use client::{Client, ClientBuilder};
 pub use error::{BuildError, ClientError};
 pub use functions::FunctionFilter;
+pub use operations::Look;
 pub use raw::RawRequest;
 pub use retry::Retries;

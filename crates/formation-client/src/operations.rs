@@ -1,10 +1,12 @@
 //! The routes of operations.
 
+use std::time::Duration;
+
 use formation_model::{FunctionName, Operation, OperationId, Page, ProblemCode};
 use futures_util::Stream;
 use http::Method;
 
-use crate::change::{Accepted, accepted};
+use crate::change::{Accepted, LONGEST_WAIT, accepted};
 use crate::client::{Client, Request};
 use crate::error::ClientError;
 use crate::functions;
@@ -12,6 +14,15 @@ use crate::pages::items;
 
 fn path(name: &FunctionName, operation: OperationId) -> String {
     format!("{}/operations/{operation}", functions::path(name))
+}
+
+/// How an operation is looked at; at once and without its steps by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Look {
+    /// Whether its steps are told, too, which costs more: they are read from Step Functions.
+    pub steps: bool,
+    /// How long the API waits for it to end: whole seconds, 25 at most.
+    pub wait: Duration,
 }
 
 impl Client {
@@ -58,7 +69,29 @@ impl Client {
         name: &FunctionName,
         operation: OperationId,
     ) -> Result<Operation, ClientError> {
-        self.send(&Request::get(path(name, operation))).await?.read()
+        self.describe_operation(name, operation, Look::default()).await
+    }
+
+    /// Describes an operation in the way that `look` asks for. One that still runs when the wait is over
+    /// is told as it is: [`Client::wait_for`] has more patience.
+    ///
+    /// # Errors
+    /// As for [`Client::operation`].
+    pub async fn describe_operation(
+        &self,
+        name: &FunctionName,
+        operation: OperationId,
+        look: Look,
+    ) -> Result<Operation, ClientError> {
+        let mut request = Request::get(path(name, operation));
+        if look.steps {
+            request.query("steps", "true");
+        }
+        let wait = Duration::from_secs(look.wait.min(LONGEST_WAIT).as_secs());
+        if !wait.is_zero() {
+            request.wait(wait);
+        }
+        self.send(&request).await?.read()
     }
 
     /// Describes an operation with its steps, which are read from Step Functions: that costs more, so
@@ -71,9 +104,7 @@ impl Client {
         name: &FunctionName,
         operation: OperationId,
     ) -> Result<Operation, ClientError> {
-        let mut request = Request::get(path(name, operation));
-        request.query("steps", "true");
-        self.send(&request).await?.read()
+        self.describe_operation(name, operation, Look { steps: true, ..Look::default() }).await
     }
 
     /// Stops an operation while it goes forward, and undoes what it has changed. Of an operation that

@@ -19,7 +19,7 @@ struct Case {
 fn case(action: Action) -> Case {
     let case = |status| Case { query: "", headers: &[], body: "", status };
     match action {
-        Action::ListFunctions => Case { query: "limit=1&prefix=he", ..case(200) },
+        Action::ListFunctions => Case { query: "limit=1&prefix=he&tag=team:a&tag=b:", ..case(200) },
         Action::CreateFunction => Case {
             body: r#"{"functionName": "other", "code": "exports.handler = 1;"}"#,
             ..case(202)
@@ -180,6 +180,57 @@ async fn every_route_is_answered_as_its_description_says() {
         let described = &described[case.status.to_string()]["content"];
         assert!(described[&answer.headers["content-type"]].is_object(), "{key}: {described}");
     }
+}
+
+/// An AWS whose table holds `hello`, whose operation has that status.
+fn recorded_with(status: &'static str) -> SharedHttpClient {
+    infallible_client_fn(move |request: http::Request<SdkBody>| {
+        let target = request.headers().get("x-amz-target").and_then(|it| it.to_str().ok());
+        let call = target.and_then(|target| target.strip_prefix("DynamoDB_20120810."));
+        let asked = serde_json::from_slice(request.body().bytes().unwrap_or_default());
+        let answer = call.map(|call| dynamodb(call, &asked.unwrap_or_default()));
+        let answer = answer.unwrap_or(json!({"events": []})).to_string();
+        http::Response::new(answer.replace("SUCCEEDED", status))
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_is_waited_for_within_the_time_of_the_invocation() {
+    const OPERATION: &str = "GET /v1/functions/{functionName}/operations/{operationId}";
+    let seconds = Duration::from_secs;
+    let ask = async |status, query: &str, left| {
+        let (aws, began) = (recorded_with(status), Instant::now());
+        let event = read(&request(OPERATION, query, &[], "").to_string());
+        let answer = app(&aws, &aws).handle(event, left).await;
+        assert_eq!(answer.status_code, 200, "{query}: {answer:?}");
+        assert!(answer.body.contains(status), "{query}: {answer:?}");
+        assert_eq!(answer.headers.contains_key("retry-after"), status == "RUNNING");
+        assert_eq!(answer.body.contains("\"steps\""), query.contains("steps=true"), "{query}");
+        began.elapsed()
+    };
+    for (query, left, took) in [
+        ("", LEFT, 0),
+        ("wait=0", LEFT, 0),
+        ("wait=3", LEFT, 3),
+        ("wait=25", LEFT, 25),
+        ("steps=true&wait=25", LEFT, 25),
+        ("wait=25", seconds(10), 8),
+        // The steps are still to be read.
+        ("wait=25&steps=true", seconds(10), 6),
+        ("wait=25", seconds(1), 0),
+    ] {
+        assert_eq!(ask("RUNNING", query, left).await, seconds(took), "{query}");
+    }
+    for query in ["wait=25", "wait=25&steps=true"] {
+        assert_eq!(ask("FAILED", query, LEFT).await, seconds(0), "it has ended: {query}");
+    }
+    for query in ["wait=26", "wait=-1", "wait=", "wait=1.5"] {
+        let (answer, calls) = super::ask(&request(OPERATION, query, &[], "")).await;
+        assert!(is(&answer, 400, "INVALID_PARAMETER"), "{query}: {answer:?}");
+        assert_eq!(calls, 0, "{query}");
+    }
+    let (answer, _) = super::ask(&request(OPERATION, "wait=25", &[], "")).await;
+    assert!(is(&answer, 404, "OPERATION_NOT_FOUND") || is(&answer, 404, "FUNCTION_NOT_FOUND"));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
-use formation_client::{BuildError, Client, ClientError, Condition, ETag, FunctionFilter};
+use formation_client::{BuildError, Client, ClientError, Condition, ETag, FunctionFilter, Look};
 use formation_model::{Function, FunctionName, FunctionStatus, OperationId, Problem, ProblemCode};
 use futures_util::TryStreamExt;
 use http::Method;
@@ -64,6 +64,7 @@ async fn what_is_signed_is_what_is_sent() {
     let filter = FunctionFilter {
         status: Some(FunctionStatus::Available),
         prefix: Some("a b/+&=~ä%2e".into()),
+        tags: [("team".to_owned(), "a:b+".to_owned()), ("tier".to_owned(), "x".to_owned())].into(),
         page_size: Some(7),
     };
     client.functions_page(&filter, Some("to/ken==")).await.unwrap();
@@ -74,7 +75,7 @@ async fn what_is_signed_is_what_is_sent() {
     let seen = stub.seen();
     assert_eq!(
         seen[0].target,
-        "/v1/functions?status=AVAILABLE&prefix=a%20b%2F%2B%26%3D~%C3%A4%252e&limit=7&nextToken=to%2Fken%3D%3D"
+        "/v1/functions?status=AVAILABLE&prefix=a%20b%2F%2B%26%3D~%C3%A4%252e&limit=7&nextToken=to%2Fken%3D%3D&tag=team%3Aa%3Ab%2B&tag=tier%3Ax"
     );
     for seen in &seen {
         let host = stub.url.strip_prefix("http://").unwrap();
@@ -135,7 +136,12 @@ async fn every_route_has_a_method() {
     assert_eq!(client.drift(&name).await.unwrap().revision, 3);
     client.operation(&name, id()).await.unwrap();
     client.operation_with_steps(&name, id()).await.unwrap();
+    let look = Look { steps: true, wait: Duration::from_secs(99) };
+    client.describe_operation(&name, id(), look).await.unwrap();
     client.cancel(&name, id()).await.unwrap();
+    let tags = [("app:tier".to_owned(), "a b".to_owned()), ("team".to_owned(), String::new())];
+    let filter = FunctionFilter { tags: tags.into(), ..FunctionFilter::default() };
+    client.functions_page(&filter, None).await.unwrap();
     let functions: Vec<_> =
         client.functions(FunctionFilter::default()).try_collect().await.unwrap();
     let operations: Vec<_> = client.operations(name).try_collect().await.unwrap();
@@ -170,7 +176,9 @@ async fn every_route_has_a_method() {
             "GET /v1/functions/hello/drift".to_owned(),
             format!("GET /v1/functions/hello/operations/{ID}"),
             format!("GET /v1/functions/hello/operations/{ID}?steps=true"),
+            format!("GET /v1/functions/hello/operations/{ID}?steps=true&wait=25"),
             format!("POST /v1/functions/hello/operations/{ID}/cancel"),
+            "GET /v1/functions?tag=app%3Atier%3Aa%20b&tag=team%3A".to_owned(),
             "GET /v1/functions".to_owned(),
             "GET /v1/functions/hello/operations".to_owned(),
         ]

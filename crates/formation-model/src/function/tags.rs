@@ -10,14 +10,8 @@ use super::property::{Compared, Property};
 use crate::fields::Fields;
 use crate::part::Facet;
 use crate::problem::{FieldProblemCode as Code, pointer};
-use crate::tag;
+use crate::tag::{self, KEY_LENGTH, MOST_TAGS, VALUE_LENGTH};
 
-/// IAM and Lambda allow 50 tags; two are Formation's.
-const USER_TAGS: usize = 48;
-/// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html>.
-const TAG_KEY_LENGTH: usize = 128;
-/// Source: as for [`TAG_KEY_LENGTH`].
-const TAG_VALUE_LENGTH: usize = 256;
 /// What a key or value may hold, for an error's text.
 const ALPHABET: &str = "letters, digits, spaces or any of _.:/=+-@";
 
@@ -27,9 +21,9 @@ pub(super) const PROPERTIES: &[Property] = &[Property {
     compared: Compared::ByKey,
     schema: || {
         json!({
-            "type": "object", "maxProperties": USER_TAGS,
-            "propertyNames": {"minLength": 1, "maxLength": TAG_KEY_LENGTH},
-            "additionalProperties": {"type": "string", "maxLength": TAG_VALUE_LENGTH},
+            "type": "object", "maxProperties": MOST_TAGS,
+            "propertyNames": {"minLength": 1, "maxLength": KEY_LENGTH},
+            "additionalProperties": {"type": "string", "maxLength": VALUE_LENGTH},
             "description": "Tags of function, role and log group; none that begins with `aws:` or `formation:`."
         })
     },
@@ -48,9 +42,9 @@ fn read(
 ) -> Option<BTreeMap<String, String>> {
     let before = fields.problems.len();
     let tags = fields.texts("tags")?;
-    if tags.len() > USER_TAGS {
+    if tags.len() > MOST_TAGS {
         let detail =
-            format!("must not be more than {USER_TAGS}: AWS allows 50, two are Formation's");
+            format!("must not be more than {MOST_TAGS}: AWS allows 50, two are Formation's");
         fields.note("/tags", Code::OutOfRange, detail);
     }
     let mut seen: BTreeMap<String, &String> = BTreeMap::new();
@@ -60,11 +54,9 @@ fn read(
         if folded.starts_with("aws:") || folded.starts_with("formation:") {
             fields.note(&at, Code::Reserved, "must not begin with `aws:` or `formation:`");
         }
-        if key.trim().is_empty()
-            || key.chars().count() > TAG_KEY_LENGTH
-            || !key.chars().all(tag::takes)
+        if key.trim().is_empty() || key.chars().count() > KEY_LENGTH || !key.chars().all(tag::takes)
         {
-            let detail = format!("a tag's key has 1 to {TAG_KEY_LENGTH} {ALPHABET}");
+            let detail = format!("a tag's key has 1 to {KEY_LENGTH} {ALPHABET}");
             fields.note(&at, Code::InvalidFormat, detail);
         } else if let Some(other) = seen.insert(folded, key) {
             // The one that is new is the one to be told of.
@@ -76,8 +68,8 @@ fn read(
             );
             fields.note(pointer("/tags", new), Code::Conflict, detail);
         }
-        if value.chars().count() > TAG_VALUE_LENGTH || !value.chars().all(tag::takes) {
-            let detail = format!("a tag's value has at most {TAG_VALUE_LENGTH} {ALPHABET}");
+        if value.chars().count() > VALUE_LENGTH || !value.chars().all(tag::takes) {
+            let detail = format!("a tag's value has at most {VALUE_LENGTH} {ALPHABET}");
             fields.note(&at, Code::InvalidFormat, detail);
         }
     }
