@@ -153,6 +153,8 @@ fn main() -> ExitCode {
             template::the_routes_are_those_of_the_table_and_each_is_authorised,
             template::the_managed_policies_hold_the_routes_that_the_table_says,
             template::whoever_may_call_the_api_may_find_it,
+            template::a_reader_is_denied_code_whatever_else_it_holds,
+            template::the_api_reaches_uploads_and_bundles_and_nothing_else_of_the_bucket,
             template::every_lambda_logs_as_json_and_its_errors_are_charted,
             template::requests_that_wait_can_be_kept_from_starving_the_steps,
             template::only_formation_announces_on_the_bus,

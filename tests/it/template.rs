@@ -85,7 +85,7 @@ const CALLS: [(&str, &str); 11] = [
         "dynamodb:BatchGetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem iam:GetRole \
          iam:GetRolePolicy iam:ListAttachedRolePolicies iam:ListRolePolicies lambda:GetFunction \
          lambda:ListTags logs:DescribeLogGroups logs:ListTagsForResource s3:DeleteObjectVersion \
-         s3:GetObjectVersion s3:ListBucket s3:PutObject s3:PutObjectTagging \
+         s3:GetObject s3:GetObjectVersion s3:ListBucket s3:PutObject s3:PutObjectTagging \
          states:GetExecutionHistory states:StartExecution states:StopExecution",
     ),
 ];
@@ -290,6 +290,35 @@ pub async fn whoever_may_call_the_api_may_find_it(world: &World) {
     assert_eq!(policy_statements(&all["PlanPolicy"]).len(), 2);
 }
 
+pub async fn a_reader_is_denied_code_whatever_else_it_holds(world: &World) {
+    let policy = &world.template["Resources"]["ReadOnlyPolicy"];
+    let mut statements = policy_statements(policy).iter();
+    let denial = statements.find(|statement| statement["Effect"] == "Deny").unwrap();
+    assert_eq!(actions(denial), ["execute-api:Invoke"]);
+    let [denied] = resources(denial)[..] else { panic!("{denial:#}") };
+    assert_eq!(denied.split_once("/$default/").unwrap().1, "GET/v1/functions/*/code");
+}
+
+pub async fn the_api_reaches_uploads_and_bundles_and_nothing_else_of_the_bucket(world: &World) {
+    let role = &world.template["Resources"]["ApiLambdaRole"];
+    let stored = |statement: &&Value| actions(statement).iter().any(|it| it.starts_with("s3:"));
+    let mut found = BTreeSet::new();
+    for statement in statements(role).into_iter().filter(stored) {
+        if statement["Sid"] != "ReadCode" && statement["Sid"] != "TellMissingBundles" {
+            let resource = statement["Resource"]["Fn::Sub"].as_str().unwrap();
+            found.insert((resource, actions(statement).join(" ")));
+        }
+    }
+    let expected = [
+        (
+            "${ArtifactBucket.Arn}/bundles/*",
+            "s3:DeleteObjectVersion s3:GetObjectVersion s3:PutObject s3:PutObjectTagging",
+        ),
+        ("${ArtifactBucket.Arn}/uploads/*", "s3:GetObject s3:PutObject s3:PutObjectTagging"),
+    ];
+    assert_eq!(found, expected.map(|(at, calls)| (at, calls.to_owned())).into());
+}
+
 pub async fn every_lambda_logs_as_json_and_its_errors_are_charted(world: &World) {
     let globals = &world.template["Globals"]["Function"];
     assert_eq!(globals["LoggingConfig"]["LogFormat"], "JSON");
@@ -438,6 +467,10 @@ pub async fn logs_and_records_are_kept_as_designed(world: &World) {
         assert_eq!(rule["ExpirationInDays"], 7);
     }
     assert!(!rules.iter().any(|rule| rule["TagFilters"][0]["Value"] == "kept"));
+    let uploads = rules.iter().find(|rule| rule["Prefix"] == "uploads/").unwrap();
+    assert_eq!((&uploads["Status"], &uploads["TagFilters"]), (&json!("Enabled"), &Value::Null));
+    assert_eq!(uploads["ExpirationInDays"], 1);
+    assert_eq!(uploads["NoncurrentVersionExpiration"]["NoncurrentDays"], 1);
 
     let machine = &world.template["Resources"]["StateMachine"]["Properties"];
     assert_eq!(machine["Logging"]["Level"], "ALL");

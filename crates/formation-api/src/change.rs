@@ -5,23 +5,20 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use formation_control::{RequestKey, Requester};
-use formation_model::json::{self, FUNCTION, canonical_digest};
-use formation_model::{Document, MalformedJson};
-use http::header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
+use formation_model::Document;
+use formation_model::json::{FUNCTION, canonical_digest};
+use http::header::{IF_MATCH, IF_NONE_MATCH};
 use tokio::time::Instant;
 
 use crate::precondition::Precondition;
 use crate::problem::ApiError;
-use crate::request::{Headers, Query, Request};
+use crate::request::{Headers, Query, Request, document};
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const KEY_LENGTH: usize = 128;
 
 /// The longest that a request waits for its operation's outcome, in seconds.
 pub(crate) const LONGEST_WAIT: u64 = 25;
-
-/// Lambda hands on 6 MB; a larger request is refused by API Gateway or Lambda, mostly.
-const LARGEST_BODY: usize = 6 * 1024 * 1024;
 
 /// A request for a change.
 #[derive(Debug)]
@@ -57,7 +54,7 @@ impl ChangeRequest {
         let dry_run = request.query.flag("dryRun")?;
         let precondition = Precondition::read(&request.headers)?;
         let key = idempotency_key(&request.headers)?;
-        let body = document(&request);
+        let body = document(&request, FUNCTION);
         let key = key.map(|key| request_key(&request, key, &body));
         let until = request.until;
         let requester = Requester { caller: request.caller, key, until: Some(until) };
@@ -104,36 +101,12 @@ fn request_key(request: &Request, key: &str, body: &Result<Document, ApiError>) 
     RequestKey::new(&request.caller, key, &parts)
 }
 
-impl From<MalformedJson> for ApiError {
-    fn from(malformed: MalformedJson) -> Self {
-        Self::MalformedJson(malformed.to_string())
-    }
-}
-
-/// The function, or the patch for one, in the body.
-fn document(request: &Request) -> Result<Document, ApiError> {
-    if request.headers.get(CONTENT_TYPE.as_str()).is_some_and(|it| !is_json(it)) {
-        return Err(ApiError::UnsupportedMediaType);
-    }
-    if request.body.len() > LARGEST_BODY {
-        return Err(ApiError::BodyTooLarge);
-    }
-    Ok(json::read(&request.body, FUNCTION)?)
-}
-
-fn is_json(content_type: &str) -> bool {
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    // RFC 7396's own type is welcome wherever JSON is; only PATCH gives it a meaning.
-    ["application/json", "application/merge-patch+json"]
-        .iter()
-        .any(|known| media_type.eq_ignore_ascii_case(known))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::request::LARGEST_BODY;
 
     const PATCH: &str = "PATCH /v1/functions/{functionName}";
     const KEY: (&str, &str) = (IDEMPOTENCY_KEY, "k");

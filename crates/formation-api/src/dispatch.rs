@@ -12,7 +12,7 @@ use crate::paths::OPERATION_LOCATION;
 use crate::problem::{ApiError, REQUEST_ID};
 use crate::request::Request;
 use crate::routes::Action;
-use crate::{about, functions, openapi};
+use crate::{about, functions, openapi, uploads};
 
 /// How long before Lambda would end the invocation nothing is waited for any more: neither an
 /// outcome, nor the start of what is accepted.
@@ -76,9 +76,11 @@ impl App {
             Action::DeleteFunction => functions::delete_function(self, request).await,
             Action::RepairFunction => functions::repair_function(self, request).await,
             Action::CompareFunction => functions::compare_function(self, request).await,
+            Action::DescribeCode => uploads::describe_code(self, request).await,
             Action::ListOperations => functions::list_operations(self, request).await,
             Action::DescribeOperation => functions::describe_operation(self, request).await,
             Action::CancelOperation => functions::cancel_operation(self, request).await,
+            Action::CreateUpload => uploads::create_upload(self, request).await,
             Action::DescribeApi => Ok(openapi::describe_api(&request)),
         }
     }

@@ -16,6 +16,7 @@ mod request;
 pub mod routes;
 #[cfg(test)]
 mod tests;
+mod uploads;
 
 pub use app::App;
 pub use event::{Answer, Event};

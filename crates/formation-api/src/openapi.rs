@@ -4,7 +4,8 @@
 use formation_model::schema::{self, function_patch, function_request};
 use formation_model::tag::{LONGEST_TAG, MOST_TAGS};
 use formation_model::{
-    About, DriftReport, Function, FunctionStatus, Operation, Page, Plan, Problem, ProblemCode,
+    About, CodeLink, DriftReport, Function, FunctionStatus, Operation, Page, Plan, Problem, ProblemCode,
+    Upload, UploadRequest,
 };
 use http::StatusCode;
 use schemars::SchemaGenerator;
@@ -85,8 +86,7 @@ fn operation(route: &Route) -> Value {
     let changes = route.parameters.contains(&"Idempotency-Key");
     let mut responses = Map::new();
     for (status, name) in route.answers {
-        let mut response =
-            json!({"description": describe(*status), "headers": headers(*status, changes, name)});
+        let mut response = json!({"description": describe(*status, name), "headers": headers(*status, changes, name)});
         if !name.is_empty() {
             let content = json!({"schema": reference("schemas", name)});
             response["content"] = json!({"application/json": content});
@@ -125,19 +125,20 @@ fn operation(route: &Route) -> Value {
     });
     if let Some(body) = route.body {
         let mut content = json!({"schema": reference("schemas", body)});
-        if body == "FunctionRequest" {
-            content["example"] = schema::example();
-        } else {
-            content["example"] = json!({"memoryMegabytes": 512, "environment": {"GREETING": null}});
-        }
+        content["example"] = match body {
+            "FunctionRequest" => schema::example(),
+            "UploadRequest" => schema::upload_example(),
+            _ => json!({"memoryMegabytes": 512, "environment": {"GREETING": null}}),
+        };
         operation["requestBody"] =
             json!({"required": true, "content": {"application/json": content}});
     }
     operation
 }
 
-fn describe(status: u16) -> &'static str {
+fn describe(status: u16, name: &str) -> &'static str {
     match status {
+        201 if name == "Upload" => "Where the archive can be put.",
         201 => "It was created while the request waited.",
         202 => "Accepted: the operation that runs, or ran when the request came first.",
         204 => {
@@ -157,7 +158,7 @@ fn headers(status: u16, changes: bool, name: &str) -> Value {
             "ETag": header("The entity tag that the function has if the operation succeeds; none after a delete."),
             "Retry-After": header("Seconds after which the operation is worth a look."),
         }),
-        201 => json!({
+        201 if name == "Function" => json!({
             "Location": header("Path of the function."),
             "ETag": header("Entity tag of the function."),
         }),
@@ -186,6 +187,9 @@ fn schemas() -> Map<String, Value> {
         generator.subschema_for::<DriftReport>();
         generator.subschema_for::<Plan>();
         generator.subschema_for::<Problem>();
+        generator.subschema_for::<UploadRequest>();
+        generator.subschema_for::<Upload>();
+        generator.subschema_for::<CodeLink>();
     });
     let reference = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
     schemas.insert("FunctionRequest".to_owned(), function_request());

@@ -93,8 +93,8 @@ impl ApiError {
             ),
             Self::BodyTooLarge => (
                 ProblemCode::BodyTooLarge,
-                "a body must not be larger than 6 MB, nor a zip archive in one than 3 MB; larger code can \
-                 only come from a bucket that the stack's parameter CodeBuckets names, if it names any"
+                "a body must not be larger than 6 MB, nor a zip archive in one than 3 MB; upload larger \
+                 code (POST /v1/uploads), or name an object in one of the stack's CodeBuckets"
                     .to_owned(),
             ),
             Self::OperationFailed(operation) => {
@@ -147,7 +147,7 @@ impl ApiError {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
-            Self::Refused(Refusal::InvalidFunction(errors)) => {
+            Self::Refused(Refusal::InvalidFunction(errors) | Refusal::UploadNotFound(errors)) => {
                 problem = problem.with_errors(&errors);
             }
             Self::Refused(Refusal::OperationInProgress { function, operation }) => {

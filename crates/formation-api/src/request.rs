@@ -8,12 +8,17 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use formation_control::Caller;
-use formation_model::{FunctionName, OperationId, ProblemCode};
+use formation_model::json::{self, Shape};
+use formation_model::{Document, FunctionName, MalformedJson, OperationId, ProblemCode};
+use http::header::CONTENT_TYPE;
 use tokio::time::Instant;
 
 use crate::event::Payload;
 use crate::problem::ApiError;
 use crate::routes::{ROUTES, Route};
+
+/// Lambda hands on 6 MB; a larger request is refused by API Gateway or Lambda, mostly.
+pub(crate) const LARGEST_BODY: usize = 6 * 1024 * 1024;
 
 /// The route key of what matches no route.
 const DEFAULT: &str = "$default";
@@ -126,6 +131,31 @@ fn unmatched(path: &str) -> ApiError {
     } else {
         ApiError::MethodNotAllowed { allow: methods.join(", ") }
     }
+}
+
+impl From<MalformedJson> for ApiError {
+    fn from(malformed: MalformedJson) -> Self {
+        Self::MalformedJson(malformed.to_string())
+    }
+}
+
+/// The JSON document in the body, as far as `shape` keeps it.
+pub(crate) fn document(request: &Request, shape: Shape) -> Result<Document, ApiError> {
+    if request.headers.get(CONTENT_TYPE.as_str()).is_some_and(|it| !is_json(it)) {
+        return Err(ApiError::UnsupportedMediaType);
+    }
+    if request.body.len() > LARGEST_BODY {
+        return Err(ApiError::BodyTooLarge);
+    }
+    Ok(json::read(&request.body, shape)?)
+}
+
+fn is_json(content_type: &str) -> bool {
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    // RFC 7396's own type is welcome wherever JSON is; only PATCH gives it a meaning.
+    ["application/json", "application/merge-patch+json"]
+        .iter()
+        .any(|known| media_type.eq_ignore_ascii_case(known))
 }
 
 /// What a query may hold, of the parameters that the routes name.

@@ -23,9 +23,11 @@ pub(crate) enum Action {
     DeleteFunction,
     RepairFunction,
     CompareFunction,
+    DescribeCode,
     ListOperations,
     DescribeOperation,
     CancelOperation,
+    CreateUpload,
     DescribeApi,
 }
 
@@ -128,7 +130,7 @@ pub const ROUTES: &[Route] = &[
         parameters: &["wait", "dryRun", "Idempotency-Key"],
         body: Some("FunctionRequest"),
         answers: &[(200, "Plan"), (201, "Function"), (202, "Operation"), (204, "")],
-        problems: &[P::FunctionExists],
+        problems: &[P::FunctionExists, P::UploadNotFound],
     },
     Route {
         action: Action::DescribeFunction,
@@ -162,6 +164,7 @@ pub const ROUTES: &[Route] = &[
             P::NeverAvailable,
             P::PreconditionFailed,
             P::PreconditionRequired,
+            P::UploadNotFound,
         ],
     },
     Route {
@@ -173,7 +176,12 @@ pub const ROUTES: &[Route] = &[
         parameters: &["functionName", "If-Match", "wait", "dryRun", "Idempotency-Key"],
         body: Some("FunctionPatch"),
         answers: &[(200, "FunctionOrPlan"), (202, "Operation"), (204, "")],
-        problems: &[P::FunctionNotFound, P::NeverAvailable, P::PreconditionFailed],
+        problems: &[
+            P::FunctionNotFound,
+            P::NeverAvailable,
+            P::PreconditionFailed,
+            P::UploadNotFound,
+        ],
     },
     Route {
         action: Action::DeleteFunction,
@@ -206,6 +214,17 @@ pub const ROUTES: &[Route] = &[
         parameters: &["functionName"],
         body: None,
         answers: &[(200, "DriftReport")],
+        problems: &[P::FunctionNotFound],
+    },
+    Route {
+        action: Action::DescribeCode,
+        method: "GET",
+        path: "/v1/functions/{functionName}/code",
+        access: Access::Change,
+        summary: "Tells a link to a function's code, good for 15 minutes.",
+        parameters: &["functionName"],
+        body: None,
+        answers: &[(200, "CodeLink")],
         problems: &[P::FunctionNotFound],
     },
     Route {
@@ -242,6 +261,17 @@ pub const ROUTES: &[Route] = &[
         problems: &[P::FunctionNotFound, P::OperationNotFound, P::NotCancellable],
     },
     Route {
+        action: Action::CreateUpload,
+        method: "POST",
+        path: "/v1/uploads",
+        access: Access::Change,
+        summary: "Tells where to put an archive that is too large for a request, once and within 15 minutes.",
+        parameters: &[],
+        body: Some("UploadRequest"),
+        answers: &[(201, "Upload")],
+        problems: &[],
+    },
+    Route {
         action: Action::DescribeApi,
         method: "GET",
         path: "/v1/openapi.json",
@@ -270,7 +300,12 @@ mod tests {
     #[test]
     fn what_only_reads_is_a_get_and_what_changes_is_none() {
         for route in ROUTES {
-            assert_eq!(route.method != "GET", route.access == Access::Change, "{}", route.key());
+            // It changes nothing, but hands out what no other answer shows: the code.
+            let access = match route.action {
+                Action::DescribeCode => Access::Read,
+                _ => route.access,
+            };
+            assert_eq!(route.method != "GET", access == Access::Change, "{}", route.key());
         }
     }
 }

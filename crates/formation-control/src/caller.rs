@@ -18,6 +18,11 @@ impl Caller {
         &self.0
     }
 
+    /// Whether AWS has verified who it is.
+    pub fn is_verified(&self) -> bool {
+        self.0.starts_with("arn:")
+    }
+
     /// Account and role, or user: what is a caller's own is bound to this. The name of a session is
     /// left out, since whoever assumes the role chooses it anew each time, and a request that is
     /// repeated from the next session is still the same request.
@@ -78,6 +83,14 @@ mod tests {
             "",
         ] {
             assert_eq!(Caller::new(arn).identity(), arn);
+        }
+    }
+
+    #[test]
+    fn only_who_has_an_arn_is_verified() {
+        assert!(Caller::new("arn:aws:iam::111122223333:user/ann").is_verified());
+        for name in ["event:111122223333:arn:aws:iam::1:root", "formation:reconcile", ""] {
+            assert!(!Caller::new(name).is_verified(), "{name}");
         }
     }
 

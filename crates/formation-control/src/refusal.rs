@@ -12,6 +12,11 @@ pub enum Refusal {
     /// The function is not valid.
     #[error("the function has {} problem(s); see errors", .0.count())]
     InvalidFunction(FieldProblems),
+    /// The code was not uploaded, or not by this caller, or too long ago.
+    #[error(
+        "there is no such upload: ask for a new one, put the archive to its URL, and try again"
+    )]
+    UploadNotFound(FieldProblems),
     /// There is no such function.
     #[error("there is no function {0}")]
     FunctionNotFound(FunctionName),
@@ -79,10 +84,19 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// What is wrong with the function that was asked for, where that is the problem.
+    pub fn errors(&self) -> Option<&FieldProblems> {
+        match self {
+            Self::InvalidFunction(errors) | Self::UploadNotFound(errors) => Some(errors),
+            _ => None,
+        }
+    }
+
     /// The stable code of the problem.
     pub fn code(&self) -> ProblemCode {
         match self {
             Self::InvalidFunction(_) => ProblemCode::InvalidFunction,
+            Self::UploadNotFound(_) => ProblemCode::UploadNotFound,
             Self::FunctionNotFound(_) => ProblemCode::FunctionNotFound,
             Self::OperationNotFound { .. } => ProblemCode::OperationNotFound,
             Self::FunctionExists(_) => ProblemCode::FunctionExists,

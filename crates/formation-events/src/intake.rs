@@ -194,9 +194,9 @@ impl Intake {
                     refusal => refusal.to_string(),
                 };
                 let problem = Problem::new(refusal.code(), detail);
-                let problem = match &refusal {
-                    Refusal::InvalidFunction(errors) => problem.with_errors(errors),
-                    _ => problem,
+                let problem = match refusal.errors() {
+                    Some(errors) => problem.with_errors(errors),
+                    None => problem,
                 };
                 self.reject(event, problem).await
             }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::name::FunctionName;
 use crate::operation::{OperationId, OperationKind};
+use crate::upload::UploadId;
 
 /// Tag key whose value is the stack key of the Formation stack that owns the resource.
 pub const STACK_TAG: &str = "formation:stack";
@@ -103,6 +104,13 @@ pub fn bundle_key(function: &FunctionName, operation: OperationId) -> String {
     format!("bundles/{function}/{operation}.zip")
 }
 
+/// The key of an upload in the artefact bucket. `owner` is who may use it; a digest of that is part of
+/// the key, so that the id leads nobody else there.
+pub fn upload_key(owner: &str, upload: UploadId) -> String {
+    let owner: String = Sha256::digest(owner).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("uploads/{owner}/{upload}.zip")
+}
+
 /// `<functionName, cut to fit 80>-<kind>-<ulid>-<attempt>`: unique for each attempt, so that
 /// starting the same attempt twice starts it once.
 pub fn execution_name(
@@ -184,5 +192,15 @@ mod tests {
             lacking.remove(key);
             assert!(!stack().owns(&hello, &lacking), "owned without {key}");
         }
+    }
+
+    #[test]
+    fn an_upload_has_a_key_of_its_owner() {
+        let id: UploadId = "01JDJ3M6Q5X8Z7W2V4T9R0N1KB".parse().unwrap();
+        let key = upload_key("arn:aws:iam::111122223333:user/ann", id);
+        let [folder, owner, file] = key.split('/').collect::<Vec<_>>()[..] else { panic!("{key}") };
+        assert_eq!((folder, file), ("uploads", "01JDJ3M6Q5X8Z7W2V4T9R0N1KB.zip"));
+        assert!(owner.len() == 64 && owner.bytes().all(|b| b.is_ascii_hexdigit()), "{owner}");
+        assert_ne!(key, upload_key("arn:aws:iam::111122223333:user/bob", id));
     }
 }

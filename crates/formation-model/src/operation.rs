@@ -8,13 +8,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
+use crate::id;
 use crate::name::FunctionName;
 use crate::open::Open;
 use crate::part::Part;
 use crate::warning::Warning;
 
 /// The id of an operation: a ULID, so that ids sort by the time of acceptance. As text it has one
-/// spelling: 26 characters of Crockford's base 32, in capitals.
+/// spelling, 26 characters of Crockford's base 32, in capitals.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct OperationId(Ulid);
@@ -41,9 +42,7 @@ impl FromStr for OperationId {
     type Err = InvalidOperationId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let id = Ulid::from_string(text).map(Self).map_err(|_| InvalidOperationId)?;
-        // Small letters are read as well, and what overflows 128 bits is cut off.
-        if id.to_string() == text { Ok(id) } else { Err(InvalidOperationId) }
+        id::read(text).map(Self).ok_or(InvalidOperationId)
     }
 }
 

@@ -12,9 +12,11 @@ use crate::bundle::CodeSummary;
 use crate::drift::{Difference, DriftAnnouncement};
 use crate::event::{OperationRequest, Rejection, RequestKind, Unchanged};
 use crate::function;
+use crate::id;
 use crate::name::FunctionName;
 use crate::operation::{OperationError, OperationId};
 use crate::step::Announcement;
+use crate::upload::UploadId;
 use crate::view::OUTPUT_ONLY;
 
 impl JsonSchema for FunctionName {
@@ -38,9 +40,22 @@ impl JsonSchema for OperationId {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "type": "string", "description": "A ULID: ids sort by time.",
-            "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
+            "type": "string", "description": "A ULID: ids sort by time.", "pattern": id::PATTERN
         })
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+}
+
+impl JsonSchema for UploadId {
+    fn schema_name() -> Cow<'static, str> {
+        "UploadId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "description": "A ULID.", "pattern": id::PATTERN})
     }
 
     fn inline_schema() -> bool {
@@ -58,6 +73,11 @@ pub fn example() -> Value {
         "environment": {"GREETING": "hello"},
         "tags": {"team": "blue"}
     })
+}
+
+/// An upload of the empty archive, which has 22 bytes.
+pub fn upload_example() -> Value {
+    json!({"sizeBytes": 22, "sha256": "hznHbmgfkAkjuQDJ3w73XPQh05yrtUZQxLmtGbanbYU="})
 }
 
 /// What POST and PUT take.

@@ -32,11 +32,16 @@ fn case(action: Action) -> Case {
         Action::UpdateFunction => Case { body: r#"{"memoryMegabytes": 512}"#, ..case(202) },
         Action::DeleteFunction | Action::RepairFunction => case(202),
         Action::DescribeOperation => Case { query: "steps=false", ..case(200) },
+        Action::CreateUpload => Case {
+            body: r#"{"sizeBytes": 40000000, "sha256": "u2uSVuWTpoUaWT5wQSM6ea7SCx6UZ334J+b8zM8fs1c="}"#,
+            ..case(201)
+        },
         // It has ended.
         Action::CancelOperation => case(409),
         Action::DescribeStack
         | Action::DescribeFunction
         | Action::CompareFunction
+        | Action::DescribeCode
         | Action::ListOperations
         | Action::DescribeApi => case(200),
     }

@@ -4,6 +4,7 @@
 //! `expired` once none does; the bucket's lifecycle removes pending and expired ones after 7 days.
 //! So a rollback never finds its code gone, and nothing that was refused stays.
 
+mod links;
 mod source;
 
 use aws_sdk_s3::Client;
@@ -75,16 +76,17 @@ impl Bundles {
 
     /// Stores the code of an operation, as pending, and tells what its function will miss in it.
     /// Code that is the same as `current`, to the byte, is not stored again; whether it was given
-    /// inline is what it is this time.
+    /// inline is what it is this time. An upload has to be `caller`'s.
     ///
     /// # Errors
-    /// [`Refusal::InvalidFunction`] if the code cannot be used, otherwise what S3 answered.
+    /// [`Refusal::InvalidFunction`] and [`Refusal::UploadNotFound`] if the code cannot be used, otherwise
+    /// what S3 answered.
     pub(crate) async fn store(
         &self,
         operation: OperationId,
         request: &FunctionRequest,
         current: Option<&Bundle>,
-        _caller: &Caller,
+        caller: &Caller,
     ) -> Result<(Bundle, Vec<Warning>), Refusal> {
         let key = bundle_key(&request.function_name, operation);
         let same = |sha256: &str| current.filter(|current| current.sha256 == sha256).cloned();
@@ -98,17 +100,14 @@ impl Bundles {
                 };
                 Ok((Bundle { inline: archive.inline, ..bundle }, archive.warnings.clone()))
             }
-            CodeSource::S3(object) => {
-                let (stored, warnings) = self.fetch(key, object, request).await?;
-                let Some(same) = same(&stored.sha256) else { return Ok((stored, warnings)) };
-                self.discard(&stored).await;
-                Ok((Bundle { inline: false, ..same }, warnings))
+            CodeSource::S3(_) | CodeSource::Upload(_) => {
+                self.fetch(key, request, current, caller).await
             }
         }
     }
 
     /// What [`Bundles::store`] would store, with every check and without storing it. The digest of
-    /// an object that is too large to be read is not known before S3 has copied it: it is empty.
+    /// a user's object that is too large to be read is not known before S3 has copied it: it is empty.
     ///
     /// # Errors
     /// As for [`Bundles::store`].
@@ -116,7 +115,7 @@ impl Bundles {
         &self,
         request: &FunctionRequest,
         current: Option<&Bundle>,
-        _caller: &Caller,
+        caller: &Caller,
     ) -> Result<(CodeSummary, Vec<Warning>), Refusal> {
         let summary = |archive: &[u8], inline| {
             let (sha256, size_bytes) = (bundle::sha256(archive), archive.len() as u64);
@@ -127,15 +126,17 @@ impl Bundles {
             CodeSource::Archive(archive) => {
                 Ok((summary(&archive.bytes, archive.inline), archive.warnings.clone()))
             }
-            CodeSource::S3(object) => match self.check_source(object, request).await? {
-                Source::Read(archive, warnings) => Ok((summary(&archive, false), warnings)),
-                Source::Large(head) => {
-                    let size_bytes = u64::try_from(head.content_length().unwrap_or_default());
-                    let size_bytes = size_bytes.unwrap_or_default();
-                    let sha256 = String::new();
-                    Ok((CodeSummary { sha256, size_bytes, inline: false }, Vec::new()))
+            CodeSource::S3(_) | CodeSource::Upload(_) => {
+                let origin = self.origin(&request.code, caller)?;
+                match self.check_source(&origin, request, current).await? {
+                    Source::Same(same) => Ok((CodeSummary::from(&same), Vec::new())),
+                    Source::Read(archive, warnings) => Ok((summary(&archive, false), warnings)),
+                    Source::Large { size_bytes, sha256, .. } => {
+                        let sha256 = sha256.unwrap_or_default();
+                        Ok((CodeSummary { sha256, size_bytes, inline: false }, Vec::new()))
+                    }
                 }
-            },
+            }
         }
     }
 

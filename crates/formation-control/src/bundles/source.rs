@@ -1,4 +1,4 @@
-//! Code that a request refers to in S3: the object that is its user's.
+//! Code that a request refers to in S3: an object of its user's, or what its caller has uploaded.
 
 use std::time::Duration;
 
@@ -11,10 +11,15 @@ use formation_aws::{AwsError, ErrorKind};
 use formation_model::archive::{self, MAX_UNZIPPED_BYTES};
 use formation_model::bundle;
 use formation_model::function::code::S3Object;
-use formation_model::{Bundle, FieldProblemCode, FunctionRequest, Warning};
+use formation_model::names::upload_key;
+use formation_model::{
+    Bundle, CodeSource, FieldProblem, FieldProblemCode, FunctionRequest, Warning,
+};
+use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{BundleState, Bundles, invalid};
+use crate::caller::Caller;
 use crate::refusal::Refusal;
 
 /// What CopySource needs escaped: everything but what RFC 3986 leaves alone, and the slashes.
@@ -29,79 +34,173 @@ pub(super) const READ_UP_TO_BYTES: i64 = 8 * 1024 * 1024;
 /// before the caller's request does.
 const COPY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The user's object.
+/// An object that holds code, and how its request names it.
+pub(super) struct Origin {
+    object: S3Object,
+    named_by: NamedBy,
+}
+
+#[derive(Clone, Copy)]
+enum NamedBy {
+    /// `{"s3Bucket", "s3Key"}`: the user's own, who may replace it.
+    Reference,
+    /// `{"uploadId"}`: S3 has taken it under the digest that its upload was asked for with.
+    Upload,
+}
+
+impl Origin {
+    /// Where a request names it: a JSON pointer.
+    fn at(&self) -> &'static str {
+        match self.named_by {
+            NamedBy::Reference => "/code/s3Key",
+            NamedBy::Upload => "/code/uploadId",
+        }
+    }
+}
+
+/// What the object holds.
 pub(super) enum Source {
+    /// What the function has already.
+    Same(Bundle),
     /// Its bytes, which are a code bundle, and what its function will miss in it.
     Read(Vec<u8>, Vec<Warning>),
     /// It is too large to be read.
-    Large(Box<HeadObjectOutput>),
+    Large {
+        /// Its bytes.
+        size_bytes: u64,
+        /// SHA-256 in base64, where it is known that this is of all its bytes.
+        sha256: Option<String>,
+        /// The entity tag of what was measured.
+        e_tag: Option<String>,
+    },
 }
 
 impl Bundles {
-    /// Takes over the user's object: its bytes as they are now, whatever becomes of it later.
+    /// Takes over the code that `request` refers to: its bytes as they are now, whatever becomes of
+    /// the object later.
     pub(super) async fn fetch(
         &self,
         key: String,
-        object: &S3Object,
         request: &FunctionRequest,
+        current: Option<&Bundle>,
+        caller: &Caller,
     ) -> Result<(Bundle, Vec<Warning>), Refusal> {
-        match self.check_source(object, request).await? {
+        let origin = self.origin(&request.code, caller)?;
+        match self.check_source(&origin, request, current).await? {
+            Source::Same(same) => Ok((same, Vec::new())),
             Source::Read(archive, warnings) => {
                 let sha256 = bundle::sha256(&archive);
-                Ok((self.put(key, archive, sha256).await?, warnings))
+                match same(current, &sha256) {
+                    Some(same) => Ok((same, warnings)),
+                    None => Ok((self.put(key, archive, sha256).await?, warnings)),
+                }
             }
-            Source::Large(head) => Ok((self.copy(key, object, &head).await?, Vec::new())),
+            Source::Large { size_bytes, sha256, e_tag } => {
+                let version = self.copy(&key, &origin, e_tag).await?;
+                if let Some(sha256) = sha256 {
+                    let stored = Bundle { sha256, size_bytes, key, version, inline: false };
+                    return Ok((stored, Vec::new()));
+                }
+                let stored = self.measure(key, version).await?;
+                let Some(same) = same(current, &stored.sha256) else {
+                    return Ok((stored, Vec::new()));
+                };
+                self.discard(&stored).await;
+                Ok((same, Vec::new()))
+            }
         }
     }
 
-    /// Checks the user's object as far as it can be read.
+    /// The object that code is in, if it may be asked for.
+    pub(super) fn origin(&self, code: &CodeSource, caller: &Caller) -> Result<Origin, Refusal> {
+        match code {
+            CodeSource::Upload(upload) => {
+                if !caller.is_verified() {
+                    let detail = "an upload belongs to the caller that asked for it, and nobody has \
+                                  verified who asks now; name an object in S3 by s3Bucket and s3Key";
+                    let code = FieldProblemCode::NotSupported;
+                    return Err(invalid("/code/uploadId", code, detail.to_owned()));
+                }
+                if !upload.is_good_at(Timestamp::now()) {
+                    return Err(no_such_upload());
+                }
+                let (bucket, key) = (self.bucket.clone(), upload_key(caller.identity(), *upload));
+                let object = S3Object { bucket, key, version: None };
+                Ok(Origin { object, named_by: NamedBy::Upload })
+            }
+            CodeSource::S3(object) if self.code_buckets.contains(&object.bucket) => {
+                Ok(Origin { object: object.clone(), named_by: NamedBy::Reference })
+            }
+            _ => {
+                let detail = match self.code_buckets.as_slice() {
+                    [] => "this stack takes no code from S3: its parameter CodeBuckets is empty"
+                        .into(),
+                    buckets => format!("this stack takes code from {} only", buckets.join(", ")),
+                };
+                Err(invalid("/code/s3Bucket", FieldProblemCode::NotSupported, detail))
+            }
+        }
+    }
+
+    /// Checks the object as far as it can be read.
     pub(super) async fn check_source(
         &self,
-        object: &S3Object,
+        origin: &Origin,
         request: &FunctionRequest,
+        current: Option<&Bundle>,
     ) -> Result<Source, Refusal> {
-        if !self.code_buckets.contains(&object.bucket) {
-            let detail = match self.code_buckets.as_slice() {
-                [] => "this stack takes no code from S3: its parameter CodeBuckets is empty".into(),
-                buckets => format!("this stack takes code from {} only", buckets.join(", ")),
-            };
-            return Err(invalid("/code/s3Bucket", FieldProblemCode::NotSupported, detail));
-        }
-        let head = self.head_source(object).await?;
+        let head = self.head_source(origin).await?;
         let size = head.content_length().unwrap_or_default();
-        if u64::try_from(size).unwrap_or_default() > MAX_UNZIPPED_BYTES {
+        let size_bytes = u64::try_from(size).unwrap_or_default();
+        if size_bytes > MAX_UNZIPPED_BYTES {
             let detail = format!("has {size} bytes; Lambda allows {MAX_UNZIPPED_BYTES} unzipped");
-            return Err(invalid("/code/s3Key", FieldProblemCode::OutOfRange, detail));
+            return Err(invalid(origin.at(), FieldProblemCode::OutOfRange, detail));
         }
-        if size <= READ_UP_TO_BYTES {
-            let archive = self.read_source(object, &head).await?;
-            let at = "/code/s3Key";
-            let contents = archive::judge(&archive)
-                .map_err(|error| invalid(at, error.code(), error.to_string()))?;
-            let start = &request.configuration;
-            let warnings = contents.warnings(&start.runtime, &start.handler, at);
-            return Ok(Source::Read(archive, warnings));
+        let sha256 = match origin.named_by {
+            NamedBy::Reference => None,
+            // It was signed with the request that has put it.
+            NamedBy::Upload => {
+                Some(head.checksum_sha256.clone().ok_or(AwsError::incomplete("s3:GetObject"))?)
+            }
+        };
+        if let Some(same) = sha256.as_deref().and_then(|sha256| same(current, sha256)) {
+            return Ok(Source::Same(same));
         }
-        Ok(Source::Large(Box::new(head)))
+        if size > READ_UP_TO_BYTES {
+            return Ok(Source::Large { size_bytes, sha256, e_tag: head.e_tag });
+        }
+        let archive = self.read_source(origin, &head).await?;
+        let contents = archive::judge(&archive)
+            .map_err(|error| invalid(origin.at(), error.code(), error.to_string()))?;
+        let start = &request.configuration;
+        let warnings = contents.warnings(&start.runtime, &start.handler, origin.at());
+        Ok(Source::Read(archive, warnings))
     }
 
-    async fn head_source(&self, object: &S3Object) -> Result<HeadObjectOutput, Refusal> {
+    async fn head_source(&self, origin: &Origin) -> Result<HeadObjectOutput, Refusal> {
+        let Origin { object, named_by } = origin;
+        let checksum = match named_by {
+            NamedBy::Reference => None,
+            NamedBy::Upload => Some(ChecksumMode::Enabled),
+        };
         self.client
             .head_object()
             .bucket(&object.bucket)
             .key(&object.key)
             .set_version_id(object.version.clone())
+            .set_checksum_mode(checksum)
             .expected_bucket_owner(&self.account_id)
             .send()
             .await
-            .map_err(|error| source_problem("s3:GetObject", object, error))
+            .map_err(|error| source_problem("s3:GetObject", origin, error))
     }
 
     async fn read_source(
         &self,
-        object: &S3Object,
+        origin: &Origin,
         head: &HeadObjectOutput,
     ) -> Result<Vec<u8>, Refusal> {
+        let object = &origin.object;
         let read = self
             .client
             .get_object()
@@ -113,18 +212,19 @@ impl Bundles {
             .set_if_match(head.e_tag.clone())
             .send()
             .await
-            .map_err(|error| source_problem("s3:GetObject", object, error))?;
+            .map_err(|error| source_problem("s3:GetObject", origin, error))?;
         let body = read.body.collect().await;
         Ok(body.map_err(|_| AwsError::incomplete("s3:GetObject"))?.to_vec())
     }
 
-    /// Copies within S3, which also computes the SHA-256 that Lambda will show.
+    /// Copies within S3, which also computes the SHA-256 that Lambda will show, and answers the copy's
+    /// version.
     async fn copy(
         &self,
-        key: String,
-        object: &S3Object,
-        head: &HeadObjectOutput,
-    ) -> Result<Bundle, Refusal> {
+        key: &str,
+        origin: &Origin,
+        e_tag: Option<String>,
+    ) -> Result<String, Refusal> {
         let copy_timeout = TimeoutConfig::builder()
             .operation_attempt_timeout(COPY_TIMEOUT)
             .operation_timeout(COPY_TIMEOUT)
@@ -133,9 +233,9 @@ impl Bundles {
             .client
             .copy_object()
             .bucket(&self.bucket)
-            .key(&key)
-            .copy_source(copy_source(object))
-            .set_copy_source_if_match(head.e_tag.clone())
+            .key(key)
+            .copy_source(copy_source(&origin.object))
+            .set_copy_source_if_match(e_tag)
             .expected_source_bucket_owner(&self.account_id)
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
             .tagging_directive(TaggingDirective::Replace)
@@ -144,8 +244,12 @@ impl Bundles {
             .config_override(Config::builder().timeout_config(copy_timeout))
             .send()
             .await
-            .map_err(|error| source_problem("s3:CopyObject", object, error))?;
-        let version = copied.version_id.ok_or(AwsError::incomplete("s3:CopyObject"))?;
+            .map_err(|error| source_problem("s3:CopyObject", origin, error))?;
+        Ok(copied.version_id.ok_or(AwsError::incomplete("s3:CopyObject"))?)
+    }
+
+    /// What was copied there of a user's object, if it can be told from its digest.
+    async fn measure(&self, key: String, version: String) -> Result<Bundle, Refusal> {
         let stored = self
             .client
             .head_object()
@@ -174,6 +278,12 @@ impl Bundles {
     }
 }
 
+/// The function's bundle, where it is of these very bytes: not given inline this time.
+fn same(current: Option<&Bundle>, sha256: &str) -> Option<Bundle> {
+    let same = current.filter(|current| current.sha256 == sha256)?;
+    Some(Bundle { inline: false, ..same.clone() })
+}
+
 pub(super) fn copy_source(object: &S3Object) -> String {
     let path = format!("{}/{}", object.bucket, object.key);
     let path = utf8_percent_encode(&path, COPY_SOURCE);
@@ -185,8 +295,14 @@ pub(super) fn copy_source(object: &S3Object) -> String {
     }
 }
 
+fn no_such_upload() -> Refusal {
+    let detail = "nothing was uploaded under this id by this caller within the last 24 hours";
+    let code = FieldProblemCode::UploadNotFound;
+    Refusal::UploadNotFound(FieldProblem::new("/code/uploadId", code, detail).into())
+}
+
 /// An object that cannot be read is the user's to mend; a throttled or broken call is not.
-fn source_problem<E>(call: &'static str, object: &S3Object, error: SdkError<E>) -> Refusal
+fn source_problem<E>(call: &'static str, origin: &Origin, error: SdkError<E>) -> Refusal
 where
     E: aws_sdk_s3::error::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
@@ -195,13 +311,17 @@ where
     let code = FieldProblemCode::CodeNotAvailable;
     match (error.kind, status) {
         (ErrorKind::Throttled | ErrorKind::Transient, _) => error.into(),
+        // Without s3:ListBucket what is missing reads as forbidden.
+        (_, Some(403 | 404 | 412)) if matches!(origin.named_by, NamedBy::Upload) => {
+            no_such_upload()
+        }
         (_, Some(404)) => {
             invalid("/code/s3Key", code, "there is no such object, or no such version of it".into())
         }
         (_, Some(412)) => {
             invalid("/code/s3Key", code, "the object was replaced meanwhile; try again".into())
         }
-        (_, Some(400)) if object.version.is_some() => {
+        (_, Some(400)) if origin.object.version.is_some() => {
             invalid("/code/s3ObjectVersion", code, "S3 does not take this version id".into())
         }
         // So it answers whoever does not send the key of an object that is encrypted with one (SSE-C).

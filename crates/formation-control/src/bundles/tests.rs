@@ -1,14 +1,18 @@
+use std::time::{Duration, SystemTime};
+
 use aws_sdk_s3::operation::copy_object::CopyObjectOutput;
 use aws_sdk_s3::operation::delete_object::DeleteObjectOutput;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::operation::put_object::PutObjectOutput;
-use aws_sdk_s3::types::ChecksumType;
+use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use formation_model::function::code::S3Object;
 use formation_model::{Defaults, WarningCode, request};
+
+use ulid::Ulid;
 
 use super::source::{READ_UP_TO_BYTES, copy_source};
 use super::*;
@@ -179,4 +183,120 @@ async fn inline_source_is_remembered_as_such() {
     assert_eq!(learnt, bundle);
     let (learnt, _) = bundles(&[]).preview(&request, Some(&unknown), &caller()).await.unwrap();
     assert!(learnt.inline);
+}
+
+/// An upload whose id is so old.
+fn upload_made(ago: Duration) -> CodeSource {
+    let made = SystemTime::now() - ago;
+    CodeSource::Upload(Ulid::from_datetime(made).to_string().parse().unwrap())
+}
+
+fn upload() -> CodeSource {
+    upload_made(Duration::ZERO)
+}
+
+/// What was uploaded: so many bytes of this digest.
+fn uploaded(bytes: i64, sha256: &str) -> Rule {
+    let head = HeadObjectOutput::builder().content_length(bytes).checksum_sha256(sha256);
+    let head = head.e_tag("e").build();
+    mock!(Client::head_object)
+        .match_requests(|request| {
+            request.checksum_mode() == Some(&ChecksumMode::Enabled)
+                && request.bucket() == Some("artifacts")
+                && request.key().is_some_and(|key| key.starts_with("uploads/"))
+        })
+        .then_output(move || head.clone())
+}
+
+fn is_not_found(refusal: &Refusal) -> bool {
+    let Refusal::UploadNotFound(errors) = refusal else { return false };
+    let [error] = errors.first() else { return false };
+    error.pointer == "/code/uploadId" && error.code == FieldProblemCode::UploadNotFound
+}
+
+#[tokio::test]
+async fn an_upload_too_large_to_be_read_is_copied_under_the_digest_that_it_was_put_with() {
+    let size = 40 * 1024 * 1024;
+    let head = uploaded(size, "c2hh");
+    let copy = mock!(Client::copy_object)
+        .match_requests(|request| {
+            let source = request.copy_source().unwrap_or_default();
+            source.starts_with("artifacts/uploads/")
+                && request.copy_source_if_match() == Some("e")
+                && request.tagging() == Some("state=pending")
+                && request.key().is_some_and(|key| key.starts_with("bundles/hello/"))
+        })
+        .then_output(|| CopyObjectOutput::builder().version_id("v1").build());
+    let id = OperationId::generate();
+    let bundles = bundles(&[&head, &copy]);
+    let (stored, warnings) = bundles.store(id, &request(upload()), None, &caller()).await.unwrap();
+    assert_eq!((stored.sha256.as_str(), stored.size_bytes), ("c2hh", 40 * 1024 * 1024));
+    assert_eq!((stored.version.as_str(), stored.inline), ("v1", false));
+    assert!(warnings.is_empty());
+}
+
+#[tokio::test]
+async fn an_upload_of_what_the_function_has_is_measured_and_nothing_more() {
+    let archive = bundle::from_source("index.mjs", "x").unwrap();
+    let sha256 = bundle::sha256(&archive);
+    let (key, version) = ("bundles/hello/1.zip".to_owned(), "v1".to_owned());
+    let (size_bytes, inline) = (archive.len() as u64, false);
+    let current = Bundle { sha256: sha256.clone(), size_bytes, inline, key, version };
+    let id = OperationId::generate();
+    let head = uploaded(archive.len().try_into().unwrap(), &sha256);
+    let stored = bundles(&[&head]);
+    let stored = stored.store(id, &request(upload()), Some(&current), &caller()).await.unwrap();
+    assert_eq!(stored, (current.clone(), Vec::new()));
+    let head = uploaded(archive.len().try_into().unwrap(), &sha256);
+    let shown = bundles(&[&head]);
+    let shown = shown.preview(&request(upload()), Some(&current), &caller()).await.unwrap();
+    assert_eq!(shown.0, CodeSummary::from(&current));
+}
+
+#[tokio::test]
+async fn an_upload_that_can_be_read_is_judged_at_its_id() {
+    let mut damaged = bundle::from_source("index.mjs", "x").unwrap();
+    damaged[39] ^= 1;
+    let head = uploaded(damaged.len().try_into().unwrap(), &bundle::sha256(&damaged));
+    let [_, get] = read(damaged);
+    let refused = bundles(&[&head, &get]).preview(&request(upload()), None, &caller()).await;
+    let problem = problem(refused);
+    assert_eq!(problem.pointer, "/code/uploadId");
+    assert!(problem.detail.contains("is damaged"), "{}", problem.detail);
+}
+
+#[tokio::test]
+async fn what_was_not_uploaded_is_not_found() {
+    for status in [403, 404] {
+        let refused = mock!(Client::head_object).then_http_response(move || {
+            HttpResponse::new(StatusCode::try_from(status).unwrap(), "".into())
+        });
+        let refused = bundles(&[&refused]).preview(&request(upload()), None, &caller()).await;
+        assert!(is_not_found(&refused.unwrap_err()), "{status}");
+    }
+    // Nothing is asked for by an id that is too old.
+    let old = upload_made(Duration::from_secs(24 * 60 * 60));
+    let refused = bundles(&[]).preview(&request(old), None, &caller()).await;
+    assert!(is_not_found(&refused.unwrap_err()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_takes_too_long_can_be_asked_for_again() {
+    let head = uploaded(READ_UP_TO_BYTES + 1, "c2hh");
+    let slow = mock!(Client::copy_object).then_error(|| {
+        let slow = aws_sdk_s3::error::ErrorMetadata::builder().code("RequestTimeout").build();
+        aws_sdk_s3::operation::copy_object::CopyObjectError::generic(slow)
+    });
+    let id = OperationId::generate();
+    let refused = bundles(&[&head, &slow]);
+    let refused = refused.store(id, &request(upload()), None, &caller()).await.unwrap_err();
+    assert_eq!(refused.code(), formation_model::ProblemCode::ServiceUnavailable);
+}
+
+#[tokio::test]
+async fn an_upload_is_for_a_caller_that_was_verified() {
+    let event = Caller::new("event:111122223333:acme.builds");
+    let problem = problem(bundles(&[]).preview(&request(upload()), None, &event).await);
+    assert_eq!(problem.pointer, "/code/uploadId");
+    assert_eq!(problem.code, FieldProblemCode::NotSupported);
 }

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod change;
+mod code;
 mod compare;
 mod heal;
 mod read;

@@ -11,9 +11,11 @@ use super::reader::{Defaults, Reader};
 use crate::archive;
 use crate::bundle::{self, MAX_ZIP_BYTES};
 use crate::fields::Fields;
+use crate::id;
 use crate::part::Facet;
 use crate::problem::{FieldProblem, FieldProblemCode as Code};
 use crate::runtime;
+use crate::upload::UploadId;
 use crate::warning::{self, Warning};
 
 /// Where a function's code is to come from.
@@ -25,6 +27,8 @@ pub enum CodeSource {
     Archive(Archive),
     /// An object in S3, to be copied when the request is accepted.
     S3(S3Object),
+    /// An archive that the caller has uploaded, to be copied when the request is accepted.
+    Upload(UploadId),
 }
 
 /// A zip archive that Lambda can unzip.
@@ -79,6 +83,11 @@ fn schema() -> Value {
         "type": "object", "required": ["zipFile"], "additionalProperties": false,
         "properties": {"zipFile": {"type": "string", "contentEncoding": "base64", "description": "A zip archive of at most 3 MB."}}
     });
+    let upload = json!({
+        "type": "object", "required": ["uploadId"], "additionalProperties": false,
+        "description": "A zip archive of up to 250 MB that the same caller has uploaded within the last 24 hours: see POST /v1/uploads. Not by event, which has no verified caller.",
+        "properties": {"uploadId": {"type": "string", "pattern": id::PATTERN}}
+    });
     let s3 = json!({
         "type": "object", "required": ["s3Bucket", "s3Key"], "additionalProperties": false,
         "description": "A zip archive in one of the buckets that the stack's parameter CodeBuckets names.",
@@ -93,7 +102,7 @@ fn schema() -> Value {
         "description": "The code that the function has: what GET shows.",
         "properties": {"sha256": {"type": "string"}, "sizeBytes": {}, "inline": {}}
     });
-    json!({"anyOf": [file, zip_file, s3, unchanged]})
+    json!({"anyOf": [file, zip_file, upload, s3, unchanged]})
 }
 
 /// What starts the code; none of what was found to be wrong already.
@@ -143,9 +152,9 @@ fn read_from(
 /// What code can be given as, for an error's text.
 fn forms(defaults: &Defaults) -> &'static str {
     if defaults.code_buckets {
-        "inline source (a string), {\"zipFile\"} or {\"s3Bucket\", \"s3Key\"}"
+        "inline source (a string), {\"zipFile\"}, {\"uploadId\"} or {\"s3Bucket\", \"s3Key\"}"
     } else {
-        "inline source (a string) or {\"zipFile\"}"
+        "inline source (a string), {\"zipFile\"} or {\"uploadId\"}"
     }
 }
 
@@ -227,16 +236,20 @@ fn object_form(
     defaults: &Defaults,
     current: Option<&FunctionSpec>,
 ) -> Option<CodeSource> {
-    let has_zip_file = object.contains_key("zipFile");
+    let given = |name: &str| object.keys().find(|key| key.as_str() == name);
+    let (zip_field, upload_field) = (given("zipFile"), given("uploadId"));
     let s3_field = object.keys().find(|key| key.starts_with("s3"));
-    if let (true, Some(s3_field)) = (has_zip_file, s3_field) {
-        let s3_field = archive::shown(s3_field);
-        let detail = format!("holds both `zipFile` and `{s3_field}`; give either, not both");
+    let mut given = [zip_field, upload_field, s3_field].into_iter().flatten();
+    if let (Some(one), Some(other)) = (given.next(), given.next()) {
+        let other = archive::shown(other);
+        let detail = format!("holds both `{one}` and `{other}`; give either, not both");
         return fields.refuse("/code", Code::Conflict, detail);
     }
     let mut inner = Fields::of(object);
-    let code = if has_zip_file {
+    let code = if zip_field.is_some() {
         zip_file(&mut inner, start, defaults)
+    } else if upload_field.is_some() {
+        upload(&mut inner)
     } else if s3_field.is_some() {
         s3_object(&mut inner)
     } else if object.contains_key("sha256") {
@@ -312,6 +325,13 @@ fn not_base64(text: &str, error: &base64::DecodeError) -> String {
     format!("must be base64 (RFC 4648, section 4): {told}")
 }
 
+fn upload(fields: &mut Fields<'_>) -> Option<CodeSource> {
+    match fields.required_text("uploadId")?.parse::<UploadId>() {
+        Ok(id) => Some(CodeSource::Upload(id)),
+        Err(invalid) => fields.refuse("/uploadId", Code::InvalidFormat, invalid.to_string()),
+    }
+}
+
 fn s3_object(fields: &mut Fields<'_>) -> Option<CodeSource> {
     let bucket = fields.required_text("s3Bucket");
     let key = fields.required_text("s3Key");
@@ -341,13 +361,14 @@ fn s3_object(fields: &mut Fields<'_>) -> Option<CodeSource> {
 }
 
 fn too_large(defaults: &Defaults) -> String {
-    let limit = format!(
-        "the zip archive must not be larger than {MAX_ZIP_BYTES} bytes (3 MB) in a request"
+    let told = format!(
+        "the zip archive must not be larger than {MAX_ZIP_BYTES} bytes (3 MB) in a request; upload a \
+         larger one (POST /v1/uploads) and name it with uploadId"
     );
     if defaults.code_buckets {
-        format!("{limit}; put a larger one into S3 and name it with s3Bucket and s3Key")
+        format!("{told}, or put it into S3 and name it with s3Bucket and s3Key")
     } else {
-        limit
+        told
     }
 }
 

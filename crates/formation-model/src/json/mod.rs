@@ -46,6 +46,10 @@ pub const FUNCTION: Shape = Shape::Object(|field| match field {
     _ => None,
 });
 
+/// The shape of a request for an upload.
+pub const UPLOAD: Shape =
+    Shape::Object(|field| ["sizeBytes", "sha256"].contains(&field).then_some(Shape::Whole));
+
 /// A document as far as it was kept.
 #[derive(Debug)]
 pub struct Document {

@@ -37,8 +37,10 @@ pub enum ProblemCode {
     BodyTooLarge,
     /// The body is not `application/json`.
     UnsupportedMediaType,
-    /// The function is not valid; `errors` lists every reason.
+    /// The function, or the upload that is asked for, is not valid; `errors` lists every reason.
     InvalidFunction,
+    /// No archive was uploaded under this id by this caller within the last 24 hours.
+    UploadNotFound,
     /// The idempotency key came with another request before.
     IdempotencyKeyReused,
     /// The request must say which revision it is for.
@@ -74,7 +76,7 @@ pub enum ProblemCode {
 
 impl ProblemCode {
     /// Every code.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::MalformedJson,
         Self::InvalidParameter,
         Self::InvalidNextToken,
@@ -91,6 +93,7 @@ impl ProblemCode {
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::InvalidFunction,
+        Self::UploadNotFound,
         Self::IdempotencyKeyReused,
         Self::PreconditionRequired,
         Self::InternalError,
@@ -199,7 +202,7 @@ impl ProblemCode {
             Self::BodyTooLarge => (
                 413,
                 "The body is too large",
-                "Put the archive into S3, in a bucket that the stack's parameter `CodeBuckets` names, and send the reference.",
+                "Upload the archive (`POST /v1/uploads`) and send its `uploadId` as the code.",
             ),
             Self::UnsupportedMediaType => {
                 (415, "The body must be JSON", "Send the body as `application/json`.")
@@ -208,6 +211,11 @@ impl ProblemCode {
                 422,
                 "The function is not valid",
                 "`errors` says what is wrong, and where; mend all of it and send the request again.",
+            ),
+            Self::UploadNotFound => (
+                422,
+                "There is no such upload",
+                "Ask for a new one (`POST /v1/uploads`), put the archive to its URL, and send its `uploadId` as the same role or user within 24 hours.",
             ),
             Self::IdempotencyKeyReused => (
                 422,

@@ -108,6 +108,8 @@ pub enum FieldProblemCode {
     UnknownField,
     /// The object in S3 that the code refers to cannot be used.
     CodeNotAvailable,
+    /// No archive was uploaded under this id by this caller within the last 24 hours.
+    UploadNotFound,
     /// The field cannot be changed or must match another.
     Conflict,
 }

@@ -127,11 +127,32 @@ fn base64_that_cannot_be_read_is_told_what_is_wrong_with_it() {
 
 #[test]
 fn code_in_two_forms_is_told_to_be_either() {
-    let code = json!({"zipFile": "UEs=", "s3Bucket": "builds", "s3Key": "a.zip"});
-    let found = read(&hello_with("code", code), &DEFAULTS, None).unwrap_err();
-    let [problem] = found.as_slice() else { panic!("{found:?}") };
-    assert_eq!((problem.pointer.as_str(), &problem.code), ("/code", &Code::Conflict.into()));
-    assert!(problem.detail.contains("either, not both"), "{}", problem.detail);
+    let (zip, id) = ("UEs=", "01JDJ3M6Q5X8Z7W2V4T9R0N1KB");
+    for code in [
+        json!({"zipFile": zip, "s3Bucket": "builds", "s3Key": "a.zip"}),
+        json!({"zipFile": zip, "uploadId": id}),
+        json!({"uploadId": id, "s3Bucket": "builds", "s3Key": "a.zip"}),
+    ] {
+        let found = read(&hello_with("code", code), &DEFAULTS, None).unwrap_err();
+        let [problem] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!((problem.pointer.as_str(), &problem.code), ("/code", &Code::Conflict.into()));
+        assert!(problem.detail.contains("either, not both"), "{}", problem.detail);
+    }
+}
+
+#[test]
+fn an_upload_is_named_by_its_id_alone() {
+    let id = "01JDJ3M6Q5X8Z7W2V4T9R0N1KB";
+    let function = read(&hello_with("code", json!({"uploadId": id})), &DEFAULTS, None).unwrap();
+    assert_eq!(function.code, CodeSource::Upload(id.parse().unwrap()));
+
+    let at = "/code/uploadId".to_owned();
+    for id in ["", "../x", "01jdj3m6q5x8z7w2v4t9r0n1kb", "81JDJ3M6Q5X8Z7W2V4T9R0N1KB"] {
+        let found = problems(hello_with("code", json!({"uploadId": id})));
+        assert_eq!(found, [(at.clone(), Code::InvalidFormat)], "{id}");
+    }
+    let found = problems(hello_with("code", json!({"uploadId": 1, "sha256": "x"})));
+    assert_eq!(found, [(at, Code::WrongType), ("/code/sha256".to_owned(), Code::UnknownField)]);
 }
 
 #[test]

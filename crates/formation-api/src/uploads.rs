@@ -1,0 +1,24 @@
+//! Code that is too large for a request or an answer: it goes to and from S3 by a link.
+
+use formation_control::Refusal;
+use formation_model::UploadRequest;
+use formation_model::json::UPLOAD;
+use http::StatusCode;
+
+use crate::answer::{Answered, json};
+use crate::app::App;
+use crate::problem::ApiError;
+use crate::request::{Request, document};
+
+/// `POST /v1/uploads`
+pub(crate) async fn create_upload(app: &App, request: Request) -> Result<Answered, ApiError> {
+    let body = document(&request, UPLOAD)?;
+    let asked = body.read_with(UploadRequest::read).map_err(Refusal::InvalidFunction)?;
+    let upload = app.control.offer_upload(&asked, &request.caller).await?;
+    Ok(json(StatusCode::CREATED, &upload))
+}
+
+/// `GET /v1/functions/{functionName}/code`
+pub(crate) async fn describe_code(app: &App, request: Request) -> Result<Answered, ApiError> {
+    Ok(json(StatusCode::OK, &app.control.code_link(&request.function()?).await?))
+}
