@@ -29,6 +29,7 @@ mod template;
 mod undo;
 mod update;
 mod upgrades;
+mod uploads;
 mod waiting;
 
 use std::process::ExitCode;
@@ -179,6 +180,12 @@ fn main() -> ExitCode {
             update::a_repair_finishes_undoing_a_create,
             update::a_repairs_dry_run_tells_what_aws_has_and_changes_nothing,
             update::code_that_is_gone_holds_up_no_delete,
+            uploads::forty_megabytes_are_uploaded_past_the_api,
+            uploads::code_that_was_uploaded_is_judged_as_all_code_is,
+            uploads::s3_takes_what_was_announced_once_and_nothing_else,
+            uploads::an_upload_is_its_callers_own_and_for_a_day,
+            uploads::a_copy_that_fails_is_asked_for_again_under_the_same_key,
+            uploads::a_link_leads_to_the_code_of_a_function,
             upgrades::steps_are_upgraded_before_the_doors_that_start_them,
         }
     })

@@ -169,7 +169,7 @@ fn client_of(world: &World, credentials: Credentials) -> Client {
 }
 
 /// An IAM user with these managed policies of the stack, and how it signs.
-async fn user(world: &World, what: &str, policies: &[&str]) -> (String, Client) {
+pub async fn user(world: &World, what: &str, policies: &[&str]) -> (String, Client) {
     let (name, identity) = holder(world, what, policies).await;
     (name, client_of(world, identity))
 }

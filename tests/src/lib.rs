@@ -5,6 +5,7 @@
 
 pub mod announcements;
 pub mod answer;
+pub mod links;
 pub mod live;
 pub mod operations;
 pub mod proxy;

@@ -475,10 +475,6 @@ fn in_name(c: char) -> bool {
 
 fn identify(method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Call {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    // Credential=KEY/DATE/REGION/SERVICE/aws4_request
-    let scope = text("authorization").and_then(|value| value.split('/').nth(3));
-    let service = scope.unwrap_or("unsigned").to_owned();
-    let body = String::from_utf8_lossy(body);
     let path = uri.path();
     let query: HashMap<_, _> = uri
         .query()
@@ -486,6 +482,13 @@ fn identify(method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Ca
         .flat_map(|query| query.split('&'))
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
         .collect();
+    // Credential=KEY/DATE/REGION/SERVICE/aws4_request, of a link in its query.
+    let scope = text("authorization").and_then(|value| value.split('/').nth(3));
+    let link = query.get("X-Amz-Credential").and_then(|value| value.split("%2F").nth(3));
+    let service = scope.or(link).unwrap_or("unsigned").to_owned();
+    // Archives are large, and name nobody.
+    let stores = service == "s3" && method == Method::PUT && !query.contains_key("tagging");
+    let body = if stores { "".into() } else { String::from_utf8_lossy(body) };
     let operation = match (service.as_str(), text("x-amz-target")) {
         ("lambda", _) => lambda_operation(method, path),
         ("s3", _) => s3_operation(method, &query, headers),

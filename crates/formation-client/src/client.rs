@@ -1,7 +1,7 @@
 //! The client: how it is built, and how a request becomes an answer.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -86,6 +86,7 @@ impl ClientBuilder {
                 transport,
                 timeout: self.timeout,
                 retries: self.retries,
+                ca_bundle,
             }),
             signer: Arc::new(Signer::new(self.region, self.credentials)),
         })
@@ -106,6 +107,7 @@ struct Way {
     transport: Transport,
     timeout: Duration,
     retries: Retries,
+    ca_bundle: Option<PathBuf>,
 }
 
 impl Client {
@@ -170,6 +172,22 @@ impl Client {
         let timeout = self.way.timeout;
         let answer = tokio::time::timeout(timeout, self.exchange(request, signed)).await;
         answer.unwrap_or(Err(ClientError::Timeout(timeout)))
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.way.endpoint
+    }
+
+    pub(crate) fn ca_bundle(&self) -> Option<&Path> {
+        self.way.ca_bundle.as_deref()
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.way.timeout
+    }
+
+    pub(crate) fn retries(&self) -> Retries {
+        self.way.retries
     }
 
     async fn exchange(&self, request: &Request, signed: bool) -> Result<Answer, ClientError> {

@@ -51,6 +51,12 @@ impl Endpoint {
         }
     }
 
+    /// What a link leads to; none where it is no URL.
+    pub(crate) fn of(link: &Uri) -> Option<Self> {
+        let (scheme, authority) = (link.scheme()?.clone(), link.authority()?.clone());
+        Some(Self { scheme, authority, base: String::new() })
+    }
+
     /// The URL of `target`: a path, and a query if there is one.
     pub(crate) fn uri(&self, target: &str) -> Result<Uri, http::Error> {
         Uri::builder()

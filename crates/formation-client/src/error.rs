@@ -54,6 +54,14 @@ pub enum ClientError {
         /// How long it asks to wait before the next request.
         retry_after: Option<Duration>,
     },
+    /// S3 refused what was put to a link.
+    #[error("S3 answers {status}: {code}")]
+    Storage {
+        /// The HTTP status: 403 where the link has ended.
+        status: StatusCode,
+        /// S3's code, for example `AccessDenied`.
+        code: String,
+    },
     /// The request or its answer was lost on the way. What was asked for may have been accepted.
     #[error("the API cannot be reached")]
     Transport(#[source] ConnectorError),
@@ -95,6 +103,13 @@ impl ClientError {
             }
             Self::Gateway { status, .. } => {
                 *status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+            }
+            // 409: somebody puts the same at the same time, which may fail yet.
+            Self::Storage { status, code } => {
+                *status == StatusCode::CONFLICT
+                    || *status == StatusCode::TOO_MANY_REQUESTS
+                    || status.is_server_error()
+                    || code == "RequestTimeout"
             }
             Self::Transport(error) => !is_refused_by_tls(error) && !error.is_user(),
             Self::Timeout(_) => true,

@@ -59,6 +59,7 @@ mod raw;
 mod retry;
 mod sign;
 mod transport;
+mod uploads;
 mod wait;
 
 pub use answer::Answer;

@@ -8,4 +8,5 @@ mod repeats;
 mod sends;
 mod stub;
 mod tls;
+mod uploads;
 mod waits;

@@ -17,6 +17,11 @@ use crate::refusal::Refusal;
 /// of a Lambda does not tell when they do.
 const GOOD_FOR: Duration = Duration::from_secs(15 * 60);
 
+/// What is signed of an upload besides the host, which whoever sends it takes from the URL. The SDK has
+/// headers of its own that nobody has to send, such as the trace's of this very invocation.
+const SIGNED: [&str; 5] =
+    ["content-length", "content-type", "if-none-match", "x-amz-checksum-sha256", "x-amz-tagging"];
+
 impl Bundles {
     /// Where `caller` can put the archive of `request`. The signature is over its length, its digest
     /// and `If-None-Match: *`: S3 takes these very bytes, and takes them once.
@@ -49,8 +54,7 @@ impl Bundles {
             upload_id,
             method: signed.method().to_owned(),
             url: signed.uri().to_owned(),
-            // Whoever sends it takes the host from the URL.
-            headers: headers.filter(|(name, _)| name != "host").collect(),
+            headers: headers.filter(|(name, _)| SIGNED.contains(&name.as_str())).collect(),
             expires_at,
         })
     }

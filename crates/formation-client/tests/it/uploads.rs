@@ -1,0 +1,103 @@
+//! Code that goes past the API, by links.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use formation_client::ClientError;
+use formation_model::{Upload, UploadRequest};
+use serde_json::{Value, json};
+
+use crate::stub::{ID, Reply, Stub, TOKEN, answer, raw};
+
+const SHA256: &str = "u2uSVuWTpoUaWT5wQSM6ea7SCx6UZ334J+b8zM8fs1c=";
+const LINK: &str = "/artifacts/uploads/x.zip?X-Amz-Signature=s3cr3t";
+
+/// Where the stub takes an archive of so many bytes.
+fn upload(stub: &Stub, bytes: usize) -> Upload {
+    let upload = json!({
+        "uploadId": ID, "method": "PUT", "url": format!("{}{LINK}", stub.url),
+        "headers": {
+            "content-length": bytes.to_string(), "content-type": "application/zip",
+            "if-none-match": "*", "x-amz-checksum-sha256": SHA256, "x-amz-tagging": "state=pending",
+        },
+        "expiresAt": "2026-11-25T17:15:00.000Z",
+    });
+    serde_json::from_value(upload).unwrap()
+}
+
+/// As S3 answers.
+fn refused(status: u16, code: &str) -> Reply {
+    let body = format!("<Error><Code>{code}</Code><Message>{TOKEN}</Message></Error>");
+    raw(status, &[("content-type", "application/xml")], body)
+}
+
+#[tokio::test]
+async fn an_archive_is_put_as_it_was_announced_and_without_credentials() {
+    let stub = Stub::start(|_, seen| match seen.path() {
+        "/v1/uploads" => answer(
+            201,
+            &[],
+            &json!({
+                "uploadId": ID, "method": "PUT", "url": "http://127.0.0.1:1/", "headers": {},
+                "expiresAt": "2026-11-25T17:15:00.000Z",
+            }),
+        ),
+        _ => raw(200, &[], ""),
+    })
+    .await;
+    let client = stub.client();
+    let request = UploadRequest { size_bytes: 4, sha256: SHA256.to_owned() };
+    let asked = client.create_upload(&request).await.unwrap();
+    assert_eq!(asked.upload_id.to_string(), ID);
+    client.put_upload(&upload(&stub, 4), "PK\u{5}\u{6}").await.unwrap();
+
+    let seen = stub.seen();
+    let body: Value = serde_json::from_slice(&seen[0].body).unwrap();
+    assert_eq!((seen[0].method.as_str(), body), ("POST", json!(request)));
+    let put = &seen[1];
+    assert_eq!((put.method.as_str(), put.target.as_str()), ("PUT", LINK));
+    assert_eq!(put.body, "PK\u{5}\u{6}");
+    for (name, value) in &upload(&stub, 4).headers {
+        assert_eq!(put.header(name), value, "{name}");
+    }
+    for secret in ["authorization", "x-amz-security-token", "x-amz-date"] {
+        assert_eq!(put.header(secret), "", "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn a_put_is_repeated_until_it_is_there() {
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&tries);
+    let stub = Stub::start(move |before, _| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        match before {
+            0 => refused(503, "SlowDown"),
+            1 => Reply::Lost,
+            2 => refused(409, "ConditionalRequestConflict"),
+            // What was lost was its answer.
+            _ => refused(412, "PreconditionFailed"),
+        }
+    })
+    .await;
+    stub.client().put_upload(&upload(&stub, 1), "x").await.unwrap();
+    assert_eq!(tries.load(Ordering::SeqCst), 4);
+}
+
+#[tokio::test]
+async fn what_s3_refuses_is_told_by_its_code_alone() {
+    let stub = Stub::start(|_, _| refused(403, "AccessDenied")).await;
+    let error = stub.client().put_upload(&upload(&stub, 1), "x").await.unwrap_err();
+    let shown = format!("{error} {error:?}");
+    assert!(shown.contains("403") && shown.contains("AccessDenied"), "{shown}");
+    assert!(!shown.contains(TOKEN) && !shown.contains("s3cr3t"), "{shown}");
+    assert_eq!(stub.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn an_archive_of_another_length_is_not_sent() {
+    let stub = Stub::start(|_, _| raw(200, &[], "")).await;
+    let error = stub.client().put_upload(&upload(&stub, 2), "x").await.unwrap_err();
+    assert!(matches!(error, ClientError::InvalidRequest(_)), "{error:?}");
+    assert!(stub.seen().is_empty());
+}
