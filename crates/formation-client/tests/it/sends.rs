@@ -8,7 +8,9 @@ use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
 use formation_client::{BuildError, Client, ClientError, Condition, ETag, FunctionFilter, Look};
-use formation_model::{Function, FunctionName, FunctionStatus, OperationId, Problem, ProblemCode};
+use formation_model::{
+    Function, FunctionName, FunctionStatus, OperationId, Problem, ProblemCode, UploadRequest,
+};
 use futures_util::TryStreamExt;
 use http::Method;
 use jiff::Timestamp;
@@ -114,6 +116,19 @@ async fn every_route_has_a_method() {
             &[],
             &json!({"functionName": "hello", "revision": 3, "status": "IN_SYNC", "differences": []}),
         ),
+        ("GET", "/v1/functions/hello/code") => answer(
+            200,
+            &[],
+            &json!({"url": "https://x", "expiresAt": "2026-11-25T17:15:00.000Z", "sha256": "x", "sizeBytes": 1}),
+        ),
+        ("POST", "/v1/uploads") => answer(
+            201,
+            &[],
+            &json!({
+                "uploadId": ID, "method": "PUT", "url": "https://x", "headers": {},
+                "expiresAt": "2026-11-25T17:15:00.000Z",
+            }),
+        ),
         ("GET", "/v1/functions/hello/operations") => {
             answer(200, &[], &json!({"operations": [operation("SUCCEEDED")]}))
         }
@@ -134,6 +149,9 @@ async fn every_route_has_a_method() {
     client.delete(&name).if_match(&ETag::any()).wait(Duration::from_secs(99)).await.unwrap();
     client.repair(&name).if_match(&etag).idempotency_key("mine").await.unwrap();
     assert_eq!(client.drift(&name).await.unwrap().revision, 3);
+    assert_eq!(client.code_link(&name).await.unwrap().size_bytes, 1);
+    let upload = UploadRequest { size_bytes: 1, sha256: "x".into() };
+    assert_eq!(client.create_upload(&upload).await.unwrap().upload_id.to_string(), ID);
     client.operation(&name, id()).await.unwrap();
     client.operation_with_steps(&name, id()).await.unwrap();
     let look = Look { steps: true, wait: Duration::from_secs(99) };
@@ -174,6 +192,8 @@ async fn every_route_has_a_method() {
             "DELETE /v1/functions/hello?wait=25".to_owned(),
             "POST /v1/functions/hello/repair".to_owned(),
             "GET /v1/functions/hello/drift".to_owned(),
+            "GET /v1/functions/hello/code".to_owned(),
+            "POST /v1/uploads".to_owned(),
             format!("GET /v1/functions/hello/operations/{ID}"),
             format!("GET /v1/functions/hello/operations/{ID}?steps=true"),
             format!("GET /v1/functions/hello/operations/{ID}?steps=true&wait=25"),
