@@ -2,6 +2,7 @@
 
 use formation_model::about::{About, StackLimits};
 use formation_model::bundle::MAX_ZIP_BYTES;
+use formation_model::upload::MAX_UPLOAD_BYTES;
 use http::StatusCode;
 
 use crate::answer::{Answered, json};
@@ -17,7 +18,11 @@ pub(crate) fn describe_stack(app: &App) -> Answered {
         region: control.stack().region.clone(),
         layer_arns: control.defaults().layer_arns.clone(),
         code_buckets: control.code_buckets().to_vec(),
-        limits: StackLimits { zip_file_bytes: MAX_ZIP_BYTES as u64, wait_seconds: LONGEST_WAIT },
+        limits: StackLimits {
+            zip_file_bytes: MAX_ZIP_BYTES as u64,
+            upload_bytes: MAX_UPLOAD_BYTES,
+            wait_seconds: LONGEST_WAIT,
+        },
     };
     json(StatusCode::OK, &about)
 }

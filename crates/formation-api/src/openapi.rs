@@ -4,8 +4,8 @@
 use formation_model::schema::{self, function_patch, function_request};
 use formation_model::tag::{LONGEST_TAG, MOST_TAGS};
 use formation_model::{
-    About, CodeLink, DriftReport, Function, FunctionStatus, Operation, Page, Plan, Problem, ProblemCode,
-    Upload, UploadRequest,
+    About, CodeLink, DriftReport, Function, FunctionStatus, Operation, Page, Plan, Problem,
+    ProblemCode, Upload, UploadRequest,
 };
 use http::StatusCode;
 use schemars::SchemaGenerator;

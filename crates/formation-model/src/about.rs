@@ -27,6 +27,8 @@ pub struct About {
 pub struct StackLimits {
     /// Bytes of a zip archive in a request, before it is made base64.
     pub zip_file_bytes: u64,
+    /// Bytes of a zip archive that is uploaded.
+    pub upload_bytes: u64,
     /// The longest that a request waits for an outcome, in seconds.
     pub wait_seconds: u64,
 }
