@@ -22,6 +22,7 @@ pub(crate) fn describe_stack(app: &App) -> Answered {
             zip_file_bytes: MAX_ZIP_BYTES as u64,
             upload_bytes: MAX_UPLOAD_BYTES,
             wait_seconds: LONGEST_WAIT,
+            max_reserved_concurrency: control.defaults().max_reserved_concurrency,
         },
     };
     json(StatusCode::OK, &about)

@@ -31,4 +31,6 @@ pub struct StackLimits {
     pub upload_bytes: u64,
     /// The longest that a request waits for an outcome, in seconds.
     pub wait_seconds: u64,
+    /// The most concurrency that may be reserved for a function.
+    pub max_reserved_concurrency: u32,
 }
