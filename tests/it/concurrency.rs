@@ -71,6 +71,8 @@ pub async fn a_function_is_stopped_and_says_so_and_answers_again(world: &World) 
 
 pub async fn it_is_changed_by_one_call_and_only_where_it_differs(world: &World) {
     let name = world.name("reserved");
+    let stack = world.api(Method::GET, "/v1", None).await.json();
+    assert_eq!(stack["limits"]["maxReservedConcurrency"], 10);
     let above = json!({"reservedConcurrency": 11});
     let refused = world.ask_for(&name, above.clone()).await;
     let problem = refused.json();
