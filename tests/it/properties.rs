@@ -101,7 +101,7 @@ async fn planned(world: &World, name: &str, property: &Property, patch: &Value) 
     differences
 }
 
-/// Somebody sets back in Lambda or CloudWatch Logs what differs there between two looks, as far as
+/// Somebody sets back in Lambda, CloudWatch Logs or IAM what differs there between two looks, as far as
 /// those take it alone.
 async fn set_by_hand(world: &World, name: &str, from: &Live, to: &Live) -> bool {
     let configuration = |live: &Live| live.shown["Configuration"].as_object().unwrap().clone();
@@ -143,6 +143,19 @@ async fn set_by_hand(world: &World, name: &str, from: &Live, to: &Live) -> bool 
                 let delete = world.lambda.delete_function_concurrency().function_name(name);
                 delete.send().await.unwrap();
             }
+        }
+        return true;
+    }
+    if fields.is_empty() && from.inline_policies != to.inline_policies {
+        let role = world.role_name(name);
+        for (policy, document) in &to.inline_policies {
+            let put = world.iam.put_role_policy().role_name(&role).policy_name(policy);
+            put.policy_document(document.to_string()).send().await.unwrap();
+        }
+        let gone = from.inline_policies.keys().filter(|it| !to.inline_policies.contains_key(*it));
+        for policy in gone {
+            let delete = world.iam.delete_role_policy().role_name(&role).policy_name(policy);
+            delete.send().await.unwrap();
         }
         return true;
     }

@@ -68,7 +68,7 @@ const CALLS: [(&str, &str); 11] = [
     (
         "Intake",
         "dynamodb:BatchGetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem events:PutEvents \
-         lambda:GetFunction lambda:ListTags s3:DeleteObjectVersion s3:GetObjectVersion s3:ListBucket \
+         iam:GetPolicy iam:GetPolicyVersion lambda:GetFunction lambda:ListTags s3:DeleteObjectVersion s3:GetObjectVersion s3:ListBucket \
          s3:PutObject s3:PutObjectTagging sqs:ChangeMessageVisibility sqs:DeleteMessage \
          sqs:GetQueueAttributes sqs:ReceiveMessage states:StartExecution",
     ),
@@ -82,8 +82,8 @@ const CALLS: [(&str, &str); 11] = [
     ),
     (
         "Api",
-        "dynamodb:BatchGetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem iam:GetRole \
-         iam:GetRolePolicy iam:ListAttachedRolePolicies iam:ListRolePolicies lambda:GetFunction \
+        "dynamodb:BatchGetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem iam:GetPolicy \
+         iam:GetPolicyVersion iam:GetRole iam:GetRolePolicy iam:ListAttachedRolePolicies iam:ListRolePolicies lambda:GetFunction \
          lambda:ListTags logs:DescribeLogGroups logs:ListTagsForResource s3:DeleteObjectVersion \
          s3:GetObject s3:GetObjectVersion s3:ListBucket s3:PutObject s3:PutObjectTagging \
          states:GetExecutionHistory states:StartExecution states:StopExecution",
@@ -160,6 +160,9 @@ fn check_conditions(role: &str, action: &str, statement: &Value) {
         assert!(any_resource.iter().any(|known| action.starts_with(known)), "{role}: {action}");
     } else if statement["Resource"]["Fn::GetAtt"] == json!(["IdleRole", "Arn"]) {
         assert_eq!(action, "iam:PassRole", "{role}: {action}");
+    } else if action.starts_with("iam:GetPolicy") {
+        let boundary = json!({"Ref": "FunctionBoundaryArn"});
+        assert_eq!(statement["Resource"], boundary, "{role}: {action}");
     } else if action.starts_with("iam:") {
         let resource = &statement["Resource"]["Fn::Sub"];
         assert_eq!(
@@ -180,6 +183,35 @@ pub async fn the_role_that_functions_have_for_a_moment_may_do_nothing(world: &Wo
     assert_eq!(account, &json!({"Ref": "AWS::AccountId"}));
 }
 
+/// The platform team's boundary, or the stack's own.
+fn boundary_in_force() -> Value {
+    json!({"Fn::If": [
+        "HasFunctionBoundary", {"Ref": "FunctionBoundaryArn"}, {"Ref": "FunctionBoundary"}
+    ]})
+}
+
+pub async fn all_that_make_or_compare_roles_have_the_same_boundary_and_guard(world: &World) {
+    let own = "FunctionBoundaryArn";
+    assert_eq!(world.template["Parameters"][own]["Default"], "");
+    let condition = &world.template["Conditions"]["HasFunctionBoundary"];
+    assert_eq!(condition, &json!({"Fn::Not": [{"Fn::Equals": [{"Ref": own}, ""]}]}));
+    let mut guards = Vec::new();
+    for (id, function) in of_type(world, "AWS::Serverless::Function") {
+        let variables = &function["Properties"]["Environment"]["Variables"];
+        if variables["PERMISSIONS_BOUNDARY_ARN"].is_null() {
+            assert!(variables["GUARDED_ARNS"].is_null(), "{id}");
+            continue;
+        }
+        assert_eq!(variables["PERMISSIONS_BOUNDARY_ARN"], boundary_in_force(), "{id}");
+        assert_eq!(variables["FUNCTION_BOUNDARY_ARN"], json!({"Ref": own}), "{id}");
+        guards.push((id, &variables["GUARDED_ARNS"]));
+    }
+    let ids: BTreeSet<_> = guards.iter().map(|(id, _)| *id).collect();
+    let wanted = ["ApiFunction", "EnsureRoleFunction", "IntakeFunction", "ReconcileFunction"];
+    assert_eq!(ids, wanted.into());
+    assert!(guards.iter().all(|(_, guard)| *guard == guards[0].1));
+}
+
 pub async fn what_local_aws_cannot_evaluate_is_in_the_template(world: &World) {
     let role = &world.template["Resources"]["EnsureRoleLambdaRole"];
     for wanted in ["iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"] {
@@ -187,7 +219,7 @@ pub async fn what_local_aws_cannot_evaluate_is_in_the_template(world: &World) {
             statements(role).into_iter().find(|statement| actions(statement).contains(&wanted));
         assert_eq!(
             statement.unwrap()["Condition"]["StringEquals"]["iam:PermissionsBoundary"],
-            json!({"Ref": "FunctionBoundary"}),
+            boundary_in_force(),
             "{wanted}"
         );
     }

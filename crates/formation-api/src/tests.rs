@@ -87,6 +87,8 @@ fn app(http: &SharedHttpClient, machine: &SharedHttpClient) -> App {
     let settings = RoleSettings {
         stack: stack.clone(),
         boundary_arn: "arn:aws:iam::111122223333:policy/boundary".to_owned(),
+        has_platforms_boundary: false,
+        guarded: Vec::new(),
     };
     let control = Control::new(
         stack,

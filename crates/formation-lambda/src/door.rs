@@ -33,11 +33,13 @@ impl Door {
         let stack = stack_identity()?;
         let architecture = required_var("DEFAULT_ARCHITECTURE")?;
         let code_buckets = listed("CODE_BUCKETS")?;
+        let roles = role_settings()?;
         let defaults = Defaults {
             architecture: architecture.parse().map_err(|()| BadVariable("DEFAULT_ARCHITECTURE"))?,
             code_buckets: !code_buckets.is_empty(),
             layer_arns: listed("LAYER_ARNS")?,
             max_reserved_concurrency: number("MAX_RESERVED_CONCURRENCY")?,
+            policy_characters: roles.policy_characters(),
         };
         let table = required_var("TABLE_NAME")?;
         let records = Records::new(aws_sdk_dynamodb::Client::new(config), table);
@@ -46,7 +48,7 @@ impl Door {
         let bundles = Bundles::new(s3, bucket, &stack.account_id, code_buckets);
         let state_machine = required_var("STATE_MACHINE_ARN")?;
         let executions = Executions::new(aws_sdk_sfn::Client::new(config), state_machine);
-        let comparer = Comparer::new(config, role_settings()?);
+        let comparer = Comparer::new(config, roles);
         Ok(Control::new(stack, defaults, records, bundles, executions, comparer))
     }
 

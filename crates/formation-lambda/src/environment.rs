@@ -56,6 +56,8 @@ pub fn role_settings() -> Result<RoleSettings, BadVariable> {
     Ok(RoleSettings {
         stack: stack_identity()?,
         boundary_arn: required_var("PERMISSIONS_BOUNDARY_ARN")?,
+        has_platforms_boundary: !required_var("FUNCTION_BOUNDARY_ARN")?.is_empty(),
+        guarded: listed("GUARDED_ARNS")?,
     })
 }
 

@@ -23,8 +23,9 @@ pub const PACKAGED: &str = "packaged.json";
 /// The packaged template, as local AWS gets it.
 const ADAPTED: &str = "adapted.json";
 
-/// Deploys the template to the local AWS at `endpoint_url`. `folder` gets the packaged template,
-/// `parameters` are parameters of the stack, each `Name=value`.
+/// Deploys the template to the local AWS at `endpoint_url`, within the boundary of
+/// `examples/boundary.yaml`. `folder` gets the packaged template, `parameters` are parameters of the stack,
+/// each `Name=value`: the last of a name counts.
 ///
 /// # Errors
 /// What is missing, or what CloudFormation refused.
@@ -58,6 +59,8 @@ pub async fn deploy(
     let template = adapt(serde_json::from_slice(&text)?);
     std::fs::write(&adapted, template.to_string()).map_err(LocalError::file(&adapted))?;
 
+    let boundary = format!("FunctionBoundaryArn={}", aws.deploy_boundary().await?);
+
     // Local AWS runs Lambdas as processes of this machine.
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     let deploy = [
@@ -77,20 +80,12 @@ pub async fn deploy(
         &format!("Architecture={architecture}"),
         &format!("DefaultArchitecture={architecture}"),
         "TableDeletionProtection=false",
+        &boundary,
     ];
     aws.run(&[&deploy, parameters].concat()).await?;
 
-    let described =
-        aws.run(&["cloudformation", "describe-stacks", "--stack-name", STACK_NAME]).await?;
-    let described: Value = serde_json::from_slice(&described)?;
-    let output = |key: &str| {
-        let outputs = described["Stacks"][0]["Outputs"].as_array();
-        let found = outputs.into_iter().flatten().find(|output| output["OutputKey"] == key);
-        let value = found.and_then(|output| output["OutputValue"].as_str());
-        value
-            .map(str::to_owned)
-            .ok_or_else(|| LocalError::Answer(format!("the stack has no output {key}")))
-    };
+    let described = aws.describe(STACK_NAME).await?;
+    let output = |key: &str| output(&described, key);
     Ok(Stack {
         endpoint_url: endpoint_url.to_owned(),
         region: REGION.to_owned(),
@@ -146,6 +141,16 @@ fn remove_unknown_conditions(value: &mut Value) {
     }
 }
 
+/// An output of a stack that was described.
+fn output(described: &Value, key: &str) -> Result<String, LocalError> {
+    let outputs = described["Stacks"][0]["Outputs"].as_array();
+    let found = outputs.into_iter().flatten().find(|output| output["OutputKey"] == key);
+    let value = found.and_then(|output| output["OutputValue"].as_str());
+    value
+        .map(str::to_owned)
+        .ok_or_else(|| LocalError::Answer(format!("the stack has no output {key}")))
+}
+
 fn require_lambdas(project: &Project) -> Result<(), LocalError> {
     let lambdas = project.path("target/lambda");
     if lambdas.join("formation-api/bootstrap").is_file() {
@@ -164,6 +169,29 @@ struct Aws<'a> {
 }
 
 impl Aws<'_> {
+    /// Deploys the example of a boundary, as a platform team would, and answers its policy's ARN.
+    async fn deploy_boundary(&self) -> Result<String, LocalError> {
+        let template = self.project.path("examples/boundary.yaml");
+        let stack = "function-boundary";
+        self.run(&[
+            "cloudformation",
+            "deploy",
+            "--template-file",
+            &template.display().to_string(),
+            "--stack-name",
+            stack,
+            "--capabilities",
+            "CAPABILITY_IAM",
+        ])
+        .await?;
+        output(&self.describe(stack).await?, "FunctionBoundaryArn")
+    }
+
+    async fn describe(&self, stack: &str) -> Result<Value, LocalError> {
+        let arguments = ["cloudformation", "describe-stacks", "--stack-name", stack];
+        Ok(serde_json::from_slice(&self.run(&arguments).await?)?)
+    }
+
     async fn run(&self, arguments: &[&str]) -> Result<Vec<u8>, LocalError> {
         let program = self.project.tool("aws")?;
         let output = Command::new(&program)

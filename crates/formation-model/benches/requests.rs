@@ -12,6 +12,7 @@ const DEFAULTS: Defaults = Defaults {
     code_buckets: false,
     layer_arns: Vec::new(),
     max_reserved_concurrency: 0,
+    policy_characters: None,
 };
 
 fn current() -> Option<FunctionSpec> {

@@ -37,7 +37,7 @@ pub use about::About;
 pub use bundle::Bundle;
 pub use drift::{Difference, Drift, DriftReport, DriftStatus};
 pub use function::code::CodeSource;
-pub use function::{Defaults, FunctionRequest, FunctionSpec, Property};
+pub use function::{Defaults, FunctionRequest, FunctionSpec, PolicyStatement, Property};
 pub use json::{Document, MalformedJson};
 pub use name::FunctionName;
 pub use names::StackIdentity;

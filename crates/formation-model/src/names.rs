@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::name::FunctionName;
@@ -14,7 +15,7 @@ use crate::upload::UploadId;
 pub const STACK_TAG: &str = "formation:stack";
 /// Tag key whose value is the name of the function that the resource belongs to.
 pub const FUNCTION_TAG: &str = "formation:function";
-/// Name of the one inline policy of an execution role.
+/// Name of the inline policy by which a function writes its log.
 pub const LOGGING_POLICY: &str = "write-own-logs";
 
 /// Step Functions allows 80 characters for the name of an execution.
@@ -92,6 +93,14 @@ impl StackIdentity {
         tags.get(STACK_TAG) == Some(&self.stack_key)
             && tags.get(FUNCTION_TAG).map(String::as_str) == Some(function.as_str())
     }
+}
+
+/// The name of the inline policy that holds what a function is allowed besides: `permissions-<8 hex digits
+/// of its digest>`, so that one can be put beside another before that is taken away.
+pub fn permissions_policy_name(document: &Value) -> String {
+    let digest = Sha256::digest(document.to_string());
+    let hash: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("permissions-{hash}")
 }
 
 /// The log group of a function: the one that Lambda writes to by default.

@@ -88,7 +88,17 @@ pub(crate) async fn once_spread(
     is_unknown: impl Fn(&AwsError) -> bool,
     what: impl Display,
 ) -> Result<(), ResourceError> {
-    let mut pauses = WRITE_PAUSES.iter();
+    once_spread_after(&WRITE_PAUSES, write, is_unknown, what).await
+}
+
+/// The same with these pauses between the tries.
+pub(crate) async fn once_spread_after(
+    pauses: &[Duration],
+    write: impl AsyncFn() -> Result<(), AwsError>,
+    is_unknown: impl Fn(&AwsError) -> bool,
+    what: impl Display,
+) -> Result<(), ResourceError> {
+    let mut pauses = pauses.iter();
     loop {
         match write().await {
             Err(error) if is_denied(&error) || is_unknown(&error) => match pauses.next() {

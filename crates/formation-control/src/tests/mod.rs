@@ -38,6 +38,7 @@ pub(crate) const DEFAULTS: Defaults = Defaults {
     code_buckets: true,
     layer_arns: Vec::new(),
     max_reserved_concurrency: 0,
+    policy_characters: Some(3000),
 };
 
 /// Why an operation was taken over that ann has cancelled.
@@ -70,6 +71,9 @@ pub(crate) struct State {
     /// Answers to calls instead of the usual ones: status and body.
     answers: BTreeMap<String, (u16, Value)>,
     meanwhile: BTreeMap<String, Meanwhile>,
+    /// What the permissions boundary allows instead of everything.
+    pub boundary: Option<Vec<&'static str>>,
+    pub boundary_is_gone: bool,
 }
 
 impl State {
@@ -180,6 +184,8 @@ impl Aws {
         let settings = RoleSettings {
             stack: stack.clone(),
             boundary_arn: "arn:aws:iam::111122223333:policy/boundary".to_owned(),
+            has_platforms_boundary: true,
+            guarded: vec!["arn:aws:iam::111122223333:*/formation-*".to_owned()],
         };
         let buckets = vec!["builds".to_owned()];
         Control::new(
@@ -236,6 +242,17 @@ impl Aws {
             ("lambda", _) => {
                 return (404, json!({"__type": "ResourceNotFoundException"}).to_string());
             }
+            ("iam", "GetPolicy") if !state.boundary_is_gone => {
+                let version = "<DefaultVersionId>v1</DefaultVersionId>";
+                return (200, told("GetPolicy", "Policy", version));
+            }
+            ("iam", "GetPolicyVersion") => {
+                let actions = state.boundary.clone().unwrap_or_else(|| vec!["*"]);
+                let statement = json!({"Effect": "Allow", "Action": actions, "Resource": "*"});
+                let document = json!({"Statement": statement});
+                let document = format!("<Document>{document}</Document>");
+                return (200, told("GetPolicyVersion", "PolicyVersion", &document));
+            }
             ("iam", _) => {
                 let error =
                     "<ErrorResponse><Error><Code>NoSuchEntity</Code></Error></ErrorResponse>";
@@ -257,6 +274,13 @@ impl Aws {
             Err(body) => (400, body.to_string()),
         }
     }
+}
+
+/// What IAM answers to a call: of `member` these fields.
+fn told(call: &str, member: &str, fields: &str) -> String {
+    format!(
+        "<{call}Response><{call}Result><{member}>{fields}</{member}></{call}Result></{call}Response>"
+    )
 }
 
 /// The name of a call, as IAM has it or nearly.

@@ -155,7 +155,12 @@ fn reconciler(aws: &Silent) -> Reconciler {
         account_id: "111122223333".into(),
         stack_key: "0a1b2c3d".into(),
     };
-    let settings = RoleSettings { stack: stack.clone(), boundary_arn: "arn".into() };
+    let settings = RoleSettings {
+        stack: stack.clone(),
+        boundary_arn: "arn".into(),
+        has_platforms_boundary: false,
+        guarded: Vec::new(),
+    };
     Reconciler {
         control: Control::new(
             stack,

@@ -8,6 +8,7 @@ mod environment;
 mod function_name;
 mod layers;
 mod logs;
+pub mod permissions;
 mod property;
 mod protection;
 mod reader;
@@ -16,6 +17,7 @@ mod tags;
 pub use configuration::{Architecture, Configuration, Tracing};
 pub use environment::Environment;
 pub use logs::{ApplicationLogLevel, LogFormat, Logs, RETENTION_DAYS, SystemLogLevel};
+pub use permissions::{Permissions, PolicyStatement};
 pub use property::{Compared, Property, properties, property};
 pub use reader::Defaults;
 
@@ -53,6 +55,9 @@ pub struct FunctionSpec<Code = Bundle> {
     /// How logs are written and kept.
     #[serde(flatten)]
     pub logs: Logs,
+    /// What the function may do besides.
+    #[serde(flatten)]
+    pub permissions: Permissions,
     /// The user's own tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
@@ -76,6 +81,7 @@ impl<Code> FunctionSpec<Code> {
             code,
             configuration: Configuration::default(),
             logs: Logs::default(),
+            permissions: Permissions::default(),
             tags: BTreeMap::new(),
             reserved_concurrency: None,
             deletion_protection: false,
@@ -89,6 +95,7 @@ impl<Code> FunctionSpec<Code> {
             code,
             configuration: self.configuration,
             logs: self.logs,
+            permissions: self.permissions,
             tags: self.tags,
             reserved_concurrency: self.reserved_concurrency,
             deletion_protection: self.deletion_protection,

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::reader::Reader;
 use super::{
-    code, concurrency, configuration, environment, function_name, layers, logs, protection, tags,
+    code, concurrency, configuration, environment, function_name, layers, logs, permissions,
+    protection, tags,
 };
 use crate::drift::{Difference, between_maps};
 use crate::part::Facet;
@@ -49,6 +50,8 @@ pub enum Compared {
     ByKey,
     /// Key by key, and no value is shown: they are secrets.
     ByKeyHidden,
+    /// Item by item: an array.
+    ByItem,
 }
 
 impl Property {
@@ -65,8 +68,20 @@ impl Property {
             }
             Compared::ByKey => by_key(false),
             Compared::ByKeyHidden => by_key(true),
+            Compared::ByItem => by_item(facet, self.name, expected, actual),
         }
     }
+}
+
+/// How the items of two arrays differ, each by its place.
+fn by_item(facet: Facet, name: &str, expected: &Value, actual: &Value) -> Vec<Difference> {
+    let count = |value: &Value| value.as_array().map_or(0, Vec::len);
+    let places = 0..count(expected).max(count(actual));
+    // Beyond the end of an array there is null.
+    let difference = |at: usize| {
+        Difference::between(facet, format!("{name}/{at}"), expected[at].clone(), actual[at].clone())
+    };
+    places.filter_map(difference).collect()
 }
 
 /// An object of strings.
@@ -77,7 +92,7 @@ fn texts(value: &Value) -> BTreeMap<String, String> {
 
 /// Every property, in the order in which a request's problems are told.
 pub fn properties() -> impl Iterator<Item = &'static Property> {
-    const ALL: [&[Property]; 11] = [
+    const ALL: [&[Property]; 12] = [
         function_name::PROPERTIES,
         configuration::START,
         code::PROPERTIES,
@@ -86,6 +101,7 @@ pub fn properties() -> impl Iterator<Item = &'static Property> {
         layers::PROPERTIES,
         concurrency::PROPERTIES,
         logs::PROPERTIES,
+        permissions::PROPERTIES,
         environment::PROPERTIES,
         tags::PROPERTIES,
         protection::PROPERTIES,

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use super::code::CodeSource;
 use super::configuration::{Architecture, Configuration};
 use super::logs::Logs;
+use super::permissions::Permissions;
 use super::{FunctionRequest, FunctionSpec};
 use crate::fields::{Fields, Limits};
 use crate::name::FunctionName;
@@ -23,6 +24,10 @@ pub struct Defaults {
     pub layer_arns: Vec<String>,
     /// The most concurrency that may be reserved for a function.
     pub max_reserved_concurrency: u32,
+    /// How many characters the statements of a function's permissions may have, as IAM counts them:
+    /// [`MOST_CHARACTERS`](super::permissions::MOST_CHARACTERS), or fewer. None where functions can have
+    /// no permissions.
+    pub policy_characters: Option<usize>,
 }
 
 /// Reads one property after the other into what the function is to be.
@@ -44,6 +49,7 @@ pub(super) struct Draft {
     pub code: Option<CodeSource>,
     pub configuration: Configuration,
     pub logs: Logs,
+    pub permissions: Permissions,
     pub tags: BTreeMap<String, String>,
     pub reserved_concurrency: Option<u32>,
     pub deletion_protection: bool,
@@ -96,6 +102,7 @@ impl<'a> Reader<'a> {
                 code,
                 configuration: draft.configuration,
                 logs: draft.logs,
+                permissions: draft.permissions,
                 tags: draft.tags,
                 reserved_concurrency: draft.reserved_concurrency,
                 deletion_protection: draft.deletion_protection,

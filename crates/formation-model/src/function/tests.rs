@@ -14,6 +14,7 @@ fn defaults() -> Defaults {
         code_buckets: true,
         layer_arns: vec!["*".into()],
         max_reserved_concurrency: 10,
+        policy_characters: Some(3000),
         ..Defaults::default()
     }
 }

@@ -16,6 +16,7 @@ pub(crate) static DEFAULTS: LazyLock<Defaults> = LazyLock::new(|| Defaults {
     code_buckets: true,
     layer_arns: vec!["*".into()],
     max_reserved_concurrency: 10,
+    policy_characters: Some(3000),
 });
 
 pub(crate) fn problems(body: Value) -> Vec<(String, Code)> {

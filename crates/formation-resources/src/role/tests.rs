@@ -1,5 +1,7 @@
 //! The calls that are made, against a stand-in for IAM at the wire.
 
+mod permissions;
+
 use aws_sdk_iam::operation::create_role::CreateRoleOutput;
 use aws_sdk_iam::operation::delete_role::DeleteRoleOutput;
 use aws_sdk_iam::operation::delete_role_policy::DeleteRolePolicyOutput;
@@ -15,6 +17,7 @@ use aws_sdk_iam::types::{AttachedPermissionsBoundary, AttachedPolicy};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_types::DateTime;
 use formation_model::ErrorName;
+use formation_model::function::Tracing;
 
 use super::*;
 use crate::testing::{assert_all_called, delete, iam_error, spec, stack, target, undo};
@@ -22,7 +25,12 @@ use crate::testing::{assert_all_called, delete, iam_error, spec, stack, target, 
 const BOUNDARY: &str = "arn:aws:iam::111122223333:policy/boundary";
 
 fn settings() -> RoleSettings {
-    RoleSettings { stack: stack(), boundary_arn: BOUNDARY.into() }
+    RoleSettings {
+        stack: stack(),
+        boundary_arn: BOUNDARY.into(),
+        has_platforms_boundary: true,
+        guarded: vec!["arn:aws:iam::111122223333:*/formation-*".into()],
+    }
 }
 
 fn name() -> String {
@@ -59,7 +67,7 @@ fn shown_of(made: i64, tags: BTreeMap<String, String>, trust: &Value) -> GetRole
 }
 
 fn ours() -> GetRoleOutput {
-    shown(stack().tags(&spec().function_name, &spec().tags), &trust_policy(&stack()))
+    shown(stack().tags(&spec().function_name, &spec().tags), &policies::trust(&stack()))
 }
 
 fn created() -> CreateRoleOutput {
@@ -82,7 +90,7 @@ fn listed(policies: &[&str]) -> ListRolePoliciesOutput {
 }
 
 fn our_policy() -> Value {
-    logging_policy(&stack(), &spec())
+    Policy::logging(&stack(), &spec()).document
 }
 
 fn lists_only_ours() -> [Rule; 2] {
@@ -102,7 +110,7 @@ async fn a_new_role_takes_two_writes_and_is_bounded_tagged_and_trusted() {
             let tags: BTreeMap<_, _> =
                 request.tags().iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect();
             request.permissions_boundary() == Some(BOUNDARY)
-                && trust == trust_policy(&stack())
+                && trust == policies::trust(&stack())
                 && stack().owns(&spec().function_name, &tags)
                 && tags["team"] == "a"
         })
@@ -170,7 +178,7 @@ async fn nothing_is_told_of_a_foreign_role_but_that_it_is_there() {
 async fn a_role_that_does_not_show_its_tags_yet_is_not_foreign() {
     let untagged = |seconds| {
         let made = Timestamp::now().as_second() - seconds;
-        let trust = trust_policy(&stack());
+        let trust = policies::trust(&stack());
         mock!(Client::get_role).then_output(move || shown_of(made, BTreeMap::new(), &trust))
     };
     let function = spec().function_name;
@@ -235,7 +243,7 @@ async fn a_denial_because_of_tags_is_not_final_while_a_role_is_new() {
         let found = || {
             let made = Timestamp::now().as_second() - seconds;
             let tags = stack().tags(&spec().function_name, &spec().tags);
-            let trust = trust_policy(&stack());
+            let trust = policies::trust(&stack());
             mock!(Client::get_role).then_output(move || shown_of(made, tags.clone(), &trust))
         };
         let no_policy =
@@ -285,7 +293,7 @@ async fn a_traced_function_may_write_to_x_ray_and_one_that_is_no_longer_may_not(
     let mut traced = spec();
     traced.configuration.tracing = Tracing::Active;
     let writes = |spec: &FunctionSpec| {
-        let policy = logging_policy(&stack(), spec);
+        let policy = Policy::logging(&stack(), spec).document;
         let statements = policy["Statement"].as_array().unwrap().clone();
         let actions = statements.iter().flat_map(|it| it["Action"].as_array().unwrap());
         actions.map(|it| it.as_str().unwrap().to_owned()).collect::<Vec<_>>()
@@ -296,9 +304,9 @@ async fn a_traced_function_may_write_to_x_ray_and_one_that_is_no_longer_may_not(
     assert_eq!(writes(&traced), [logs, xray].concat());
 
     for (from, to) in [(spec(), traced.clone()), (traced.clone(), spec())] {
-        let had = logging_policy(&stack(), &from);
+        let had = Policy::logging(&stack(), &from).document;
         let policy = mock!(Client::get_role_policy).then_output(move || shown_policy(&had));
-        let wanted = logging_policy(&stack(), &to).to_string();
+        let wanted = Policy::logging(&stack(), &to).document.to_string();
         let put = mock!(Client::put_role_policy)
             .match_requests(move |it| it.policy_document() == Some(wanted.as_str()))
             .then_output(|| PutRolePolicyOutput::builder().build());
@@ -357,7 +365,7 @@ async fn every_facet_that_differs_is_brought_back() {
 async fn a_comparison_names_every_facet_that_differs_and_changes_nothing() {
     let mut tags = stack().tags(&spec().function_name, &spec().tags);
     tags.insert("somebody".into(), "elses".into());
-    let trust = trust_policy(&stack());
+    let trust = policies::trust(&stack());
     let get = mock!(Client::get_role).then_output(move || shown(tags.clone(), &trust));
     let policy = mock!(Client::get_role_policy)
         .then_output(|| shown_policy(&json!({"Statement": [{"Action": "*"}]})));

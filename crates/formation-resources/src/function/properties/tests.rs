@@ -20,6 +20,7 @@ fn with_example(property: &Property, current: &FunctionSpec) -> FunctionSpec {
     let defaults = Defaults {
         layer_arns: vec!["*".into()],
         max_reserved_concurrency: 10,
+        policy_characters: Some(3000),
         ..Defaults::default()
     };
     let request = request::patched(&patch, &defaults, current).unwrap();
