@@ -19,6 +19,7 @@ mod ownership;
 mod paths;
 mod permissions;
 mod plans;
+mod policies;
 mod problems;
 mod properties;
 mod refusals;
@@ -123,6 +124,11 @@ fn main() -> ExitCode {
             permissions::readers_read_operators_operate_and_strangers_do_neither,
             permissions::a_key_is_a_roles_own_in_every_session,
             plans::a_dry_run_tells_what_would_be_done_and_writes_nothing,
+            policies::under_a_boundary_of_everything_the_guard_keeps_formation_from_its_functions,
+            policies::a_function_uses_what_it_is_allowed_and_nothing_else,
+            policies::what_the_boundary_cannot_allow_is_refused_at_once,
+            policies::permissions_are_planned_told_as_drift_and_restored_statement_by_statement,
+            policies::every_resource_of_the_stack_is_guarded,
             problems::every_bad_request_is_a_problem,
             problems::no_secret_is_logged,
             properties::each_property_is_planned_set_seen_by_drift_and_restored,
@@ -151,6 +157,7 @@ fn main() -> ExitCode {
             template::every_lambda_has_a_role_of_its_own_with_just_its_calls,
             template::the_role_that_functions_have_for_a_moment_may_do_nothing,
             template::what_local_aws_cannot_evaluate_is_in_the_template,
+            template::all_that_make_or_compare_roles_have_the_same_boundary_and_guard,
             template::the_routes_are_those_of_the_table_and_each_is_authorised,
             template::the_managed_policies_hold_the_routes_that_the_table_says,
             template::whoever_may_call_the_api_may_find_it,

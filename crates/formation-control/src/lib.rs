@@ -18,7 +18,9 @@ mod version_tag;
 
 pub use bundles::Bundles;
 pub use caller::Caller;
-pub use control::{Accepted, Change, Control, Decision, Edit, Requester, Unchanged};
+pub use control::{
+    Accepted, Change, Control, Decision, Edit, FunctionBoundary, Requester, Unchanged,
+};
 pub use executions::{ExecutionEnd, ExecutionState, Executions};
 pub use records::{
     Due, DuePage, FunctionRecord, ListFilter, OperationRecord, Outcome, Position, Queue, Reached,

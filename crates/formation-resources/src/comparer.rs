@@ -4,6 +4,7 @@ use aws_config::SdkConfig;
 use formation_model::{Difference, FunctionName, FunctionSpec};
 use jiff::Timestamp;
 
+use crate::boundary::BoundaryReader;
 use crate::error::ResourceError;
 use crate::role::RoleSettings;
 use crate::{function, log_group, role};
@@ -15,17 +16,30 @@ pub struct Comparer {
     logs: aws_sdk_cloudwatchlogs::Client,
     lambda: aws_sdk_lambda::Client,
     settings: RoleSettings,
+    boundary: BoundaryReader,
 }
 
 impl Comparer {
     /// Compares functions of the stack that `settings` tell of.
     pub fn new(config: &SdkConfig, settings: RoleSettings) -> Self {
+        let iam = aws_sdk_iam::Client::new(config);
         Self {
-            iam: aws_sdk_iam::Client::new(config),
+            boundary: BoundaryReader::new(iam.clone(), &settings),
+            iam,
             logs: aws_sdk_cloudwatchlogs::Client::new(config),
             lambda: aws_sdk_lambda::Client::new(config),
             settings,
         }
+    }
+
+    /// What all roles of the stack have in common.
+    pub fn role_settings(&self) -> &RoleSettings {
+        &self.settings
+    }
+
+    /// The most that the role of a function can be allowed.
+    pub fn boundary(&self) -> &BoundaryReader {
+        &self.boundary
     }
 
     /// Everything that differs from `spec`, in the order of the parts. Only what is declared is

@@ -11,6 +11,7 @@
 //!
 //! Nothing here knows of order, records or of the Lambdas that call it.
 
+pub mod boundary;
 pub mod function;
 pub mod log_group;
 pub mod role;

@@ -1,5 +1,6 @@
 //! What doors ask for: changes of functions, their plans, operations, comparisons with AWS.
 
+mod boundary;
 mod cancel;
 mod change;
 mod code;
@@ -15,6 +16,7 @@ use formation_model::{Defaults, FunctionName, Operation, OperationId, StackIdent
 use formation_resources::Comparer;
 use tokio::time::{Instant, timeout_at};
 
+pub use self::boundary::FunctionBoundary;
 pub use self::change::{Accepted, Change, Decision, Edit, Requester, Unchanged};
 use crate::bundles::Bundles;
 use crate::executions::Executions;

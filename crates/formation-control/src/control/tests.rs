@@ -302,3 +302,114 @@ async fn drift_is_recorded_only_of_what_is_as_it_was_compared() {
     assert!(!control.record_drift(&seen, &Drift::default(), None, Some(now)).await.unwrap());
     assert_eq!(aws.function(name).unwrap()["drift"]["status"], "IN_SYNC");
 }
+
+mod boundary {
+    use formation_model::{FieldProblemCode, request};
+    use serde_json::json;
+
+    use super::*;
+    use crate::tests::{DEFAULTS, ann, available, function_request};
+    use crate::{Change, Refusal};
+
+    fn statements(actions: &[&str]) -> Value {
+        json!([{"actions": actions, "resources": ["*"]}])
+    }
+
+    fn create(actions: &[&str]) -> Change<'static> {
+        let body = json!({
+            "functionName": "fresh", "code": "x", "policyStatements": statements(actions)
+        });
+        Change::Create(Box::new(function_request(body)))
+    }
+
+    fn patch(patch: Value) -> Change<'static> {
+        let edit = move |current: &_| Ok(request::patched(&patch, &DEFAULTS, current)?);
+        Change::Update { name: "hello".parse().unwrap(), condition: None, edit: Box::new(edit) }
+    }
+
+    /// Where a refusal says that something is wrong, and what.
+    fn told(refusal: Refusal) -> Vec<(String, String)> {
+        let Refusal::InvalidFunction(problems) = refusal else { panic!("{refusal}") };
+        let problems = problems.first().iter();
+        let told = problems.map(|it| {
+            assert_eq!(it.code, FieldProblemCode::NotSupported);
+            (it.pointer.clone(), it.detail.clone())
+        });
+        told.collect()
+    }
+
+    #[tokio::test]
+    async fn actions_that_the_boundary_cannot_allow_are_refused_at_their_places_by_both_verbs() {
+        let aws = Aws::default();
+        aws.state().boundary = Some(vec!["logs:*", "dynamodb:*Item"]);
+        let wrong = ["dynamodb:PutItem", "s3:GetObject", "dynamodb:Query"];
+        let control = aws.control();
+        for refused in [
+            control.accept(create(&wrong), &ann()).await.unwrap_err(),
+            control.plan(create(&wrong), &ann().caller).await.unwrap_err(),
+        ] {
+            let told = told(refused);
+            let places: Vec<_> = told.iter().map(|(place, _)| place.as_str()).collect();
+            let expected = ["/policyStatements/0/actions/1", "/policyStatements/0/actions/2"];
+            assert_eq!(places, expected);
+            assert!(told[0].1.contains("allows dynamodb:*Item, logs:*"), "{told:?}");
+        }
+        assert_eq!(aws.writes(), [""; 0]);
+        assert_eq!(aws.calls("iam:GetPolicyVersion"), 1, "it is kept");
+        control.accept(create(&["dynamodb:P*", "*"]), &ann()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_function_has_it_keeps() {
+        let aws = Aws::default();
+        let mut function = available();
+        let has = serde_json::from_value(statements(&["s3:GetObject"])).unwrap();
+        function.spec.permissions.policy_statements = has;
+        aws.state().put_function(&function);
+        aws.state().boundary = Some(vec!["logs:*"]);
+        let control = aws.control();
+        control.plan(patch(json!({"memoryMegabytes": 512})), &ann().caller).await.unwrap();
+        assert_eq!(aws.calls("iam:GetPolicy"), 0);
+        let both = json!([statements(&["s3:GetObject"])[0], statements(&["sqs:*"])[0]]);
+        let refused = control.plan(patch(json!({"policyStatements": both})), &ann().caller).await;
+        assert_eq!(told(refused.unwrap_err())[0].0, "/policyStatements/1/actions/0");
+        control.accept(patch(json!({"policyStatements": null})), &ann()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_boundary_that_is_gone_or_lets_no_function_log_is_told_of() {
+        for (actions, expected) in
+            [(Some(vec!["s3:*", "logs:PutLogEvents"]), "lacks"), (None, "gone")]
+        {
+            let aws = Aws::default();
+            aws.state().put_function(&available());
+            match actions {
+                Some(actions) => aws.state().boundary = Some(actions),
+                None => aws.state().boundary_is_gone = true,
+            }
+            let control = aws.control();
+            let plain = json!({"functionName": "fresh", "code": "x"});
+            let plain = Change::Create(Box::new(function_request(plain)));
+            let change = json!({"policyStatements": statements(&["s3:GetObject"])});
+            for refused in [
+                control.accept(plain, &ann()).await.unwrap_err(),
+                control.accept(patch(change), &ann()).await.unwrap_err(),
+            ] {
+                let told = told(refused);
+                assert_eq!(told[0].0, "/policyStatements");
+                assert!(told[0].1.contains(expected), "{told:?}");
+            }
+            assert_eq!(aws.writes(), [""; 0]);
+            control.accept(patch(json!({"memoryMegabytes": 512})), &ann()).await.unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_iam_cannot_be_asked_nothing_is_accepted() {
+        let aws = Aws::default();
+        aws.answer("iam:GetPolicy", 503, json!("busy"));
+        let refused = aws.control().accept(create(&["s3:*"]), &ann()).await.unwrap_err();
+        assert_eq!(refused.code(), ProblemCode::ServiceUnavailable);
+        assert_eq!(aws.writes(), [""; 0]);
+    }
+}

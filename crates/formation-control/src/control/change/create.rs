@@ -26,6 +26,7 @@ impl Control {
             Seen::Function(function) => *function,
         };
         self.refuse_taken(&name, function).await?;
+        self.refuse_beyond_boundary(&request, None).await?;
 
         let operation_id = OperationId::generate();
         let (bundle, of_code) =
@@ -75,6 +76,7 @@ impl Control {
     ) -> Result<Plan, Refusal> {
         let name = request.function_name.clone();
         self.refuse_taken(&name, self.records.function(&name).await?).await?;
+        self.refuse_beyond_boundary(&request, None).await?;
         let (code, of_code) = self.bundles.preview(&request, None, caller).await?;
         let target = request.with_code(code);
         let plan = Plan::between(OperationKind::Create, &name, None, Some(&target));

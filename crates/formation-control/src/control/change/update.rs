@@ -25,6 +25,7 @@ impl Control {
         };
         let function = updatable(found, name, condition)?;
         let request = edit(&function.spec).map_err(Refusal::InvalidFunction)?;
+        self.refuse_beyond_boundary(&request, Some(&function.spec)).await?;
         let current = &function.spec.code;
 
         let operation_id = OperationId::generate();
@@ -70,6 +71,7 @@ impl Control {
     ) -> Result<Plan, Refusal> {
         let function = updatable(self.records.function(name).await?, name, condition)?;
         let request = edit(&function.spec).map_err(Refusal::InvalidFunction)?;
+        self.refuse_beyond_boundary(&request, Some(&function.spec)).await?;
         let (code, of_code) =
             self.bundles.preview(&request, Some(&function.spec.code), caller).await?;
         let target = request.with_code(code);

@@ -1,0 +1,109 @@
+//! What functions can be allowed, and what of that is refused at once.
+
+use std::collections::BTreeSet;
+
+use formation_model::{
+    FieldProblem, FieldProblemCode, FunctionRequest, FunctionSpec, PolicyStatement,
+};
+use formation_resources::boundary::Boundary;
+use serde_json::Value;
+
+use super::Control;
+use crate::refusal::Refusal;
+
+/// What functions of the stack can be allowed.
+#[derive(Clone, Debug)]
+pub struct FunctionBoundary {
+    /// The platform team's policy that bounds them; none where that is Formation's own, which allows
+    /// writing logs and traces.
+    pub arn: Option<String>,
+    /// Patterns of the actions that the boundary allows, sorted; none if the policy is gone.
+    pub actions: Vec<String>,
+    /// The statements that stand beside whatever a function is allowed.
+    pub guard: Vec<Value>,
+    /// How many characters a function's statements can have; 0 where it can have none.
+    pub characters: usize,
+}
+
+impl Control {
+    /// What functions of the stack can be allowed.
+    ///
+    /// # Errors
+    /// [`Refusal::Resource`]: what IAM answered.
+    pub async fn function_boundary(&self) -> Result<FunctionBoundary, Refusal> {
+        let boundary = self.comparer.boundary();
+        let read = boundary.read().await?;
+        let actions = read.as_deref().map(Boundary::actions).unwrap_or_default();
+        Ok(FunctionBoundary {
+            arn: boundary.arn().map(str::to_owned),
+            actions: actions.into_iter().map(str::to_owned).collect(),
+            guard: self.comparer.role_settings().guard(),
+            characters: self.defaults.policy_characters.unwrap_or_default(),
+        })
+    }
+
+    /// Refuses what the boundary cannot allow: a new function whose role would not even write its log,
+    /// and statements that `current` does not have yet. What a function has, it keeps.
+    pub(super) async fn refuse_beyond_boundary(
+        &self,
+        request: &FunctionRequest,
+        current: Option<&FunctionSpec>,
+    ) -> Result<(), Refusal> {
+        let boundary = self.comparer.boundary();
+        let Some(arn) = boundary.arn() else { return Ok(()) };
+        let statements = request.permissions.policy_statements.iter().enumerate();
+        let has = current.map(|current| &current.permissions.policy_statements);
+        let is_new = |statement| has.is_none_or(|has| !has.contains(statement));
+        let new: Vec<_> = statements.filter(|(_, statement)| is_new(statement)).collect();
+        if new.is_empty() && current.is_some() {
+            return Ok(());
+        }
+        let refused = |detail: String| {
+            let code = FieldProblemCode::NotSupported;
+            FieldProblem::new("/policyStatements", code, detail)
+        };
+        let problems = match boundary.read().await?.as_deref() {
+            None => vec![refused(format!(
+                "the policy {arn}, which is to bound the functions of the stack, is gone; whoever \
+                 deploys the stack has to bring it back, or to name another in FunctionBoundaryArn"
+            ))],
+            Some(boundary) if !boundary.can_log() => vec![refused(format!(
+                "the policy {arn}, which bounds the functions of the stack, lacks \
+                 logs:CreateLogStream and logs:PutLogEvents, without which no function has a log; \
+                 whoever keeps it has to add them"
+            ))],
+            Some(boundary) => beyond(boundary, arn, &new),
+        };
+        if problems.is_empty() { Ok(()) } else { Err(Refusal::InvalidFunction(problems.into())) }
+    }
+}
+
+/// The actions of `statements`, each with its place among all, that the boundary cannot allow.
+fn beyond(
+    boundary: &Boundary,
+    arn: &str,
+    statements: &[(usize, &PolicyStatement)],
+) -> Vec<FieldProblem> {
+    let places = statements.iter().flat_map(|(index, statement)| {
+        let actions = statement.actions.iter().enumerate();
+        actions.map(move |(at, action)| (format!("/policyStatements/{index}/actions/{at}"), action))
+    });
+    let refused = places.filter(|(_, action)| !boundary.can_allow(action));
+    let allowed = told(&boundary.actions());
+    let detail = format!("is not within the stack's boundary {arn}, which allows {allowed}");
+    refused
+        .map(|(place, _)| FieldProblem::new(place, FieldProblemCode::NotSupported, detail.clone()))
+        .collect()
+}
+
+/// How many actions a problem names.
+const MOST_TOLD: usize = 30;
+
+/// The first of `actions`, and how many there are besides.
+fn told(actions: &BTreeSet<&str>) -> String {
+    let first: Vec<_> = actions.iter().take(MOST_TOLD).copied().collect();
+    match actions.len().saturating_sub(MOST_TOLD) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
