@@ -1,5 +1,8 @@
 //! What `examples/` shows, as it stands there.
 
+use std::process::Command;
+
+use formation_local::Project;
 use formation_tests::World;
 use http::{Method, StatusCode};
 
@@ -50,4 +53,50 @@ pub async fn the_sample_requests_do_what_their_titles_say(world: &World) {
     }
     assert!(changes >= 4, "{changes}");
     assert!(!world.is_known("sample").await);
+}
+
+/// The first commands of a section of README.
+fn commands(section: &str, containing: &str) -> String {
+    let readme = include_str!("../../README.md");
+    let (_, section) = readme.split_once(&format!("\n## {section}\n")).unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap_or((section, ""));
+    let mut blocks = section.split("```sh\n").skip(1).map(|it| it.split_once("```").unwrap().0);
+    blocks.find(|block| block.contains(containing)).unwrap().to_owned()
+}
+
+/// Runs commands as a person does who has followed README, in the folder of a project.
+fn run(world: &World, commands: &str) -> String {
+    let project = Project::find().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join(".local")).unwrap();
+    world.stack.write(&folder.path().join(".local/stack.json")).unwrap();
+    std::os::unix::fs::symlink(project.path("examples"), folder.path().join("examples")).unwrap();
+    let tools = project.tool("aws").unwrap().parent().unwrap().to_owned();
+    let path = std::env::var("PATH").unwrap();
+    let ran = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", commands])
+        .current_dir(folder.path())
+        .env("PATH", format!("{}:{path}", tools.display()))
+        .env("AWS_ENDPOINT_URL", &world.stack.endpoint_url)
+        .env("AWS_DEFAULT_REGION", &world.stack.region)
+        .env("AWS_ACCESS_KEY_ID", &world.stack.access_key_id)
+        .env("AWS_SECRET_ACCESS_KEY", &world.stack.secret_access_key)
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_PAGER", "")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{told}");
+    String::from_utf8(ran.stdout).unwrap()
+}
+
+pub async fn readmes_function_writes_to_its_table(world: &World) {
+    let first = commands("A first function", "SIGN=");
+    let (signing, _) = first.split_once("\n\n").unwrap();
+    let told = run(world, &format!("{signing}\n{}", commands("Permissions", "examples/orders")));
+    for expected in [r#""kept": "1""#, r#""quantity""#, r#""Count": 1"#] {
+        assert!(told.contains(expected), "{told}");
+    }
+    let path = "/v1/functions/orders?wait=25";
+    assert_eq!(world.api(Method::DELETE, path, None).await.status, StatusCode::NO_CONTENT);
 }

@@ -8,22 +8,28 @@ use http::StatusCode;
 use crate::answer::{Answered, json};
 use crate::app::App;
 use crate::change::LONGEST_WAIT;
+use crate::problem::ApiError;
 
 /// `GET /v1`
-pub(crate) fn describe_stack(app: &App) -> Answered {
+pub(crate) async fn describe_stack(app: &App) -> Result<Answered, ApiError> {
     let control = &app.control;
+    let boundary = control.function_boundary().await?;
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         stack_name: app.stack_name.clone(),
         region: control.stack().region.clone(),
         layer_arns: control.defaults().layer_arns.clone(),
+        function_boundary_arn: boundary.arn,
+        boundary_actions: boundary.actions,
+        guard: boundary.guard,
         code_buckets: control.code_buckets().to_vec(),
         limits: StackLimits {
             zip_file_bytes: MAX_ZIP_BYTES as u64,
             upload_bytes: MAX_UPLOAD_BYTES,
+            policy_statements_characters: boundary.characters,
             wait_seconds: LONGEST_WAIT,
             max_reserved_concurrency: control.defaults().max_reserved_concurrency,
         },
     };
-    json(StatusCode::OK, &about)
+    Ok(json(StatusCode::OK, &about))
 }

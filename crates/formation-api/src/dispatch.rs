@@ -67,7 +67,7 @@ impl App {
     async fn answer(&self, payload: Payload, until: Instant) -> Result<Answered, ApiError> {
         let request = Request::read(payload, until)?;
         match request.route.action {
-            Action::DescribeStack => Ok(about::describe_stack(self)),
+            Action::DescribeStack => about::describe_stack(self).await,
             Action::ListFunctions => functions::list_functions(self, request).await,
             Action::CreateFunction => functions::create_function(self, request).await,
             Action::DescribeFunction => functions::describe_function(self, request).await,

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A stack as whoever may plan sees it.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,6 +16,17 @@ pub struct About {
     pub region: String,
     /// Patterns (with `*` and `?`) of the ARNs of layers that functions may have.
     pub layer_arns: Vec<String>,
+    /// The managed policy that bounds the roles of functions, which the platform team keeps; null where
+    /// there is none: then functions can have no `policyStatements`.
+    #[serde(default)]
+    pub function_boundary_arn: Option<String>,
+    /// Patterns (with `*` and `?`) of the actions that the boundary allows, whatever it says of resources
+    /// and conditions; `*` where it allows all but some, none where the policy is gone.
+    #[serde(default)]
+    pub boundary_actions: Vec<String>,
+    /// The denials that stand beside whatever a function's `policyStatements` allow, as IAM has them.
+    #[serde(default)]
+    pub guard: Vec<Value>,
     /// The buckets that code may be referred to in.
     pub code_buckets: Vec<String>,
     /// How much requests may ask for.
@@ -29,6 +41,10 @@ pub struct StackLimits {
     pub zip_file_bytes: u64,
     /// Bytes of a zip archive that is uploaded.
     pub upload_bytes: u64,
+    /// Characters that a function's `policyStatements` may have, as IAM counts them; 0 where it can have
+    /// none.
+    #[serde(default)]
+    pub policy_statements_characters: usize,
     /// The longest that a request waits for an outcome, in seconds.
     pub wait_seconds: u64,
     /// The most concurrency that may be reserved for a function.

@@ -81,7 +81,12 @@ pub fn function(name: &str) -> Value {
 pub fn about() -> Value {
     json!({
         "version": "0.3.0", "stackName": "formation", "region": "eu-central-1", "layerArns": [],
-        "codeBuckets": [], "limits": {"zipFileBytes": 3145728, "uploadBytes": 262144000, "waitSeconds": 25, "maxReservedConcurrency": 10},
+        "functionBoundaryArn": null, "boundaryActions": ["logs:PutLogEvents"], "guard": [],
+        "codeBuckets": [],
+        "limits": {
+            "zipFileBytes": 3145728, "uploadBytes": 262144000, "policyStatementsCharacters": 0,
+            "waitSeconds": 25, "maxReservedConcurrency": 10,
+        },
     })
 }
 

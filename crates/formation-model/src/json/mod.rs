@@ -20,7 +20,7 @@ use crate::function;
 use crate::problem::{FieldProblem, FieldProblems};
 use crate::view::OUTPUT_ONLY;
 
-/// Objects and arrays that may stand in each other. A function has five.
+/// Objects and arrays that may stand in each other. A function has six, an event with one eight.
 const DEEPEST: usize = 128;
 
 /// Values that are kept of a document. Within AWS's limits a function has some hundreds: 4 KB of

@@ -101,7 +101,14 @@ pub struct BoundaryReader {
     iam: Client,
     /// The platform team's policy; none where the boundary is Formation's own.
     arn: Option<String>,
-    kept: Arc<Mutex<Option<(Instant, Arc<Boundary>)>>>,
+    kept: Arc<Mutex<Option<Kept>>>,
+}
+
+/// What was read, and when.
+#[derive(Debug)]
+struct Kept {
+    boundary: Arc<Boundary>,
+    read: Instant,
 }
 
 impl BoundaryReader {
@@ -124,13 +131,13 @@ impl BoundaryReader {
         let Some(arn) = &self.arn else { return Ok(Some(Arc::new(Boundary::own()))) };
         // Whoever else asks meanwhile waits for the answer and does not ask again.
         let mut kept = self.kept.lock().await;
-        if let Some((_, boundary)) = kept.as_ref().filter(|(read, _)| read.elapsed() < KEPT) {
+        if let Some(Kept { boundary, .. }) = kept.as_ref().filter(|it| it.read.elapsed() < KEPT) {
             return Ok(Some(boundary.clone()));
         }
         match fetch(&self.iam, arn).await {
             Ok(boundary) => {
                 let boundary = Arc::new(boundary);
-                *kept = Some((Instant::now(), boundary.clone()));
+                *kept = Some(Kept { boundary: boundary.clone(), read: Instant::now() });
                 Ok(Some(boundary))
             }
             Err(error) if does_not_exist(&error) => Ok(None),
