@@ -90,7 +90,7 @@ lint: tools infra/node_modules ## Checks formatting, clippy, docs, the scripts, 
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	shellcheck infra/*.sh
-	cfn-lint infra/template.yaml
+	cfn-lint infra/template.yaml examples/boundary.yaml
 	@# The validator knows ARNs, not substitutions.
 	infra/node_modules/.bin/asl-validator --json-path <(sed 's/$${Partition}/aws/' statemachine.asl.json)
 

@@ -180,6 +180,7 @@ impl Aws<'_> {
             &template.display().to_string(),
             "--stack-name",
             stack,
+            "--no-fail-on-empty-changeset",
             "--capabilities",
             "CAPABILITY_IAM",
         ])

@@ -18,6 +18,9 @@ pub const FUNCTION_TAG: &str = "formation:function";
 /// Name of the inline policy by which a function writes its log.
 pub const LOGGING_POLICY: &str = "write-own-logs";
 
+/// What the names of inline policies begin with that hold what a function is allowed besides.
+pub const PERMISSIONS_POLICY: &str = "permissions-";
+
 /// Step Functions allows 80 characters for the name of an execution.
 const EXECUTION_NAME_LENGTH: usize = 80;
 /// IAM allows 64 characters for the name of a role.
@@ -100,7 +103,7 @@ impl StackIdentity {
 pub fn permissions_policy_name(document: &Value) -> String {
     let digest = Sha256::digest(document.to_string());
     let hash: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("permissions-{hash}")
+    format!("{PERMISSIONS_POLICY}{hash}")
 }
 
 /// The log group of a function: the one that Lambda writes to by default.

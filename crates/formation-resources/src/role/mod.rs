@@ -178,11 +178,16 @@ pub async fn compare(
     let permissions = Policy::permissions(settings, spec);
     let mut allowed = Vec::new();
     if let Some(wanted) = &permissions {
-        let actual = match inline.iter().position(|policy| *policy == wanted.name) {
-            Some(at) => policies::find(iam, &name, &inline.remove(at)).await?,
+        // One of another name was made with another guard, or for other statements.
+        let at = inline.iter().position(|policy| *policy == wanted.name);
+        let at = at.or(inline.iter().position(|policy| policies::holds_permissions(policy)));
+        let actual = match at {
+            Some(at) => policies::find(iam, &name, &inline[at]).await?,
             None => None,
         };
         allowed = policies::differences(settings, spec, wanted, actual.as_ref());
+        let called = at.map(|at| inline.remove(at));
+        inline.extend(called.filter(|called| *called != wanted.name && allowed.is_empty()));
     }
     let difference = |property: &str, expected: Value, actual: Value| {
         Difference::between(Facet::Role, property, expected, actual)
@@ -310,9 +315,12 @@ async fn converge_policies(
     let is = |policy: &Option<Policy>, name: &String| {
         policy.as_ref().is_some_and(|policy| policy.name == *name)
     };
-    let stays = |name: &&String| is(&permissions, name);
-    let goes_last = |name: &&String| is(&former, name);
-    for policy in inline.iter().filter(|it| !stays(it) && !goes_last(it)) {
+    let mut goes: Vec<_> = inline.iter().filter(|name| !is(&permissions, name)).collect();
+    // What the function was allowed: before this operation, or beside another guard.
+    let last = goes.iter().position(|name| is(&former, name));
+    let last = last.or(goes.iter().position(|name| policies::holds_permissions(name)));
+    let last = last.map(|at| goes.remove(at));
+    for policy in goes {
         policies::delete(iam, name, policy).await?;
     }
     for policy in attached {
@@ -327,7 +335,7 @@ async fn converge_policies(
             put(wanted).await?;
         }
     }
-    for policy in inline.iter().filter(|it| !stays(it) && goes_last(it)) {
+    if let Some(policy) = last {
         policies::delete(iam, name, policy).await?;
     }
     Ok(())

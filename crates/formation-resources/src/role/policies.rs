@@ -4,7 +4,7 @@ use aws_sdk_iam::Client;
 use formation_aws::AwsError;
 use formation_model::function::permissions::MOST_CHARACTERS;
 use formation_model::function::{Tracing, property};
-use formation_model::names::{LOGGING_POLICY, permissions_policy_name};
+use formation_model::names::{LOGGING_POLICY, PERMISSIONS_POLICY, permissions_policy_name};
 use formation_model::{Difference, Facet, FunctionSpec, PolicyStatement, StackIdentity};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -81,8 +81,13 @@ pub(super) fn characters(document: &Value) -> usize {
     document.to_string().chars().filter(|c| !c.is_whitespace()).count()
 }
 
+/// Whether an inline policy of that name holds what a function is allowed.
+pub(super) fn holds_permissions(name: &str) -> bool {
+    name.starts_with(PERMISSIONS_POLICY)
+}
+
 /// How what a role allows besides logging differs from what it is to allow: statement by statement, the
-/// guard as a whole. `actual` is what is there under the wanted name.
+/// guard as a whole. `actual` is what is there in its place.
 pub(super) fn differences(
     settings: &RoleSettings,
     spec: &FunctionSpec,

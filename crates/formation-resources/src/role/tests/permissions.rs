@@ -203,6 +203,18 @@ async fn the_new_permissions_are_there_before_the_old_ones_go_and_what_others_ga
 }
 
 #[tokio::test]
+async fn what_stands_beside_another_guard_goes_once_its_successor_is_there() {
+    let spec = allowing(&["s3:GetObject"]);
+    let other = RoleSettings { guarded: Vec::new(), ..settings() };
+    let old = Policy::permissions(&other, &spec).unwrap().name;
+    let ([inline, attached], new) = (lists(&[&old]), put(&policy(&spec)));
+    let old = delete_policy(&old);
+    let rules = [&get(), &get_logging(), &inline, &attached, &new, &old];
+    ensure(&client(&rules), &settings(), &target(&spec, Some(&spec))).await.unwrap();
+    assert_all_called(&rules);
+}
+
+#[tokio::test]
 async fn permissions_that_are_not_wanted_any_more_go() {
     let former = allowing(&["s3:GetObject"]);
     let old = policy(&former).name;
@@ -288,6 +300,25 @@ async fn drift_is_told_statement_by_statement_and_the_guard_as_a_whole() {
     let expected = [(0, "s3:GetObject"), (1, "sqs:SendMessage")];
     let expected = expected.map(|(at, action)| (place(at), statement(action), Value::Null));
     assert_eq!(gone, expected);
+
+    // As it was made with another guard, under another name.
+    let other = RoleSettings { guarded: Vec::new(), ..settings() };
+    let Policy { name: former, document } = Policy::permissions(&other, &spec).unwrap();
+    let ([inline, attached], own) = (lists(&[&former]), get_policy(&former, &document));
+    let rules = [&get(), &get_logging(), &inline, &attached, &own];
+    let told = compare(&client(&rules), &settings(), &spec, None).await.unwrap();
+    assert_eq!(told.iter().map(|it| it.property.as_str()).collect::<Vec<_>>(), ["guard"]);
+
+    // The same under another name is a policy that somebody has added.
+    let ([inline, attached], own) =
+        (lists(&["permissions-0"]), get_policy("permissions-0", &wanted.document));
+    let rules = [&get(), &get_logging(), &inline, &attached, &own];
+    let told = compare(&client(&rules), &settings(), &spec, None).await.unwrap();
+    assert_eq!(told.len(), 1);
+    assert_eq!(
+        (&*told[0].property, &told[0].actual),
+        ("otherInlinePolicies", &json!(["permissions-0"]))
+    );
 
     // Nothing of it is lost, whatever else is different.
     let document = json!({"Version": "2008-10-17", "Statement": wanted.document["Statement"]});
