@@ -140,6 +140,12 @@ fn hostile_functions(bytes: usize) -> Vec<(&'static str, u16, String)> {
 }
 
 fn request(body: &str, base64: bool) -> String {
+    request_to("/v1/functions", body, base64)
+}
+
+/// A POST to a path that names nothing.
+fn request_to(path: &str, body: &str, base64: bool) -> String {
+    let route = format!("POST {path}");
     let iam = json!({
         "accessKey": "AKIAIOSFODNN7EXAMPLE", "accountId": "111122223333", "callerId": "AIDAEXAMPLE",
         "cognitoIdentity": null, "principalOrgId": null,
@@ -150,16 +156,16 @@ fn request(body: &str, base64: bool) -> String {
         "idempotency-key": "k", "x-forwarded-proto": "https",
     });
     let event = json!({
-        "version": "2.0", "routeKey": "POST /v1/functions", "rawPath": "/v1/functions",
+        "version": "2.0", "routeKey": route, "rawPath": path,
         "rawQueryString": "", "headers": headers, "isBase64Encoded": base64, "body": body,
         "requestContext": {
             "accountId": "111122223333", "apiId": "a1", "authorizer": {"iam": iam},
             "domainName": "a1.execute-api.eu-west-1.amazonaws.com", "domainPrefix": "a1",
             "http": {
-                "method": "POST", "path": "/v1/functions", "protocol": "HTTP/1.1",
+                "method": "POST", "path": path, "protocol": "HTTP/1.1",
                 "sourceIp": "192.0.2.1", "userAgent": "curl",
             },
-            "requestId": "JKJaXmPLvHcESHA=", "routeKey": "POST /v1/functions", "stage": "$default",
+            "requestId": "JKJaXmPLvHcESHA=", "routeKey": route, "stage": "$default",
             "time": "25/Nov/2026:17:00:00 +0000", "timeEpoch": 1_795_626_000_000_u64,
         },
     });
@@ -199,6 +205,33 @@ async fn the_api_needs_at_most_half_of_its_memory_for_any_body() {
             assert_eq!(response["statusCode"], status, "{what}: {body:.500}");
         }
         assert!(answer.body.len() < SMALL, "{what}: {} bytes", answer.body.len());
+    }
+}
+
+#[tokio::test]
+async fn the_api_needs_at_most_half_of_its_memory_for_any_plan() {
+    // As many as are planned at once; and as many as there may be, of those that have much to be told.
+    for (count, telling) in [(8, ""), (100, "variables")] {
+        let bytes = (LARGEST_EVENT - FRAME) / count - 2;
+        let cases =
+            hostile_functions(bytes).into_iter().filter(|(what, ..)| what.contains(telling));
+        for (what, status, function) in cases {
+            let functions = vec![function; count].join(",");
+            let event = request_to("/v1/plan", &format!(r#"{{"functions":[{functions}]}}"#), false);
+            let what = format!("a plan of {count}: {what}");
+            let answer = sent("formation-api", "ApiFunction", &what, &event).await;
+            let response: Value = serde_json::from_slice(&answer.body).unwrap();
+            let body = response["body"].as_str().unwrap();
+            let expected = if status == 400 { 400 } else { 200 };
+            assert_eq!(response["statusCode"], expected, "{what}: {body:.500}");
+            assert!(answer.body.len() < LARGEST_EVENT, "{what}: {} bytes", answer.body.len());
+            if expected == 200 {
+                let body: Value = serde_json::from_str(body).unwrap();
+                let plans = body["plans"].as_array().unwrap();
+                assert_eq!(plans.len(), count, "{what}");
+                assert!(plans.iter().all(|it| it["errors"][0].is_object()), "{what}: {body:.500}");
+            }
+        }
     }
 }
 

@@ -125,6 +125,8 @@ fn main() -> ExitCode {
             permissions::readers_read_operators_operate_and_strangers_do_neither,
             permissions::a_key_is_a_roles_own_in_every_session,
             plans::a_dry_run_tells_what_would_be_done_and_writes_nothing,
+            plans::many_functions_are_planned_at_once_and_nothing_is_written,
+            plans::a_hundred_functions_are_planned_with_one_request,
             policies::under_a_boundary_of_everything_the_guard_keeps_formation_from_its_functions,
             policies::a_function_uses_what_it_is_allowed_and_nothing_else,
             policies::what_the_boundary_cannot_allow_is_refused_at_once,

@@ -27,7 +27,7 @@ async fn assert_refused(world: &World, name: &str, operation: &Operation, left: 
 }
 
 /// Somebody else's function of that name.
-async fn make_foreign_function(world: &World, name: &str) {
+pub async fn make_foreign_function(world: &World, name: &str) {
     let role = format!("theirs-{name}");
     let trust = json!({"Version": "2012-10-17", "Statement": []}).to_string();
     let create = world.iam.create_role().role_name(&role).assume_role_policy_document(trust);

@@ -2,12 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use formation_client::{Condition, ETag};
 use formation_model::plan::Action;
-use formation_model::{Facet, Open, OperationKind, Part, Plan, ProblemCode};
-use formation_tests::{Call, World};
+use formation_model::{
+    Facet, FieldProblemCode, FunctionPlan, Open, OperationKind, Part, Plan, PlanErrorCode,
+    ProblemCode,
+};
+use formation_tests::{Call, World, ask};
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::ownership::make_foreign_function;
+use crate::permissions::user;
 use crate::requests::{dry_run, hello, path};
 
 /// What a plan does to each part, in the order of [`Part::ALL`].
@@ -64,9 +70,114 @@ pub async fn a_dry_run_tells_what_would_be_done_and_writes_nothing(world: &World
     assert_eq!(plan.kind, Some(OperationKind::Repair.into()));
 
     let calls = world.proxy.calls(&name).split_off(before);
-    let reads = ["Get", "List", "Describe"];
-    let is_read = |call: &Call| reads.iter().any(|verb| call.operation.starts_with(verb));
     let writes: Vec<_> = calls.iter().filter(|call| !is_read(call)).collect();
     assert!(writes.is_empty(), "{writes:?}");
     assert_eq!(world.function(&name).await.revision, 1);
+}
+
+fn is_read(call: &Call) -> bool {
+    ["Get", "List", "Describe"].iter().any(|verb| call.operation.starts_with(verb))
+}
+
+/// The codes of what is wrong with a planned function, with their pointers.
+fn errors(plan: &FunctionPlan) -> Vec<(&str, PlanErrorCode)> {
+    plan.errors.iter().map(|it| (it.pointer.as_str(), *it.code.known().unwrap())).collect()
+}
+
+pub async fn many_functions_are_planned_at_once_and_nothing_is_written(world: &World) {
+    let [there, same, new, theirs, bad, lost] =
+        ["there", "same", "new", "theirs", "bad", "lost"].map(|what| world.name(what));
+    let secret = json!({"environment": {"KEY": "s3cr3t", "OLD": "s3cr3t"}, "tags": {"team": "a"}});
+    world.create(&there, secret.clone()).await;
+    world.create(&same, secret).await;
+    make_foreign_function(world, &theirs).await;
+    let names = [&there, &same, &new, &theirs, &bad, &lost];
+    let before = names.map(|name| world.proxy.calls(name).len());
+
+    // As a build of a pull request asks.
+    let (_, planner) = user(world, "planner", &["Plan"]).await;
+    let shown = world.api(Method::GET, &path(&same), None).await;
+    let digest = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    let changed = json!({
+        "functionName": there, "code": {"sha256": digest}, "memoryMegabytes": 256,
+        "environment": {"KEY": "n3w-s3cr3t", "NEW": "s3cr3t"},
+    });
+    let mut commonjs = hello(&new);
+    commonjs["code"] = json!("exports.handler = async () => 1;");
+    let functions = json!([
+        changed, shown.json(), commonjs, hello(&theirs),
+        {"functionName": bad, "code": "x", "memoryMegabytes": 1, "environment": {"KEY": 5}},
+        {"functionName": lost, "code": {"uploadId": "01ARZ3NDEKTSV4RRFFQ69G5FAV"}},
+    ]);
+    let body = json!({"functions": functions}).to_string();
+    let answer = ask(&planner, Method::POST, "/v1/plan", &[], body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(!answer.text().contains("s3cr3t"), "{answer:?}");
+    let plans = planner.plan(functions.as_array().unwrap()).await.unwrap();
+    assert_eq!(answer.json(), json!({"plans": plans}));
+    let asked: Vec<_> = plans.iter().map(|plan| plan.function_name.as_ref().unwrap()).collect();
+    assert_eq!(asked, names);
+
+    let actions = |plan: &FunctionPlan| -> Vec<_> {
+        plan.parts.iter().map(|part| *part.action.known().unwrap()).collect()
+    };
+    let etag = world.api(Method::GET, &path(&there), None).await.header("etag").to_owned();
+    assert_eq!(plans[0].kind, Some(OperationKind::Update.into()));
+    assert_eq!(plans[0].etag.as_deref(), Some(&*etag));
+    assert_eq!(actions(&plans[0]), [Action::Change; 3], "its tag goes, from each part");
+    let of_function = plans[0].parts[2].differences.iter();
+    let properties: BTreeSet<_> = of_function.map(|it| it.property.as_str()).collect();
+    let expected = [
+        "code",
+        "environment/KEY",
+        "environment/NEW",
+        "environment/OLD",
+        "memoryMegabytes",
+        "tags/team",
+    ];
+    assert_eq!(properties, expected.into());
+    // What GET returned is no change.
+    assert_eq!((&plans[1].kind, actions(&plans[1])), (&None, vec![Action::None; 3]));
+    assert_eq!(plans[1].etag.as_deref(), Some(shown.header("etag")));
+    assert_eq!(plans[2].kind, Some(OperationKind::Create.into()));
+    assert_eq!((&plans[2].etag, plans[2].warnings.len()), (&None, 1), "CommonJS in a module");
+    assert_eq!(errors(&plans[3]), [("", PlanErrorCode::Problem(ProblemCode::NotOwned))]);
+    let of_bad: Vec<_> = errors(&plans[4]).into_iter().map(|(pointer, _)| pointer).collect();
+    assert_eq!(of_bad, ["/memoryMegabytes", "/environment/KEY"]);
+    let lost = PlanErrorCode::Field(FieldProblemCode::UploadNotFound);
+    assert_eq!(errors(&plans[5]), [("/code/uploadId", lost)]);
+    assert!(plans[3..].iter().all(|plan| plan.kind.is_none() && plan.parts.is_empty()));
+
+    for (name, before) in names.into_iter().zip(before) {
+        let calls = world.proxy.calls(name).split_off(before);
+        assert!(calls.iter().all(is_read), "{calls:?}");
+        // Two plans of it, each with a look at the record and, of what is not there, at Lambda.
+        assert!(calls.len() <= 6, "{calls:?}");
+    }
+    assert!(!world.is_known(&new).await && !world.is_known(&theirs).await);
+    assert_eq!(world.function(&there).await.revision, 1);
+
+    // What was planned is what a PUT on that condition does.
+    let mut put = changed;
+    put["code"] = json!(formation_tests::world::EXAMPLE_CODE);
+    let matches = Condition::Matches(ETag::from(etag));
+    let id = there.parse().unwrap();
+    let operation = world.carried_out(world.client.put(&id, &put, &matches)).await;
+    assert_eq!(operation.status, formation_model::OperationStatus::Succeeded);
+    let refused = world.client.put(&id, &put, &matches).await.unwrap_err();
+    assert_eq!(refused.code(), Some(ProblemCode::PreconditionFailed));
+}
+
+pub async fn a_hundred_functions_are_planned_with_one_request(world: &World) {
+    let prefix = world.name("many");
+    let functions: Vec<_> = (0..100).map(|n| hello(&format!("{prefix}-{n}"))).collect();
+    let plans = world.client.plan(&functions).await.unwrap();
+    assert_eq!(plans.len(), 100);
+    for (plan, function) in plans.iter().zip(&functions) {
+        assert_eq!(json!(plan.function_name), function["functionName"]);
+        assert_eq!(plan.kind, Some(OperationKind::Create.into()), "{plan:?}");
+    }
+    let one_more = [functions, vec![hello(&prefix)]].concat();
+    let refused = world.client.plan(&one_more).await.unwrap_err();
+    assert_eq!(refused.code(), Some(ProblemCode::InvalidFunction));
 }

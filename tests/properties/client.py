@@ -17,6 +17,7 @@ from formation_client.api.default import (
     describe_operation,
     list_functions,
     list_operations,
+    plan_functions,
     update_function,
 )
 from formation_client.models import (
@@ -34,6 +35,7 @@ from formation_client.models import (
     Operation,
     OperationKind,
     OperationStatus,
+    PlanRequest,
     ProblemCode,
     Rollback,
 )
@@ -78,6 +80,9 @@ wanted = FunctionRequest(
 )
 plan = create_function.sync(client=api, body=wanted, dry_run=True)
 assert plan.kind == OperationKind.CREATE, plan
+plans = plan_functions.sync(client=api, body=PlanRequest(functions=[wanted, wanted])).plans
+assert plans[0].kind == OperationKind.CREATE and not plans[0].errors, plans
+assert plans[1].errors[0].code == FieldProblemCode.CONFLICT, plans
 request = {"client": api, "body": wanted, "wait": 25, "idempotency_key": f"create-{name}"}
 answer = create_function.sync(**request)
 accepted = answer if isinstance(answer, Operation) else list_operations.sync(name, client=api).operations[0]

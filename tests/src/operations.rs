@@ -48,7 +48,7 @@ impl World {
     }
 
     /// Asks for a change that has to be accepted, and answers the ended operation.
-    async fn carried_out(&self, change: Change) -> Operation {
+    pub async fn carried_out(&self, change: Change) -> Operation {
         match change.await {
             Ok(Changed::Accepted(accepted)) => self.ended_operation(&accepted.operation).await,
             other => panic!("it was not accepted: {other:?}"),

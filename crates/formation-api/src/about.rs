@@ -2,6 +2,7 @@
 
 use formation_model::about::{About, StackLimits};
 use formation_model::bundle::MAX_ZIP_BYTES;
+use formation_model::plans::MOST_FUNCTIONS;
 use formation_model::upload::MAX_UPLOAD_BYTES;
 use http::StatusCode;
 
@@ -24,6 +25,7 @@ pub(crate) async fn describe_stack(app: &App) -> Result<Answered, ApiError> {
         guard: boundary.guard,
         code_buckets: control.code_buckets().to_vec(),
         limits: StackLimits {
+            plan_functions: MOST_FUNCTIONS as u64,
             zip_file_bytes: MAX_ZIP_BYTES as u64,
             upload_bytes: MAX_UPLOAD_BYTES,
             policy_statements_characters: boundary.characters,

@@ -12,7 +12,7 @@ use crate::paths::OPERATION_LOCATION;
 use crate::problem::{ApiError, REQUEST_ID};
 use crate::request::Request;
 use crate::routes::Action;
-use crate::{about, functions, openapi, uploads};
+use crate::{about, functions, openapi, plan, uploads};
 
 /// How long before Lambda would end the invocation nothing is waited for any more: neither an
 /// outcome, nor the start of what is accepted.
@@ -68,6 +68,7 @@ impl App {
         let request = Request::read(payload, until)?;
         match request.route.action {
             Action::DescribeStack => about::describe_stack(self).await,
+            Action::PlanFunctions => plan::plan_functions(self, request).await,
             Action::ListFunctions => functions::list_functions(self, request).await,
             Action::CreateFunction => functions::create_function(self, request).await,
             Action::DescribeFunction => functions::describe_function(self, request).await,

@@ -10,6 +10,7 @@ mod functions;
 pub mod openapi;
 mod outcome;
 mod paths;
+mod plan;
 mod precondition;
 mod problem;
 mod request;

@@ -1,10 +1,10 @@
 //! The API's own description: OpenAPI 3.1, made from the types that requests are read into and
 //! answers are written from.
 
-use formation_model::schema::{self, function_patch, function_request};
+use formation_model::schema::{self, function_patch, function_request, plan_request};
 use formation_model::tag::{LONGEST_TAG, MOST_TAGS};
 use formation_model::{
-    About, CodeLink, DriftReport, Function, FunctionStatus, Operation, Page, Plan, Problem,
+    About, CodeLink, DriftReport, Function, FunctionStatus, Operation, Page, Plan, Plans, Problem,
     ProblemCode, Upload, UploadRequest,
 };
 use http::StatusCode;
@@ -127,6 +127,7 @@ fn operation(route: &Route) -> Value {
         let mut content = json!({"schema": reference("schemas", body)});
         content["example"] = match body {
             "FunctionRequest" => schema::example(),
+            "PlanRequest" => json!({"functions": [schema::example()]}),
             "UploadRequest" => schema::upload_example(),
             _ => json!({"memoryMegabytes": 512, "environment": {"GREETING": null}}),
         };
@@ -186,6 +187,7 @@ fn schemas() -> Map<String, Value> {
         generator.subschema_for::<Page<Operation>>();
         generator.subschema_for::<DriftReport>();
         generator.subschema_for::<Plan>();
+        generator.subschema_for::<Plans>();
         generator.subschema_for::<Problem>();
         generator.subschema_for::<UploadRequest>();
         generator.subschema_for::<Upload>();
@@ -194,6 +196,7 @@ fn schemas() -> Map<String, Value> {
     let reference = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
     schemas.insert("FunctionRequest".to_owned(), function_request());
     schemas.insert("FunctionPatch".to_owned(), function_patch());
+    schemas.insert("PlanRequest".to_owned(), plan_request("#/components/schemas/FunctionRequest"));
     schemas.insert(
         "FunctionOrPlan".to_owned(),
         json!({"anyOf": [reference("Function"), reference("Plan")]}),

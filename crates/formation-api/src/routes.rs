@@ -15,6 +15,7 @@ use serde::Serialize;
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Action {
     DescribeStack,
+    PlanFunctions,
     ListFunctions,
     CreateFunction,
     DescribeFunction,
@@ -108,6 +109,17 @@ pub const ROUTES: &[Route] = &[
         parameters: &[],
         body: None,
         answers: &[(200, "About")],
+        problems: &[],
+    },
+    Route {
+        action: Action::PlanFunctions,
+        method: "POST",
+        path: "/v1/plan",
+        access: Access::Plan,
+        summary: "Tells what the PUTs of up to 100 functions would do, and does nothing.",
+        parameters: &[],
+        body: Some("PlanRequest"),
+        answers: &[(200, "Plans")],
         problems: &[],
     },
     Route {
@@ -299,7 +311,9 @@ mod tests {
 
     #[test]
     fn what_only_reads_is_a_get_and_what_changes_is_none() {
-        for route in ROUTES {
+        // A plan is asked for with the functions that it is of.
+        let plan = |route: &&Route| !matches!(route.action, Action::PlanFunctions);
+        for route in ROUTES.iter().filter(plan) {
             // It changes nothing, but hands out what no other answer shows: the code.
             let access = match route.action {
                 Action::DescribeCode => Access::Read,

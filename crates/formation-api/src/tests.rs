@@ -1,6 +1,7 @@
 //! The door from event to answer, without a server: what API Gateway sends, what it gets back, and
 //! what AWS is asked for meanwhile.
 
+mod plans;
 mod routes;
 
 use std::sync::Arc;

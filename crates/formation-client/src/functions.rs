@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use formation_model::{DriftReport, Function, FunctionName, FunctionStatus, Page};
+use formation_model::{
+    DriftReport, Function, FunctionName, FunctionPlan, FunctionStatus, Page, Plans,
+};
 use futures_util::Stream;
 use http::Method;
 use serde::Serialize;
@@ -36,6 +38,27 @@ impl Client {
     /// `functionName`, `code`, and what is not to have its default.
     pub fn create(&self, function: &impl Serialize) -> Change {
         Change::new(self, Method::POST, FUNCTIONS).body(function)
+    }
+
+    /// Tells what the PUTs of up to 100 functions would do, in their order, and does nothing. Each is the
+    /// document that [`Client::put`] takes, with its `functionName`; of its code a digest is enough
+    /// (`{"sha256": ...}`). What would be refused has `errors` in its plan.
+    ///
+    /// # Errors
+    /// As for every request: see [`ClientError`].
+    pub async fn plan(
+        &self,
+        functions: &[impl Serialize],
+    ) -> Result<Vec<FunctionPlan>, ClientError> {
+        #[derive(Serialize)]
+        struct Asked<'a, Function> {
+            functions: &'a [Function],
+        }
+
+        let mut request = Request::new(Method::POST, "/v1/plan");
+        request.json(&Asked { functions })?;
+        let Plans { plans } = self.send(&request).await?.read()?;
+        Ok(plans)
     }
 
     /// Describes a function.

@@ -37,6 +37,8 @@ pub struct About {
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StackLimits {
+    /// Functions that one request may ask to plan.
+    pub plan_functions: u64,
     /// Bytes of a zip archive in a request, before it is made base64.
     pub zip_file_bytes: u64,
     /// Bytes of a zip archive that is uploaded.

@@ -16,6 +16,11 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
 pub const MAX_ZIP_BYTES: usize = 3 * 1024 * 1024;
 
+/// Whether a text is a SHA-256 in base64, as Lambda spells it.
+pub(crate) fn is_sha256(text: &str) -> bool {
+    STANDARD.decode(text).is_ok_and(|digest| digest.len() == 32)
+}
+
 /// A stored code bundle.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

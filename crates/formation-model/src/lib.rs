@@ -20,6 +20,7 @@ pub mod operation;
 pub mod page;
 pub mod part;
 pub mod plan;
+pub mod plans;
 pub mod problem;
 #[cfg(test)]
 mod releases;
@@ -48,6 +49,7 @@ pub use operation::{
 pub use page::{Listed, Page};
 pub use part::{Facet, Part};
 pub use plan::{Plan, PlannedPart};
+pub use plans::{FunctionPlan, PlanError, PlanErrorCode, Plans};
 pub use problem::{FieldProblem, FieldProblemCode, FieldProblems, Problem, ProblemCode};
 pub use step::{ErrorName, ExecutionInput, Failure, Goal, Lane, Recovery, StepInput};
 pub use upload::{CodeLink, Upload, UploadId, UploadRequest};

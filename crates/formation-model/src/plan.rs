@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::bundle::CodeSummary;
-use crate::drift::Difference;
+use crate::drift::{Difference, is_zero};
 use crate::function::{self, FunctionSpec};
 use crate::name::FunctionName;
 use crate::open::Open;
@@ -37,6 +37,9 @@ pub struct PlannedPart {
     /// The properties that would change: `expected` is what they would become, `actual` what they
     /// are: as recorded, and for a repair as AWS has them.
     pub differences: Vec<Difference>,
+    /// How many more differences there are; absent if all are shown.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: usize,
 }
 
 /// What a request would do, had it not been a dry run.
@@ -84,7 +87,7 @@ impl Plan {
                 _ if differences.is_empty() => Action::None,
                 _ => Action::Change,
             };
-            PlannedPart { part: part.into(), action: action.into(), differences }
+            PlannedPart { part: part.into(), action: action.into(), differences, more: 0 }
         })
     }
 
@@ -103,7 +106,7 @@ impl Plan {
             } else {
                 Action::None
             };
-            PlannedPart { part: part.into(), action: action.into(), differences }
+            PlannedPart { part: part.into(), action: action.into(), differences, more: 0 }
         })
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::bundle::CodeSummary;
 use crate::fields::Fields;
-use crate::function::{self, Defaults, FunctionRequest, FunctionSpec};
+use crate::function::{self, Defaults, FunctionRequest, FunctionSpec, Purpose};
 use crate::problem::{FieldProblem, FieldProblemCode as Code};
 use crate::view::OUTPUT_ONLY;
 
@@ -19,12 +19,29 @@ pub fn read(
     defaults: &Defaults,
     current: Option<&FunctionSpec>,
 ) -> Result<FunctionRequest, Vec<FieldProblem>> {
+    function::read(fields(body)?, defaults, current, Purpose::Change)
+}
+
+/// The same for a function that is only planned: of its code a digest is enough, also of code that it
+/// does not have.
+///
+/// # Errors
+/// As for [`read`].
+pub fn planned(
+    body: &Value,
+    defaults: &Defaults,
+    current: Option<&FunctionSpec>,
+) -> Result<FunctionRequest, Vec<FieldProblem>> {
+    function::read(fields(body)?, defaults, current, Purpose::Plan)
+}
+
+fn fields(body: &Value) -> Result<Fields<'_>, Vec<FieldProblem>> {
     let Value::Object(body) = body else {
         return Err(vec![FieldProblem::new("", Code::WrongType, "must be a JSON object")]);
     };
     let mut fields = Fields::of(body);
     fields.known.extend(OUTPUT_ONLY);
-    function::read(fields, defaults, current)
+    Ok(fields)
 }
 
 /// What `current` becomes by `patch`, a JSON merge patch (RFC 7396): members are merged, null takes

@@ -15,6 +15,7 @@ use crate::function;
 use crate::id;
 use crate::name::FunctionName;
 use crate::operation::{OperationError, OperationId};
+use crate::plans::MOST_FUNCTIONS;
 use crate::step::Announcement;
 use crate::upload::UploadId;
 use crate::view::OUTPUT_ONLY;
@@ -88,6 +89,19 @@ pub fn function_request() -> Value {
         "A function. Fields that only Formation sets are accepted and ignored, so that what GET \
          returned can be PUT."
     );
+    schema
+}
+
+/// What `POST /v1/plan` takes; `function` refers to the schema of what PUT takes.
+pub fn plan_request(function: &str) -> Value {
+    let functions = json!({
+        "type": "array", "minItems": 1, "maxItems": MOST_FUNCTIONS, "items": {"$ref": function},
+        "description": "The functions, each as the body of its PUT, but that `code` may be `{sha256}` of code \
+                        that the function does not have. What is wrong with one is told in its plan."
+    });
+    let mut schema = object([("functions".to_owned(), functions)].into_iter().collect());
+    schema["required"] = json!(["functions"]);
+    schema["description"] = json!("Functions whose PUTs are to be planned.");
     schema
 }
 

@@ -6,8 +6,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,6 +13,7 @@ use serde_json::Value;
 use ulid::Ulid;
 
 use crate::archive::MAX_UNZIPPED_BYTES;
+use crate::bundle;
 use crate::fields::{Fields, whole};
 use crate::id;
 use crate::problem::{FieldProblem, FieldProblemCode as Code};
@@ -126,7 +125,7 @@ fn size_bytes(fields: &mut Fields<'_>) -> Option<u64> {
 
 fn sha256(fields: &mut Fields<'_>) -> Option<String> {
     let digest = fields.required_text("sha256")?;
-    if STANDARD.decode(digest).is_ok_and(|bytes| bytes.len() == 32) {
+    if bundle::is_sha256(digest) {
         return Some(digest.to_owned());
     }
     let detail = "must be the SHA-256 of the archive, its 32 bytes in base64 \

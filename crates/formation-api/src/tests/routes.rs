@@ -36,6 +36,10 @@ fn case(action: Action) -> Case {
             body: r#"{"sizeBytes": 40000000, "sha256": "u2uSVuWTpoUaWT5wQSM6ea7SCx6UZ334J+b8zM8fs1c="}"#,
             ..case(201)
         },
+        Action::PlanFunctions => Case {
+            body: r#"{"functions": [{"functionName": "hello", "code": "exports.handler = 1;"}]}"#,
+            ..case(200)
+        },
         // It has ended.
         Action::CancelOperation => case(409),
         Action::DescribeStack
@@ -146,7 +150,7 @@ fn dynamodb(call: &str, request: &Value) -> Value {
 }
 
 /// An AWS whose table holds `hello`, and that has nothing else.
-fn recorded() -> SharedHttpClient {
+pub(super) fn recorded() -> SharedHttpClient {
     infallible_client_fn(move |request: http::Request<SdkBody>| {
         let response = http::Response::builder();
         let target = request.headers().get("x-amz-target").and_then(|it| it.to_str().ok());

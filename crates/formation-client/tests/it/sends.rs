@@ -108,6 +108,9 @@ async fn what_is_signed_is_what_is_sent() {
 async fn every_route_has_a_method() {
     let stub = Stub::start(|_, seen| match (seen.method.as_str(), seen.path()) {
         ("GET", "/v1") => answer(200, &[], &about()),
+        ("POST", "/v1/plan") => {
+            answer(200, &[], &json!({"plans": [{"functionName": "hello", "etag": "\"1-x\""}]}))
+        }
         ("GET", "/v1/openapi.json") => answer(200, &[], &json!({"openapi": "3.1.0"})),
         ("GET", "/v1/functions") => answer(200, &[], &json!({"functions": [function("hello")]})),
         ("GET", "/v1/functions/hello") => answer(200, &[("etag", "\"1-x\"")], &function("hello")),
@@ -143,6 +146,8 @@ async fn every_route_has_a_method() {
     assert_eq!(client.about().await.unwrap().stack_name, "formation");
     assert_eq!(client.openapi().await.unwrap()["openapi"], "3.1.0");
     client.create(&json!({"functionName": "hello"})).await.unwrap();
+    let planned = client.plan(&[json!({"functionName": "hello"})]).await.unwrap();
+    assert_eq!(planned[0].etag.as_deref(), Some("\"1-x\""));
     client.put(&name, &json!({}), &Condition::Matches(etag.clone())).await.unwrap();
     let patch = json!({"memoryMegabytes": 256});
     client.patch(&name, &patch).wait(Duration::from_millis(7900)).await.unwrap();
@@ -187,6 +192,7 @@ async fn every_route_has_a_method() {
             "GET /v1".to_owned(),
             "GET /v1/openapi.json".to_owned(),
             "POST /v1/functions".to_owned(),
+            "POST /v1/plan".to_owned(),
             "PUT /v1/functions/hello".to_owned(),
             "PATCH /v1/functions/hello?wait=7".to_owned(),
             "DELETE /v1/functions/hello?wait=25".to_owned(),
@@ -204,11 +210,12 @@ async fn every_route_has_a_method() {
         ]
     );
     let header = |line: usize, name| seen[line].header(name);
-    assert_eq!(header(4, "if-match"), "\"1-x\"");
-    assert_eq!(header(5, "content-type"), "application/json");
-    assert_eq!(header(6, "if-match"), "*");
-    assert_eq!((header(7, "if-match"), header(7, "idempotency-key")), ("\"1-x\"", "mine"));
-    assert!(seen[6].body.is_empty() && header(6, "content-type").is_empty());
+    assert_eq!(header(5, "if-match"), "\"1-x\"");
+    assert_eq!(header(6, "content-type"), "application/json");
+    assert_eq!(header(7, "if-match"), "*");
+    assert_eq!((header(8, "if-match"), header(8, "idempotency-key")), ("\"1-x\"", "mine"));
+    assert!(seen[7].body.is_empty() && header(7, "content-type").is_empty());
+    assert_eq!(seen[4].body, r#"{"functions":[{"functionName":"hello"}]}"#);
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ pub fn about() -> Value {
         "functionBoundaryArn": null, "boundaryActions": ["logs:PutLogEvents"], "guard": [],
         "codeBuckets": [],
         "limits": {
-            "zipFileBytes": 3145728, "uploadBytes": 262144000, "policyStatementsCharacters": 0,
+            "planFunctions": 100, "zipFileBytes": 3145728, "uploadBytes": 262144000, "policyStatementsCharacters": 0,
             "waitSeconds": 25, "maxReservedConcurrency": 10,
         },
     })

@@ -92,6 +92,8 @@ impl Bundles {
         let same = |sha256: &str| current.filter(|current| current.sha256 == sha256).cloned();
         match &request.code {
             CodeSource::Unchanged => Ok((unchanged(current)?.clone(), Vec::new())),
+            // Requests that are to be carried out are not read so.
+            CodeSource::Digest(_) => Err(digest_alone()),
             CodeSource::Archive(archive) => {
                 let sha256 = bundle::sha256(&archive.bytes);
                 let bundle = match same(&sha256) {
@@ -123,6 +125,7 @@ impl Bundles {
         };
         match &request.code {
             CodeSource::Unchanged => Ok((unchanged(current)?.into(), Vec::new())),
+            CodeSource::Digest(other) => Ok((other.clone(), Vec::new())),
             CodeSource::Archive(archive) => {
                 Ok((summary(&archive.bytes, archive.inline), archive.warnings.clone()))
             }
@@ -221,6 +224,11 @@ fn unchanged(current: Option<&Bundle>) -> Result<&Bundle, Refusal> {
         let detail = "there is no code yet; send it".to_owned();
         invalid("/code", FieldProblemCode::Required, detail)
     })
+}
+
+fn digest_alone() -> Refusal {
+    let detail = "a digest names only code that the function has; send the code itself";
+    invalid("/code", FieldProblemCode::Required, detail.to_owned())
 }
 
 fn is_missing(error: &AwsError) -> bool {

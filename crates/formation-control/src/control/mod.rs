@@ -17,7 +17,7 @@ use formation_resources::Comparer;
 use tokio::time::{Instant, timeout_at};
 
 pub use self::boundary::FunctionBoundary;
-pub use self::change::{Accepted, Change, Decision, Edit, Requester, Unchanged};
+pub use self::change::{Accepted, Change, Decision, Edit, Put, Requester, Unchanged};
 use crate::bundles::Bundles;
 use crate::executions::Executions;
 use crate::records::{FunctionRecord, OperationRecord, Records};

@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 use super::FunctionSpec;
 use super::configuration::ROW;
 use super::property::Property;
-use super::reader::{Defaults, Reader};
+use super::reader::{Defaults, Purpose, Reader};
 use crate::archive;
-use crate::bundle::{self, MAX_ZIP_BYTES};
+use crate::bundle::{self, CodeSummary, MAX_ZIP_BYTES};
 use crate::fields::Fields;
 use crate::id;
 use crate::part::Facet;
@@ -23,6 +23,9 @@ use crate::warning::{self, Warning};
 pub enum CodeSource {
     /// What the function has already.
     Unchanged,
+    /// Other code of which only this is known: enough for a plan, and for nothing else. Its size is 0
+    /// where it is not known.
+    Digest(CodeSummary),
     /// A zip archive from the request, or made from the source in it.
     Archive(Archive),
     /// An object in S3, to be copied when the request is accepted.
@@ -113,7 +116,13 @@ struct Start<'a> {
 }
 
 fn read(it: &mut Reader<'_>) -> Option<CodeSource> {
-    let Reader { fields, defaults, current, draft, .. } = it;
+    let Reader { fields, defaults, current, draft, purpose, .. } = it;
+    if *purpose == Purpose::Plan
+        && let Some(other) = other_code(fields.body, *current)
+    {
+        fields.take("code");
+        return Some(CodeSource::Digest(other));
+    }
     let start = Start {
         runtime: (!fields.has_problem_at("/runtime"))
             .then_some(draft.configuration.runtime.as_str()),
@@ -283,6 +292,19 @@ fn unchanged(fields: &mut Fields<'_>, current: Option<&FunctionSpec>) -> Option<
             fields.refuse("", Code::Required, detail)
         }
     }
+}
+
+/// Code that is named by its digest and that the function does not have, as a plan takes it.
+fn other_code(body: &Map<String, Value>, current: Option<&FunctionSpec>) -> Option<CodeSummary> {
+    let code = body.get("code")?.as_object()?;
+    let known = |key: &String| ["sha256", "sizeBytes", "inline"].contains(&key.as_str());
+    let sha256 = code.get("sha256")?.as_str().filter(|it| bundle::is_sha256(it))?;
+    let is_other = current.is_none_or(|current| current.code.sha256 != sha256);
+    (is_other && code.keys().all(known)).then(|| CodeSummary {
+        sha256: sha256.to_owned(),
+        size_bytes: code.get("sizeBytes").and_then(Value::as_u64).unwrap_or_default(),
+        inline: code.get("inline").and_then(Value::as_bool).unwrap_or_default(),
+    })
 }
 
 fn zip_file(fields: &mut Fields<'_>, start: Start<'_>, defaults: &Defaults) -> Option<CodeSource> {

@@ -20,6 +20,7 @@ pub use logs::{ApplicationLogLevel, LogFormat, Logs, RETENTION_DAYS, SystemLogLe
 pub use permissions::{Permissions, PolicyStatement};
 pub use property::{Compared, Property, properties, property};
 pub use reader::Defaults;
+pub(crate) use reader::Purpose;
 
 use std::collections::BTreeMap;
 
@@ -122,8 +123,9 @@ pub(crate) fn read(
     fields: Fields<'_>,
     defaults: &Defaults,
     current: Option<&FunctionSpec>,
+    purpose: Purpose,
 ) -> Result<FunctionRequest, Vec<FieldProblem>> {
-    let mut reader = Reader::new(fields, defaults, current);
+    let mut reader = Reader::new(fields, defaults, current, purpose);
     for property in properties() {
         reader.name = property.name;
         (property.read)(&mut reader);

@@ -30,6 +30,15 @@ pub struct Defaults {
     pub policy_characters: Option<usize>,
 }
 
+/// What a function is read for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Purpose {
+    /// To make or change it.
+    Change,
+    /// Only to tell what that would do.
+    Plan,
+}
+
 /// Reads one property after the other into what the function is to be.
 pub(super) struct Reader<'a> {
     /// The property that is being read.
@@ -38,6 +47,7 @@ pub(super) struct Reader<'a> {
     pub defaults: &'a Defaults,
     /// What the function is now, if there is one.
     pub current: Option<&'a FunctionSpec>,
+    pub purpose: Purpose,
     pub draft: Draft,
 }
 
@@ -60,8 +70,9 @@ impl<'a> Reader<'a> {
         fields: Fields<'a>,
         defaults: &'a Defaults,
         current: Option<&'a FunctionSpec>,
+        purpose: Purpose,
     ) -> Self {
-        Self { name: "", fields, defaults, current, draft: Draft::default() }
+        Self { name: "", fields, defaults, current, purpose, draft: Draft::default() }
     }
 
     /// Where the property is: a JSON pointer.

@@ -11,6 +11,8 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -37,6 +39,9 @@ pub enum Shape {
     /// Of an object, the fields that have a shape; that there are others is a problem. Of another
     /// value, what tells its type.
     Object(fn(&str) -> Option<Shape>),
+    /// Of an array, where its first items stand in the text, so many: each is a document of its own. Of
+    /// another value, what tells its type.
+    Items(usize),
 }
 
 /// The shape of a function, or of a patch for one.
@@ -60,6 +65,8 @@ pub struct Document {
     oversized: Vec<FieldProblem>,
     /// Fields without a shape.
     unknown: FieldProblems,
+    items: Vec<Range<usize>>,
+    item_count: usize,
 }
 
 impl Document {
@@ -76,6 +83,16 @@ impl Document {
             }
         }
         self
+    }
+
+    /// Where the items of [`Shape::Items`] stand in the text, the first ones.
+    pub fn items(&self) -> &[Range<usize>] {
+        &self.items
+    }
+
+    /// How many items there are.
+    pub fn item_count(&self) -> usize {
+        self.item_count
     }
 
     /// Whether everything that a request may hold was kept: what tells one request from another is
@@ -156,7 +173,8 @@ pub fn read(text: &[u8], shape: Shape) -> Result<Document, MalformedJson> {
     match (value, reader.first_flaw) {
         (Ok(value), None) => {
             let value = value.unwrap_or_default();
-            Ok(Document { value, oversized: reader.oversized, unknown: reader.unknown })
+            let Reader { oversized, unknown, items, item_count, .. } = reader;
+            Ok(Document { value, oversized, unknown, items, item_count })
         }
         (Ok(value), Some(fault)) => {
             Err(malformed(fault.flaw, &whole[..fault.at], value.unwrap_or_default()))

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 
 use serde_json::{Map, Number, Value};
 
@@ -30,6 +31,9 @@ pub(super) struct Reader<'a> {
     hasher: RandomState,
     pub(super) oversized: Vec<FieldProblem>,
     pub(super) unknown: FieldProblems,
+    /// Where the first items stand, and how many there are.
+    pub(super) items: Vec<Range<usize>>,
+    pub(super) item_count: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -43,6 +47,8 @@ impl<'a> Reader<'a> {
             hasher: RandomState::new(),
             oversized: Vec::new(),
             unknown: FieldProblems::default(),
+            items: Vec::new(),
+            item_count: 0,
         }
     }
 
@@ -69,6 +75,10 @@ impl<'a> Reader<'a> {
         match first {
             Some(b'{') => self.object(shape, kept, place, depth + 1),
             Some(b'[') => {
+                if let Shape::Items(most) = shape {
+                    self.items(most, depth + 1)?;
+                    return Ok(kept.then(|| Value::Array(Vec::new())));
+                }
                 let items = if matches!(shape, Shape::Whole) { shape } else { Shape::Ignored };
                 self.array(items, kept, depth + 1)
             }
@@ -174,6 +184,27 @@ impl<'a> Reader<'a> {
             items.extend(self.value(shape, "", depth)?);
             if self.ends(b']') {
                 return Ok(kept.then(|| Value::Array(items)));
+            }
+            self.expect(b',')?;
+        }
+    }
+
+    /// Notes where the items of an array stand.
+    fn items(&mut self, most: usize, depth: usize) -> Result<(), Fault> {
+        self.at += 1;
+        if self.ends(b']') {
+            return Ok(());
+        }
+        loop {
+            self.next_token();
+            let begin = self.at;
+            self.value(Shape::Ignored, "", depth)?;
+            self.item_count += 1;
+            if self.items.len() < most {
+                self.items.push(begin..self.at);
+            }
+            if self.ends(b']') {
+                return Ok(());
             }
             self.expect(b',')?;
         }

@@ -156,6 +156,11 @@ pub fn pointer(base: &str, token: &str) -> String {
     format!("{base}/{}{more}", token.replace('~', "~0").replace('/', "~1"))
 }
 
+/// A name that somebody else chose, as far as it is shown.
+pub(crate) fn shown_name(name: &str) -> String {
+    cut(name.to_owned(), NAME_LENGTH)
+}
+
 /// The first characters of a text, and an ellipsis if there are more.
 fn cut(mut text: String, most: usize) -> String {
     if let Some((at, _)) = text.char_indices().nth(most) {

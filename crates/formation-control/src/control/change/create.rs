@@ -74,8 +74,19 @@ impl Control {
         request: FunctionRequest,
         caller: &Caller,
     ) -> Result<Plan, Refusal> {
+        let found = self.records.function(&request.function_name).await?;
+        self.planned_create(request, found, caller).await
+    }
+
+    /// The plan of a create, where `found` is the function of that name.
+    pub(super) async fn planned_create(
+        &self,
+        request: FunctionRequest,
+        found: Option<FunctionRecord>,
+        caller: &Caller,
+    ) -> Result<Plan, Refusal> {
         let name = request.function_name.clone();
-        self.refuse_taken(&name, self.records.function(&name).await?).await?;
+        self.refuse_taken(&name, found).await?;
         self.refuse_beyond_boundary(&request, None).await?;
         let (code, of_code) = self.bundles.preview(&request, None, caller).await?;
         let target = request.with_code(code);

@@ -5,6 +5,7 @@
 
 mod create;
 mod delete;
+mod put;
 mod repair;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use formation_model::{
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+pub use self::put::Put;
 use super::Control;
 use crate::caller::Caller;
 use crate::records::{Claim, FunctionRecord, IdempotencyRecord, OperationRecord, RequestKey};

@@ -70,6 +70,17 @@ impl Control {
         caller: &Caller,
     ) -> Result<Plan, Refusal> {
         let function = updatable(self.records.function(name).await?, name, condition)?;
+        self.planned_update(&function, edit, caller).await
+    }
+
+    /// The plan of the update of a function that can be updated.
+    pub(super) async fn planned_update(
+        &self,
+        function: &FunctionRecord,
+        edit: Edit<'_>,
+        caller: &Caller,
+    ) -> Result<Plan, Refusal> {
+        let name = &function.spec.function_name;
         let request = edit(&function.spec).map_err(Refusal::InvalidFunction)?;
         self.refuse_beyond_boundary(&request, Some(&function.spec)).await?;
         let (code, of_code) =
@@ -77,7 +88,7 @@ impl Control {
         let target = request.with_code(code);
         let current = summarised(function.spec.clone());
         let plan = Plan::between(OperationKind::Update, name, Some(&current), Some(&target));
-        if changes_nothing(&function, &current, &target) {
+        if changes_nothing(function, &current, &target) {
             return Ok(Plan { kind: None, ..plan });
         }
         Ok(Plan { warnings: warnings(of_code, &target), ..plan })
@@ -85,7 +96,7 @@ impl Control {
 }
 
 /// The function, if it can be updated: there must be a good state to go back to.
-fn updatable(
+pub(super) fn updatable(
     found: Option<FunctionRecord>,
     name: &FunctionName,
     condition: Option<&Condition>,

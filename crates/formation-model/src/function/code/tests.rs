@@ -3,7 +3,7 @@
 use super::*;
 use crate::function::FunctionRequest;
 use crate::request::tests::{DEFAULTS, current, hello_with, problems};
-use crate::request::{patched, read};
+use crate::request::{patched, planned, read};
 use crate::warning::WarningCode;
 
 fn archive_of(request: FunctionRequest) -> Archive {
@@ -54,7 +54,7 @@ fn inline_source_cannot_be_made_unrunnable_by_a_change_around_it() {
     assert_eq!(found(&json!({"runtime": "python3.14", "code": "x"}), &current), []);
 
     // PUT of what GET shows.
-    let summary = bundle::CodeSummary::from(&current.code);
+    let summary = CodeSummary::from(&current.code);
     let mut body = serde_json::to_value(current.clone().with_code(summary)).unwrap();
     assert_eq!(body["code"]["inline"], true);
     assert!(read(&body, &DEFAULTS, Some(&current)).is_ok());
@@ -198,4 +198,35 @@ fn debug_output_shows_no_code() {
     let bytes = b"s3cr3t".to_vec();
     let shown = format!("{:?}", Archive { bytes, inline: true, warnings: Vec::new() });
     assert!(shown.contains("bytes: 6"), "{shown}");
+}
+
+#[test]
+fn code_that_a_function_does_not_have_is_named_by_its_digest_in_a_plan_only() {
+    let current = current();
+    let other = STANDARD.encode([7; 32]);
+    let body = |code: Value| hello_with("code", code);
+    let whole = json!({"sha256": other, "sizeBytes": 182, "inline": true});
+    for function in [None, Some(&current)] {
+        let read_as = |code: &Value| planned(&body(code.clone()), &DEFAULTS, function);
+        let CodeSource::Digest(summary) = read_as(&whole).unwrap().code else { panic!() };
+        assert_eq!(json!(summary), whole);
+        let CodeSource::Digest(summary) = read_as(&json!({"sha256": other})).unwrap().code else {
+            panic!()
+        };
+        assert_eq!((summary.size_bytes, summary.inline), (0, false));
+        // What is no digest, or is more than one, is told as ever.
+        for bad in [
+            json!({"sha256": "x"}),
+            json!({"sha256": STANDARD.encode([7; 31])}),
+            json!({"sha256": 7}),
+            json!({"sha256": other, "other": 1}),
+            json!({"sha256": other, "zipFile": "AAAA"}),
+        ] {
+            assert!(read_as(&bad).is_err(), "{bad}");
+        }
+        assert!(read(&body(json!({"sha256": other})), &DEFAULTS, function).is_err());
+    }
+    // Its own is no change.
+    let own = body(json!({"sha256": current.code.sha256}));
+    assert_eq!(planned(&own, &DEFAULTS, Some(&current)).unwrap().code, CodeSource::Unchanged);
 }
