@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use formation_model::function::{Configuration, Tracing};
 use formation_model::{
     FieldProblem, FieldProblemCode, FunctionRequest, FunctionSpec, PolicyStatement,
 };
@@ -43,7 +44,7 @@ impl Control {
     }
 
     /// Refuses what the boundary cannot allow: a new function whose role would not even write its log,
-    /// and statements that `current` does not have yet. What a function has, it keeps.
+    /// tracing, and statements that `current` does not have yet. What a function has, it keeps.
     pub(super) async fn refuse_beyond_boundary(
         &self,
         request: &FunctionRequest,
@@ -55,7 +56,10 @@ impl Control {
         let has = current.map(|current| &current.permissions.policy_statements);
         let is_new = |statement| has.is_none_or(|has| !has.contains(statement));
         let new: Vec<_> = statements.filter(|(_, statement)| is_new(statement)).collect();
-        if new.is_empty() && current.is_some() {
+        let is_traced = |spec: &Configuration| spec.tracing == Tracing::Active;
+        let traced = is_traced(&request.configuration)
+            && !current.is_some_and(|current| is_traced(&current.configuration));
+        if new.is_empty() && !traced && current.is_some() {
             return Ok(());
         }
         let refused = |detail: String| {
@@ -72,7 +76,17 @@ impl Control {
                  logs:CreateLogStream and logs:PutLogEvents, without which no function has a log; \
                  whoever keeps it has to add them"
             ))],
-            Some(boundary) => beyond(boundary, arn, &new),
+            Some(boundary) => {
+                let untraceable = (traced && !boundary.can_trace()).then(|| {
+                    let detail = format!(
+                        "cannot be ACTIVE: the stack's boundary {arn} does not allow \
+                         xray:PutTelemetryRecords and xray:PutTraceSegments; whoever keeps it has to \
+                         add them"
+                    );
+                    FieldProblem::new("/tracing", FieldProblemCode::NotSupported, detail)
+                });
+                untraceable.into_iter().chain(beyond(boundary, arn, &new)).collect()
+            }
         };
         if problems.is_empty() { Ok(()) } else { Err(Refusal::InvalidFunction(problems.into())) }
     }

@@ -377,6 +377,37 @@ mod boundary {
     }
 
     #[tokio::test]
+    async fn tracing_that_the_boundary_cannot_allow_is_refused_and_what_is_traced_stays_so() {
+        let aws = Aws::default();
+        aws.state().put_function(&available());
+        let control = aws.control();
+        let active = || patch(json!({"tracing": "ACTIVE"}));
+        for actions in [vec!["logs:*"], vec!["logs:*", "xray:PutTraceSegments"]] {
+            // A boundary is kept for a minute.
+            let control = aws.control();
+            aws.state().boundary = Some(actions);
+            for refused in [
+                control.accept(active(), &ann()).await.unwrap_err(),
+                control.plan(active(), &ann().caller).await.unwrap_err(),
+            ] {
+                let told = told(refused);
+                assert_eq!(told[0].0, "/tracing");
+                assert!(told[0].1.contains("xray:PutTelemetryRecords"), "{told:?}");
+            }
+        }
+        assert_eq!(aws.writes(), [""; 0]);
+        aws.state().boundary = Some(vec!["logs:*", "xray:Put*"]);
+        control.plan(active(), &ann().caller).await.unwrap();
+
+        let mut traced = available();
+        traced.spec.configuration.tracing = formation_model::function::Tracing::Active;
+        aws.state().put_function(&traced);
+        aws.state().boundary = Some(vec!["logs:*"]);
+        let other = patch(json!({"memoryMegabytes": 512}));
+        aws.control().plan(other, &ann().caller).await.unwrap();
+    }
+
+    #[tokio::test]
     async fn a_boundary_that_is_gone_or_lets_no_function_log_is_told_of() {
         for (actions, expected) in
             [(Some(vec!["s3:*", "logs:PutLogEvents"]), "lacks"), (None, "gone")]

@@ -22,9 +22,10 @@ use crate::role::{RoleSettings, does_not_exist};
 const KEPT: Duration = Duration::from_secs(60);
 /// What every function does, whatever it is allowed besides.
 const LOG_ACTIONS: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
+/// What a function does that is traced.
+const TRACE_ACTIONS: [&str; 2] = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
 /// What Formation's own boundary allows: see `infra/template.yaml`.
-const OWN: [&str; 4] =
-    [LOG_ACTIONS[0], LOG_ACTIONS[1], "xray:PutTelemetryRecords", "xray:PutTraceSegments"];
+const OWN: [&str; 4] = [LOG_ACTIONS[0], LOG_ACTIONS[1], TRACE_ACTIONS[0], TRACE_ACTIONS[1]];
 
 /// What a policy allows, by its actions.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -72,6 +73,11 @@ impl Boundary {
     /// Whether functions can write their logs within it.
     pub fn can_log(&self) -> bool {
         LOG_ACTIONS.iter().all(|action| self.can_allow(action))
+    }
+
+    /// Whether functions can write what they trace within it.
+    pub fn can_trace(&self) -> bool {
+        TRACE_ACTIONS.iter().all(|action| self.can_allow(action))
     }
 
     /// The patterns of the actions that it allows, sorted; `*` where it allows all but some.
