@@ -23,8 +23,9 @@ const HARMLESS: [&str; 12] = [
     "logs:Start*",
 ];
 
-/// Characters that CloudFormation leaves of a stack's name, at the least, where it cuts the names that it
-/// makes to the 64 that roles and Lambdas may have. It publishes no number; this is what it does.
+/// Characters that are taken to be left of a stack's name where CloudFormation cuts the names that it makes
+/// to the 64 that roles and Lambdas may have. It publishes no number. Our longest logical id has 24, and 13
+/// are for what CloudFormation makes up, so names up to this are not cut at all.
 const LEFT_OF_STACK_NAME: usize = 24;
 
 /// The statements of the guard.
