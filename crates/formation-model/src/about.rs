@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A stack as whoever may plan sees it.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +26,7 @@ pub struct About {
     pub boundary_actions: Vec<String>,
     /// The denials that stand beside whatever a function's `policyStatements` allow, as IAM has them.
     #[serde(default)]
+    #[schemars(with = "Vec<Map<String, Value>>")]
     pub guard: Vec<Value>,
     /// The buckets that code may be referred to in.
     pub code_buckets: Vec<String>,
