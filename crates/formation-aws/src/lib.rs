@@ -61,8 +61,9 @@ const THROTTLED: [&str; 11] = [
 
 /// Codes below 500 that a quick retry may cure: concurrent changes of the same thing, and
 /// credentials that were rotated under way.
-const TRANSIENT: [&str; 10] = [
+const TRANSIENT: [&str; 11] = [
     "ConcurrentModification",
+    "ConditionalRequestConflict",
     "ExpiredToken",
     "ExpiredTokenException",
     "OperationAborted",

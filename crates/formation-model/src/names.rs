@@ -116,6 +116,12 @@ pub fn bundle_key(function: &FunctionName, operation: OperationId) -> String {
     format!("bundles/{function}/{operation}.zip")
 }
 
+/// The key of the bundle that an upload is copied to by a request that may be repeated. `request` tells
+/// that request from all others, so that what is there is its own copy.
+pub fn uploaded_bundle_key(function: &FunctionName, upload: UploadId, request: &str) -> String {
+    format!("bundles/{function}/{upload}-{request}.zip")
+}
+
 /// The key of an upload in the artefact bucket. `owner` is who may use it; a digest of that is part of
 /// the key, so that the id leads nobody else there.
 pub fn upload_key(owner: &str, upload: UploadId) -> String {

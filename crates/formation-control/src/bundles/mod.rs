@@ -14,11 +14,13 @@ use formation_aws::{AwsError, Chain, ErrorKind};
 use formation_model::bundle::{self, CodeSummary};
 use formation_model::names::bundle_key;
 use formation_model::{
-    Bundle, CodeSource, FieldProblem, FieldProblemCode, FunctionRequest, OperationId, Warning,
+    Bundle, CodeSource, FieldProblem, FieldProblemCode, FunctionName, FunctionRequest, OperationId,
+    Warning,
 };
 
 use self::source::Source;
 use crate::caller::Caller;
+use crate::records::RequestKey;
 use crate::refusal::Refusal;
 
 /// Which state a stored bundle is in, for the bucket's lifecycle.
@@ -76,7 +78,8 @@ impl Bundles {
 
     /// Stores the code of an operation, as pending, and tells what its function will miss in it.
     /// Code that is the same as `current`, to the byte, is not stored again; whether it was given
-    /// inline is what it is this time. An upload has to be `caller`'s.
+    /// inline is what it is this time. An upload has to be `caller`'s; a copy of one that an earlier
+    /// try of the request under its `key` has left is taken as it is.
     ///
     /// # Errors
     /// [`Refusal::InvalidFunction`] and [`Refusal::UploadNotFound`] if the code cannot be used, otherwise
@@ -87,8 +90,9 @@ impl Bundles {
         request: &FunctionRequest,
         current: Option<&Bundle>,
         caller: &Caller,
+        key: Option<&RequestKey>,
     ) -> Result<(Bundle, Vec<Warning>), Refusal> {
-        let key = bundle_key(&request.function_name, operation);
+        let own = bundle_key(&request.function_name, operation);
         let same = |sha256: &str| current.filter(|current| current.sha256 == sha256).cloned();
         match &request.code {
             CodeSource::Unchanged => Ok((unchanged(current)?.clone(), Vec::new())),
@@ -98,12 +102,12 @@ impl Bundles {
                 let sha256 = bundle::sha256(&archive.bytes);
                 let bundle = match same(&sha256) {
                     Some(same) => same,
-                    None => self.put(key, archive.bytes.clone(), sha256).await?,
+                    None => self.put(own, archive.bytes.clone(), sha256).await?,
                 };
                 Ok((Bundle { inline: archive.inline, ..bundle }, archive.warnings.clone()))
             }
             CodeSource::S3(_) | CodeSource::Upload(_) => {
-                self.fetch(key, request, current, caller).await
+                self.fetch(own, request, current, caller, key).await
             }
         }
     }
@@ -143,8 +147,22 @@ impl Bundles {
         }
     }
 
+    /// Removes what was stored for an operation that was not accepted after all. What it shares is left: the
+    /// bundle that the function had, or the copy of an upload that another try of its request may have
+    /// taken, or will.
+    pub(crate) async fn discard(
+        &self,
+        function: &FunctionName,
+        operation: OperationId,
+        bundle: &Bundle,
+    ) {
+        if bundle.key == bundle_key(function, operation) {
+            self.remove(bundle).await;
+        }
+    }
+
     /// Removes a bundle that no operation refers to. Best effort: the lifecycle does it otherwise.
-    pub(crate) async fn discard(&self, bundle: &Bundle) {
+    async fn remove(&self, bundle: &Bundle) {
         let deleted = self
             .client
             .delete_object()

@@ -11,7 +11,7 @@ use formation_aws::{AwsError, ErrorKind};
 use formation_model::archive::{self, MAX_UNZIPPED_BYTES};
 use formation_model::bundle;
 use formation_model::function::code::S3Object;
-use formation_model::names::upload_key;
+use formation_model::names::{upload_key, uploaded_bundle_key};
 use formation_model::{
     Bundle, CodeSource, FieldProblem, FieldProblemCode, FunctionRequest, Warning,
 };
@@ -20,6 +20,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{BundleState, Bundles, invalid};
 use crate::caller::Caller;
+use crate::records::RequestKey;
 use crate::refusal::Refusal;
 
 /// What CopySource needs escaped: everything but what RFC 3986 leaves alone, and the slashes.
@@ -32,7 +33,7 @@ pub(super) const READ_UP_TO_BYTES: i64 = 8 * 1024 * 1024;
 
 /// A copy of the largest object that is accepted takes longer than other calls, and must still end
 /// before the caller's request does.
-const COPY_TIMEOUT: Duration = Duration::from_secs(20);
+pub(super) const COPY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An object that holds code, and how its request names it.
 pub(super) struct Origin {
@@ -77,13 +78,14 @@ pub(super) enum Source {
 
 impl Bundles {
     /// Takes over the code that `request` refers to: its bytes as they are now, whatever becomes of
-    /// the object later.
+    /// the object later. They are stored as `own`, but for the copy of an upload by a request that has a key.
     pub(super) async fn fetch(
         &self,
-        key: String,
+        own: String,
         request: &FunctionRequest,
         current: Option<&Bundle>,
         caller: &Caller,
+        key: Option<&RequestKey>,
     ) -> Result<(Bundle, Vec<Warning>), Refusal> {
         let origin = self.origin(&request.code, caller)?;
         match self.check_source(&origin, request, current).await? {
@@ -92,20 +94,23 @@ impl Bundles {
                 let sha256 = bundle::sha256(&archive);
                 match same(current, &sha256) {
                     Some(same) => Ok((same, warnings)),
-                    None => Ok((self.put(key, archive, sha256).await?, warnings)),
+                    None => Ok((self.put(own, archive, sha256).await?, warnings)),
                 }
             }
-            Source::Large { size_bytes, sha256, e_tag } => {
-                let version = self.copy(&key, &origin, e_tag).await?;
-                if let Some(sha256) = sha256 {
-                    let stored = Bundle { sha256, size_bytes, key, version, inline: false };
-                    return Ok((stored, Vec::new()));
-                }
-                let stored = self.measure(key, version).await?;
+            Source::Large { size_bytes, sha256: Some(sha256), e_tag } => {
+                let repeated = repeated_key(request, key);
+                let once = repeated.is_some().then_some(sha256.as_str());
+                let key = repeated.unwrap_or(own);
+                let version = self.copy(&key, &origin, e_tag, once).await?;
+                Ok((Bundle { sha256, size_bytes, key, version, inline: false }, Vec::new()))
+            }
+            Source::Large { sha256: None, e_tag, .. } => {
+                let version = self.copy(&own, &origin, e_tag, None).await?;
+                let stored = self.measure(own, version).await?;
                 let Some(same) = same(current, &stored.sha256) else {
                     return Ok((stored, Vec::new()));
                 };
-                self.discard(&stored).await;
+                self.remove(&stored).await;
                 Ok((same, Vec::new()))
             }
         }
@@ -164,6 +169,7 @@ impl Bundles {
             }
         };
         if let Some(same) = sha256.as_deref().and_then(|sha256| same(current, sha256)) {
+            // It is not read only to be warned of once more, as code is not that its digest names.
             return Ok(Source::Same(same));
         }
         if size > READ_UP_TO_BYTES {
@@ -192,7 +198,12 @@ impl Bundles {
             .expected_bucket_owner(&self.account_id)
             .send()
             .await
-            .map_err(|error| source_problem("s3:GetObject", origin, error))
+            .map_err(|error| match named_by {
+                // Without s3:ListBucket what is missing reads as forbidden, here and nowhere behind: what
+                // has been measured is there.
+                NamedBy::Upload if status(&error) == Some(403) => no_such_upload(),
+                _ => source_problem("s3:GetObject", origin, error),
+            })
     }
 
     async fn read_source(
@@ -219,11 +230,16 @@ impl Bundles {
 
     /// Copies within S3, which also computes the SHA-256 that Lambda will show, and answers the copy's
     /// version.
+    ///
+    /// `once` is for a key of the request's own, and what digest the copy has: an earlier try may have run
+    /// out of time and its copy ended later, and then that is the one. S3 takes no second, which would make
+    /// the version that a record refers to an older one, and those the lifecycle removes whatever their tag.
     async fn copy(
         &self,
         key: &str,
         origin: &Origin,
         e_tag: Option<String>,
+        once: Option<&str>,
     ) -> Result<String, Refusal> {
         let copy_timeout = TimeoutConfig::builder()
             .operation_attempt_timeout(COPY_TIMEOUT)
@@ -236,6 +252,7 @@ impl Bundles {
             .key(key)
             .copy_source(copy_source(&origin.object))
             .set_copy_source_if_match(e_tag)
+            .set_if_none_match(once.map(|_| "*".to_owned()))
             .expected_source_bucket_owner(&self.account_id)
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
             .tagging_directive(TaggingDirective::Replace)
@@ -243,9 +260,37 @@ impl Bundles {
             .customize()
             .config_override(Config::builder().timeout_config(copy_timeout))
             .send()
-            .await
-            .map_err(|error| source_problem("s3:CopyObject", origin, error))?;
+            .await;
+        let copied = match (copied, once) {
+            (Err(error), Some(sha256)) if status(&error) == Some(412) => {
+                return self.copied_before(key, sha256).await;
+            }
+            (copied, _) => {
+                copied.map_err(|error| source_problem("s3:CopyObject", origin, error))?
+            }
+        };
         Ok(copied.version_id.ok_or(AwsError::incomplete("s3:CopyObject"))?)
+    }
+
+    /// The version of the copy that is there already.
+    async fn copied_before(&self, key: &str, sha256: &str) -> Result<String, Refusal> {
+        let there = self
+            .client
+            .head_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .checksum_mode(ChecksumMode::Enabled)
+            .expected_bucket_owner(&self.account_id)
+            .send()
+            .await;
+        let there = match there {
+            Ok(there) => there,
+            // It was the upload that is another, or gone.
+            Err(error) if status(&error) == Some(404) => return Err(no_such_upload()),
+            Err(error) => return Err(AwsError::new("s3:GetObject", error).into()),
+        };
+        let version = there.version_id.filter(|_| there.checksum_sha256.as_deref() == Some(sha256));
+        Ok(version.ok_or(AwsError::incomplete("s3:GetObject"))?)
     }
 
     /// What was copied there of a user's object, if it can be told from its digest.
@@ -267,7 +312,7 @@ impl Bundles {
         let bundle = Bundle { sha256, size_bytes, key, version, inline: false };
         // That of parts has their number behind it, as in `...=-3`, and no part of a plain one.
         if is_composite || bundle.sha256.contains('-') {
-            self.discard(&bundle).await;
+            self.remove(&bundle).await;
             let detail = "was stored in parts, and S3 keeps its checksum by part, which never equals \
                           the one that Lambda shows; upload it again as one object (`aws s3api \
                           put-object`)";
@@ -301,20 +346,38 @@ fn no_such_upload() -> Refusal {
     Refusal::UploadNotFound(FieldProblem::new("/code/uploadId", code, detail).into())
 }
 
+/// Where the copy of an upload is kept for further tries of the request that names it; none if that has no
+/// key and so cannot be repeated.
+///
+/// A key is remembered for longer than an upload is good, and from the very write on by which its request is
+/// accepted. So no other operation ever comes to refer to this copy, and nobody expires what another one
+/// keeps.
+fn repeated_key(request: &FunctionRequest, key: Option<&RequestKey>) -> Option<String> {
+    match (&request.code, key) {
+        (CodeSource::Upload(upload), Some(key)) => {
+            Some(uploaded_bundle_key(&request.function_name, *upload, key.id()))
+        }
+        _ => None,
+    }
+}
+
+fn status<E>(error: &SdkError<E>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
+}
+
 /// An object that cannot be read is the user's to mend; a throttled or broken call is not.
 fn source_problem<E>(call: &'static str, origin: &Origin, error: SdkError<E>) -> Refusal
 where
     E: aws_sdk_s3::error::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    let status = error.raw_response().map(|response| response.status().as_u16());
+    let status = status(&error);
     let error = AwsError::new(call, error);
     let code = FieldProblemCode::CodeNotAvailable;
     match (error.kind, status) {
         (ErrorKind::Throttled | ErrorKind::Transient, _) => error.into(),
-        // Without s3:ListBucket what is missing reads as forbidden.
-        (_, Some(403 | 404 | 412)) if matches!(origin.named_by, NamedBy::Upload) => {
-            no_such_upload()
-        }
+        (_, Some(404 | 412)) if matches!(origin.named_by, NamedBy::Upload) => no_such_upload(),
+        // That is the stack's own bucket: nothing that its caller could mend.
+        _ if matches!(origin.named_by, NamedBy::Upload) => error.into(),
         (_, Some(404)) => {
             invalid("/code/s3Key", code, "there is no such object, or no such version of it".into())
         }

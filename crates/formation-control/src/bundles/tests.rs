@@ -1,5 +1,7 @@
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use aws_sdk_s3::config::{BehaviorVersion, Config, Credentials, Region};
 use aws_sdk_s3::operation::copy_object::CopyObjectOutput;
 use aws_sdk_s3::operation::delete_object::DeleteObjectOutput;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
@@ -7,15 +9,20 @@ use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::operation::put_object::PutObjectOutput;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use formation_model::function::code::S3Object;
-use formation_model::{Defaults, WarningCode, request};
-
+use formation_model::{Defaults, ProblemCode, WarningCode, request};
+use tokio::time::Instant;
 use ulid::Ulid;
 
-use super::source::{READ_UP_TO_BYTES, copy_source};
+use super::source::{COPY_TIMEOUT, READ_UP_TO_BYTES, copy_source};
 use super::*;
+use crate::records::RequestKey;
 
 /// The bundles of a bucket where S3 answers so when one is tagged.
 fn answered(status: u16, code: &'static str) -> Bundles {
@@ -63,6 +70,11 @@ fn request(code: CodeSource) -> FunctionRequest {
 
 fn caller() -> Caller {
     Caller::new("arn:aws:iam::111122223333:user/ann")
+}
+
+/// What the caller may repeat a request under.
+fn key(key: &str) -> RequestKey {
+    RequestKey::new(&caller(), key, &["PUT"])
 }
 
 fn object() -> CodeSource {
@@ -116,7 +128,7 @@ async fn a_copy_whose_checksum_is_that_of_parts_is_refused_and_removed() {
             .then_output(|| DeleteObjectOutput::builder().build());
         let bundles = bundles(&[&head, &copy, &stored, &delete]);
         let id = OperationId::generate();
-        let problem = problem(bundles.store(id, &request(object()), None, &caller()).await);
+        let problem = problem(bundles.store(id, &request(object()), None, &caller(), None).await);
         assert_eq!(problem.pointer, "/code/s3Key");
         assert_eq!(problem.code, FieldProblemCode::CodeNotAvailable);
         assert!(problem.detail.contains("upload it again"), "{}", problem.detail);
@@ -169,7 +181,8 @@ async fn inline_source_is_remembered_as_such() {
     let body = serde_json::json!({"functionName": "hello", "code": "exports.handler = 1"});
     let request = request::read(&body, &defaults, None).unwrap();
     let id = OperationId::generate();
-    let (bundle, warnings) = bundles(&[&put]).store(id, &request, None, &caller()).await.unwrap();
+    let (bundle, warnings) =
+        bundles(&[&put]).store(id, &request, None, &caller(), None).await.unwrap();
     assert!(bundle.inline);
     assert_eq!(warnings[0].code, WarningCode::CommonjsInModule);
 
@@ -179,7 +192,8 @@ async fn inline_source_is_remembered_as_such() {
     // The previous release did not: the next time that the same comes inline it is learnt, and
     // nothing is stored.
     let unknown = Bundle { inline: false, ..bundle.clone() };
-    let (learnt, _) = bundles(&[]).store(id, &request, Some(&unknown), &caller()).await.unwrap();
+    let (learnt, _) =
+        bundles(&[]).store(id, &request, Some(&unknown), &caller(), None).await.unwrap();
     assert_eq!(learnt, bundle);
     let (learnt, _) = bundles(&[]).preview(&request, Some(&unknown), &caller()).await.unwrap();
     assert!(learnt.inline);
@@ -229,7 +243,8 @@ async fn an_upload_too_large_to_be_read_is_copied_under_the_digest_that_it_was_p
         .then_output(|| CopyObjectOutput::builder().version_id("v1").build());
     let id = OperationId::generate();
     let bundles = bundles(&[&head, &copy]);
-    let (stored, warnings) = bundles.store(id, &request(upload()), None, &caller()).await.unwrap();
+    let (stored, warnings) =
+        bundles.store(id, &request(upload()), None, &caller(), None).await.unwrap();
     assert_eq!((stored.sha256.as_str(), stored.size_bytes), ("c2hh", 40 * 1024 * 1024));
     assert_eq!((stored.version.as_str(), stored.inline), ("v1", false));
     assert!(warnings.is_empty());
@@ -245,7 +260,8 @@ async fn an_upload_of_what_the_function_has_is_measured_and_nothing_more() {
     let id = OperationId::generate();
     let head = uploaded(archive.len().try_into().unwrap(), &sha256);
     let stored = bundles(&[&head]);
-    let stored = stored.store(id, &request(upload()), Some(&current), &caller()).await.unwrap();
+    let stored =
+        stored.store(id, &request(upload()), Some(&current), &caller(), None).await.unwrap();
     assert_eq!(stored, (current.clone(), Vec::new()));
     let head = uploaded(archive.len().try_into().unwrap(), &sha256);
     let shown = bundles(&[&head]);
@@ -280,17 +296,181 @@ async fn what_was_not_uploaded_is_not_found() {
     assert!(is_not_found(&refused.unwrap_err()));
 }
 
+#[tokio::test]
+async fn what_is_forbidden_behind_the_measuring_is_no_fault_of_the_caller() {
+    let denied = || {
+        HttpResponse::new(
+            StatusCode::try_from(403).unwrap(),
+            "<Error><Code>AccessDenied</Code></Error>".into(),
+        )
+    };
+    let id = OperationId::generate();
+    for key in [None, Some(&key("a"))] {
+        let copy = mock!(Client::copy_object).then_http_response(denied);
+        let bundles = bundles(&[&uploaded(READ_UP_TO_BYTES + 1, "c2hh"), &copy]);
+        let refused =
+            bundles.store(id, &request(upload()), None, &caller(), key).await.unwrap_err();
+        assert_eq!(refused.code(), ProblemCode::InternalError, "{refused:?}");
+    }
+    let get = mock!(Client::get_object).then_http_response(denied);
+    let refused = bundles(&[&uploaded(READ_UP_TO_BYTES, "c2hh"), &get]);
+    let refused = refused.preview(&request(upload()), None, &caller()).await.unwrap_err();
+    assert_eq!(refused.code(), ProblemCode::InternalError, "{refused:?}");
+}
+
+/// A copy to a key of its request's own, which answers so; and where it would have gone.
+fn copied_once(status: u16) -> (Rule, Arc<Mutex<Vec<String>>>) {
+    let keys = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&keys);
+    let copy = mock!(Client::copy_object)
+        .match_requests(move |request| {
+            seen.lock().unwrap().extend(request.key().map(str::to_owned));
+            request.if_none_match() == Some("*") && request.tagging() == Some("state=pending")
+        })
+        .then_http_response(move || {
+            let mut response = HttpResponse::new(
+                StatusCode::try_from(status).unwrap(),
+                "<CopyObjectResult/>".into(),
+            );
+            response.headers_mut().insert("x-amz-version-id", "v2");
+            response
+        });
+    (copy, keys)
+}
+
+#[tokio::test]
+async fn a_copy_that_ended_late_is_found_by_the_next_try_of_its_request() {
+    let upload = upload();
+    let (first, keys) = copied_once(200);
+    let id = OperationId::generate();
+    let bundles_of = bundles(&[&uploaded(READ_UP_TO_BYTES + 1, "c2hh"), &first]);
+    let (caller, own) = (caller(), key("a"));
+    let (made, _) =
+        bundles_of.store(id, &request(upload.clone()), None, &caller, Some(&own)).await.unwrap();
+    assert_eq!((made.version.as_str(), &made.key), ("v2", &keys.lock().unwrap()[0]));
+
+    let (again, keys) = copied_once(412);
+    let there = made.key.clone();
+    let found = mock!(Client::head_object)
+        .match_requests(move |request| request.key() == Some(&there))
+        .then_output(|| {
+            HeadObjectOutput::builder().version_id("v1").checksum_sha256("c2hh").build()
+        });
+    let next = OperationId::generate();
+    let bundles_of = bundles(&[&uploaded(READ_UP_TO_BYTES + 1, "c2hh"), &again, &found]);
+    let (late, _) =
+        bundles_of.store(next, &request(upload.clone()), None, &caller, Some(&own)).await.unwrap();
+    assert_eq!((late.version.as_str(), late.sha256.as_str()), ("v1", "c2hh"));
+    assert_eq!((late.size_bytes, &late.key), (made.size_bytes, &made.key));
+    assert_eq!(keys.lock().unwrap()[0], made.key);
+
+    // Neither try removes what the other may have taken: there is no call for it.
+    bundles_of.discard(&"hello".parse().unwrap(), next, &late).await;
+
+    // What another request has copied of the same upload is its own.
+    let (other, keys) = copied_once(200);
+    let bundles_of = bundles(&[&uploaded(READ_UP_TO_BYTES + 1, "c2hh"), &other]);
+    bundles_of.store(next, &request(upload), None, &caller, Some(&key("b"))).await.unwrap();
+    assert_ne!(keys.lock().unwrap()[0], made.key);
+}
+
+#[tokio::test]
+async fn another_object_under_the_key_of_a_copy_is_not_taken_for_it() {
+    for (status, version, code) in [
+        (200, "b3RoZXI=", ProblemCode::ServiceUnavailable),
+        // Then it was the upload that has gone.
+        (404, "", ProblemCode::UploadNotFound),
+        (403, "", ProblemCode::InternalError),
+    ] {
+        let (copy, _) = copied_once(412);
+        let there = mock!(Client::head_object).then_http_response(move || {
+            let mut response = HttpResponse::new(StatusCode::try_from(status).unwrap(), "".into());
+            response.headers_mut().insert("x-amz-version-id", "v1");
+            response.headers_mut().insert("x-amz-checksum-sha256", version);
+            response
+        });
+        let bundles = bundles(&[&uploaded(READ_UP_TO_BYTES + 1, "c2hh"), &copy, &there]);
+        let id = OperationId::generate();
+        let refused = bundles.store(id, &request(upload()), None, &caller(), Some(&key("a"))).await;
+        assert_eq!(refused.unwrap_err().code(), code, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_at_the_same_time_is_asked_for_again() {
+    let copy = mock!(Client::copy_object).then_http_response(|| {
+        let told = "<Error><Code>ConditionalRequestConflict</Code></Error>";
+        HttpResponse::new(StatusCode::try_from(409).unwrap(), told.into())
+    });
+    let bundles = bundles(&[&uploaded(READ_UP_TO_BYTES + 1, "c2hh"), &copy]);
+    let id = OperationId::generate();
+    let refused = bundles.store(id, &request(upload()), None, &caller(), Some(&key("a"))).await;
+    assert_eq!(refused.unwrap_err().code(), ProblemCode::ServiceUnavailable);
+}
+
+#[tokio::test]
+async fn only_what_an_operation_has_stored_itself_is_discarded() {
+    let (hello, id) = ("hello".parse().unwrap(), OperationId::generate());
+    let stored = |key: String| Bundle {
+        sha256: "c2hh".into(),
+        size_bytes: 7,
+        inline: false,
+        key,
+        version: "v1".into(),
+    };
+    let delete = mock!(Client::delete_object)
+        .match_requests(|request| request.version_id() == Some("v1"))
+        .then_output(|| DeleteObjectOutput::builder().build());
+    let bundles = bundles(&[&delete]);
+    bundles.discard(&hello, id, &stored(bundle_key(&hello, OperationId::generate()))).await;
+    assert_eq!(delete.num_calls(), 0, "that is another's");
+    bundles.discard(&hello, id, &stored(bundle_key(&hello, id))).await;
+    assert_eq!(delete.num_calls(), 1);
+}
+
+/// S3, where an upload is found and a copy never answered.
+#[derive(Clone, Debug)]
+struct Endless;
+
+impl HttpConnector for Endless {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if request.method() == "PUT" {
+            return HttpConnectorFuture::new(std::future::pending());
+        }
+        let mut found = HttpResponse::new(StatusCode::try_from(200).unwrap(), "".into());
+        found.headers_mut().insert("content-length", (READ_UP_TO_BYTES + 1).to_string());
+        found.headers_mut().insert("x-amz-checksum-sha256", "c2hh");
+        HttpConnectorFuture::ready(Ok(found))
+    }
+}
+
+impl HttpClient for Endless {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_copy_that_takes_too_long_can_be_asked_for_again() {
-    let head = uploaded(READ_UP_TO_BYTES + 1, "c2hh");
-    let slow = mock!(Client::copy_object).then_error(|| {
-        let slow = aws_sdk_s3::error::ErrorMetadata::builder().code("RequestTimeout").build();
-        aws_sdk_s3::operation::copy_object::CopyObjectError::generic(slow)
-    });
-    let id = OperationId::generate();
-    let refused = bundles(&[&head, &slow]);
-    let refused = refused.store(id, &request(upload()), None, &caller()).await.unwrap_err();
-    assert_eq!(refused.code(), formation_model::ProblemCode::ServiceUnavailable);
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-west-1"))
+        .credentials_provider(Credentials::new("AKID", "s3cr3t", None, None, "a test"))
+        .http_client(Endless)
+        .build();
+    let bundles = Bundles::new(Client::from_conf(config), "artifacts", "111122223333", Vec::new());
+    let (id, begun) = (OperationId::generate(), Instant::now());
+    let request = request(upload());
+    let (caller, key) = (caller(), key("a"));
+    let stored = bundles.store(id, &request, None, &caller, Some(&key));
+    let refused = tokio::time::timeout(2 * COPY_TIMEOUT, stored).await;
+    let refused = refused.expect("it is given up").unwrap_err();
+    assert_eq!(refused.code(), ProblemCode::ServiceUnavailable, "{refused:?}");
+    assert_eq!(begun.elapsed().as_secs(), COPY_TIMEOUT.as_secs());
 }
 
 #[tokio::test]

@@ -42,6 +42,11 @@ impl RequestKey {
         let fingerprint = format!("{FINGERPRINT}{}", digest(parts));
         Self { key: key.to_owned(), id, fingerprint }
     }
+
+    /// A digest of the key and its caller.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
 }
 
 /// SHA-256 in hex of parts, told apart by their lengths.

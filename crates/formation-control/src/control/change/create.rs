@@ -29,8 +29,9 @@ impl Control {
         self.refuse_beyond_boundary(&request, None).await?;
 
         let operation_id = OperationId::generate();
+        let (caller, key) = (&requester.caller, requester.key.as_ref());
         let (bundle, of_code) =
-            self.bundles.store(operation_id, &request, None, &requester.caller).await?;
+            self.bundles.store(operation_id, &request, None, caller, key).await?;
         let spec = request.with_code(bundle.clone());
         let warnings = warnings(of_code, &spec);
         let operation = OperationRecord {
@@ -60,7 +61,7 @@ impl Control {
         let claim = self.records.claim_create(&function, &operation, remembered).await?;
         let claimed = self.claimed(claim, requester, &operation, version_tag).await;
         if claimed.as_ref().map_or(true, Decision::is_replayed) {
-            self.bundles.discard(&bundle).await;
+            self.bundles.discard(&operation.function_name, operation_id, &bundle).await;
         }
         match claimed {
             // The operation that was first may have finished.

@@ -29,8 +29,9 @@ impl Control {
         let current = &function.spec.code;
 
         let operation_id = OperationId::generate();
+        let (caller, key) = (&requester.caller, requester.key.as_ref());
         let (bundle, of_code) =
-            self.bundles.store(operation_id, &request, Some(current), &requester.caller).await?;
+            self.bundles.store(operation_id, &request, Some(current), caller, key).await?;
         let spec = request.with_code(bundle.clone());
         if changes_nothing(&function, &function.spec, &spec) {
             return self.unchanged(function, requester).await;
@@ -56,8 +57,8 @@ impl Control {
                     | Refusal::KeyReused
             ),
         };
-        if lost && !bundle.is_same_object(current) {
-            self.bundles.discard(&bundle).await;
+        if lost {
+            self.bundles.discard(name, operation_id, &bundle).await;
         }
         claimed
     }
