@@ -234,8 +234,13 @@ pub async fn everything_that_is_announced_fits_its_schema(world: &World) {
     let requests = schema("operation-request.json");
     let patch =
         json!({"kind": "UPDATE", "function": {"functionName": "a", "memoryMegabytes": null}});
+    let of_code = |kind: &str, code: Value| json!({"kind": kind, "function": {"functionName": "a", "code": code}});
+    let upload = json!({"uploadId": ulid::Ulid::generate().to_string()});
     for (detail, fits) in [
         (create("a"), true),
+        (of_code("CREATE", json!({"s3Bucket": "builds", "s3Key": "a.zip"})), true),
+        (of_code("CREATE", upload.clone()), false),
+        (of_code("UPDATE", upload), false),
         (patch, true),
         (json!({"kind": "DELETE", "function": {"functionName": "a"}}), true),
         (json!({"kind": "DELETE", "function": {"functionName": "a", "tags": 1}}), true),
