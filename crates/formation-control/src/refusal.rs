@@ -9,8 +9,8 @@ use crate::version_tag::VersionTag;
 /// Why a request is not accepted. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// The function is not valid.
-    #[error("the function has {} problem(s); see errors", .0.count())]
+    /// What was sent of a function, or besides one, is not valid.
+    #[error("the request has {} problem(s); see errors", .0.count())]
     InvalidFunction(FieldProblems),
     /// The code was not uploaded, or not by this caller, or too long ago.
     #[error(
@@ -84,7 +84,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// What is wrong with the function that was asked for, where that is the problem.
+    /// What is wrong with what was sent, where that is the problem.
     pub fn errors(&self) -> Option<&FieldProblems> {
         match self {
             Self::InvalidFunction(errors) | Self::UploadNotFound(errors) => Some(errors),

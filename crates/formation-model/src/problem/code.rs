@@ -37,7 +37,7 @@ pub enum ProblemCode {
     BodyTooLarge,
     /// The body is not `application/json`.
     UnsupportedMediaType,
-    /// The function, or the upload that is asked for, is not valid; `errors` lists every reason.
+    /// What was sent of a function, an upload or a plan is not valid; `errors` lists every reason.
     InvalidFunction,
     /// No archive was uploaded under this id by this caller within the last 24 hours.
     UploadNotFound,
@@ -209,7 +209,7 @@ impl ProblemCode {
             }
             Self::InvalidFunction => (
                 422,
-                "The function is not valid",
+                "The request is not valid",
                 "`errors` says what is wrong, and where; mend all of it and send the request again.",
             ),
             Self::UploadNotFound => (

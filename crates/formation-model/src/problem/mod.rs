@@ -274,7 +274,7 @@ mod tests {
     fn a_problem_is_told_with_every_field() {
         let told = FieldProblem::new("/runtime", FieldProblemCode::NotSupported, "is unknown");
         let problem = Problem::new(ProblemCode::InvalidFunction, "D").with_errors(&told.into());
-        let first = "The function is not valid: D (INVALID_FUNCTION)\n/runtime: is unknown";
+        let first = "The request is not valid: D (INVALID_FUNCTION)\n/runtime: is unknown";
         assert_eq!(problem.to_string(), first);
         let more = Problem { error_count: Some(102), ..problem };
         assert_eq!(more.to_string(), format!("{first}\nand 101 more"));
