@@ -6,6 +6,7 @@ use bytes::Bytes;
 use formation_model::{CodeLink, FunctionName, Upload, UploadRequest};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use jiff::Timestamp;
 
 use crate::answer::Answer;
 use crate::client::{Client, Request};
@@ -14,8 +15,6 @@ use crate::error::ClientError;
 use crate::functions::path;
 use crate::transport::Transport;
 
-/// For how long a link is good.
-const GOOD_FOR: Duration = Duration::from_secs(15 * 60);
 /// A line that is slower than so many bytes a second is taken for dead.
 const SLOWEST: u64 = 128 * 1024;
 /// The most that is shown of an error code.
@@ -52,12 +51,15 @@ impl Client {
         let transport = Transport::new(&endpoint, ca_bundle)
             .map_err(|error| ClientError::InvalidRequest(error.to_string()))?;
         let most = self.timeout() + Duration::from_secs(archive.len() as u64 / SLOWEST);
-        let attempt = async |left: Duration| {
-            let most = left.min(most);
+        // What has begun before the link ends may end after it.
+        let attempt = async |_left: Duration| {
             let sent = tokio::time::timeout(most, transport.send(request.clone())).await;
             outcome(&sent.unwrap_or(Err(ClientError::Timeout(most)))?)
         };
-        self.retries().repeat(GOOD_FOR, attempt).await
+        // It is tried at least once: S3 tells whether the link has ended, and clocks differ.
+        let left = upload.expires_at.duration_since(Timestamp::now());
+        let left = Duration::try_from(left).unwrap_or_default();
+        self.retries().repeat(left, attempt).await
     }
 
     /// A link to a function's code, as its record has it.

@@ -22,7 +22,7 @@ use crate::problem::{FieldProblem, FieldProblemCode as Code};
 pub const MAX_UPLOAD_BYTES: u64 = MAX_UNZIPPED_BYTES;
 
 /// How long code can be asked for by the id of its upload.
-pub const GOOD_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+pub const ID_GOOD_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The id of an upload: a ULID, so that it tells how old it is.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ impl UploadId {
     /// rule says, so its age is judged by this.
     pub fn is_good_at(self, time: Timestamp) -> bool {
         let made = u128::from(self.0.timestamp_ms());
-        u128::try_from(time.as_millisecond()).is_ok_and(|now| now < made + GOOD_FOR.as_millis())
+        u128::try_from(time.as_millisecond()).is_ok_and(|now| now < made + ID_GOOD_FOR.as_millis())
     }
 }
 
@@ -242,8 +242,8 @@ mod tests {
         let ms = u64::try_from(made.as_millisecond()).unwrap();
         let id = UploadId(Ulid::from_parts(ms, 7));
         assert!(id.is_good_at(made));
-        assert!(id.is_good_at(made + GOOD_FOR - Duration::from_millis(1)));
-        assert!(!id.is_good_at(made + GOOD_FOR));
+        assert!(id.is_good_at(made + ID_GOOD_FOR - Duration::from_millis(1)));
+        assert!(!id.is_good_at(made + ID_GOOD_FOR));
         // Beyond what clocks can tell.
         assert!(UploadId(Ulid::from_parts((1 << 48) - 1, 0)).is_good_at(made));
         assert!(!UploadId(Ulid::from_parts(0, 0)).is_good_at(made));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
 use formation_client::ClientError;
 use formation_model::{Upload, UploadRequest};
@@ -12,7 +13,7 @@ use crate::stub::{ID, Reply, Stub, TOKEN, answer, raw};
 const SHA256: &str = "u2uSVuWTpoUaWT5wQSM6ea7SCx6UZ334J+b8zM8fs1c=";
 const LINK: &str = "/artifacts/uploads/x.zip?X-Amz-Signature=s3cr3t";
 
-/// Where the stub takes an archive of so many bytes.
+/// Where the stub takes an archive of so many bytes, for a quarter of an hour.
 fn upload(stub: &Stub, bytes: usize) -> Upload {
     let upload = json!({
         "uploadId": ID, "method": "PUT", "url": format!("{}{LINK}", stub.url),
@@ -22,7 +23,9 @@ fn upload(stub: &Stub, bytes: usize) -> Upload {
         },
         "expiresAt": "2026-11-25T17:15:00.000Z",
     });
-    serde_json::from_value(upload).unwrap()
+    let upload: Upload = serde_json::from_value(upload).unwrap();
+    let ends = SystemTime::now() + Duration::from_secs(15 * 60);
+    Upload { expires_at: ends.try_into().unwrap(), ..upload }
 }
 
 /// As S3 answers.
@@ -82,6 +85,16 @@ async fn a_put_is_repeated_until_it_is_there() {
     .await;
     stub.client().put_upload(&upload(&stub, 1), "x").await.unwrap();
     assert_eq!(tries.load(Ordering::SeqCst), 4);
+}
+
+#[tokio::test]
+async fn a_put_is_not_repeated_once_its_link_has_ended() {
+    let stub = Stub::start(|_, _| refused(503, "SlowDown")).await;
+    let ended = SystemTime::now() - Duration::from_secs(1);
+    let upload = Upload { expires_at: ended.try_into().unwrap(), ..upload(&stub, 1) };
+    let error = stub.client().put_upload(&upload, "x").await.unwrap_err();
+    assert!(matches!(error, ClientError::Storage { .. }), "{error:?}");
+    assert_eq!(stub.seen().len(), 1, "the clock may be wrong, so S3 is asked once");
 }
 
 #[tokio::test]
