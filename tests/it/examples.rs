@@ -3,8 +3,11 @@
 use std::process::Command;
 
 use formation_local::Project;
+use formation_model::bundle;
 use formation_tests::World;
 use http::{Method, StatusCode};
+use serde_json::json;
+use tempfile::TempDir;
 
 /// One request of a file of sample requests.
 struct Sample {
@@ -66,8 +69,11 @@ fn commands(section: &str, containing: &str) -> String {
 
 /// Runs commands as a person does who has followed README, in the folder of a project.
 fn run(world: &World, commands: &str) -> String {
+    run_in(&tempfile::tempdir().unwrap(), world, commands)
+}
+
+fn run_in(folder: &TempDir, world: &World, commands: &str) -> String {
     let project = Project::find().unwrap();
-    let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join(".local")).unwrap();
     world.stack.write(&folder.path().join(".local/stack.json")).unwrap();
     std::os::unix::fs::symlink(project.path("examples"), folder.path().join("examples")).unwrap();
@@ -90,13 +96,36 @@ fn run(world: &World, commands: &str) -> String {
     String::from_utf8(ran.stdout).unwrap()
 }
 
-pub async fn readmes_function_writes_to_its_table(world: &World) {
+/// How README says that requests are signed.
+fn signing() -> String {
     let first = commands("A first function", "SIGN=");
-    let (signing, _) = first.split_once("\n\n").unwrap();
-    let told = run(world, &format!("{signing}\n{}", commands("Permissions", "examples/orders")));
+    first.split_once("\n\n").unwrap().0.to_owned()
+}
+
+pub async fn readmes_function_writes_to_its_table(world: &World) {
+    let told =
+        run(world, &format!("{}\n{}", signing(), commands("Permissions", "examples/orders")));
     for expected in [r#""kept": "1""#, r#""quantity""#, r#""Count": 1"#] {
         assert!(told.contains(expected), "{told}");
     }
     let path = "/v1/functions/orders?wait=25";
+    assert_eq!(world.api(Method::DELETE, path, None).await.status, StatusCode::NO_CONTENT);
+}
+
+pub async fn readmes_code_of_any_size_goes_there_and_comes_back(world: &World) {
+    let archive =
+        bundle::from_source("index.mjs", "export const handler = () => 'large';").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("function.zip"), &archive).unwrap();
+    let commands = commands("A function", "/v1/uploads");
+    let told = run_in(&folder, world, &format!("{}\n{commands}", signing()));
+    assert!(told.contains(r#""status":"AVAILABLE""#), "{told}");
+    assert_eq!(world.invoke("large", &json!({})).await.unwrap(), "large");
+    assert_eq!(std::fs::read(folder.path().join("large.zip")).unwrap(), archive);
+    // What other users of the machine can see of a command holds no link.
+    for line in commands.lines().filter(|line| line.contains("curl")) {
+        assert!(!line.contains(".url)\""), "{line}");
+    }
+    let path = "/v1/functions/large?wait=25";
     assert_eq!(world.api(Method::DELETE, path, None).await.status, StatusCode::NO_CONTENT);
 }

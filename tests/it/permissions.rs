@@ -269,7 +269,7 @@ pub async fn readers_read_operators_operate_and_strangers_do_neither(world: &Wor
 }
 
 /// A client of a session of a role, with its session token.
-async fn session(world: &World, role: &str, name: &str) -> Client {
+pub async fn session(world: &World, role: &str, name: &str) -> Client {
     let arn = format!("arn:aws:iam::{}:role/{role}", world.stack.account_id);
     let assumed = world.sts.assume_role().role_arn(arn).role_session_name(name).send().await;
     let keys = assumed.unwrap().credentials.unwrap();
@@ -277,7 +277,8 @@ async fn session(world: &World, role: &str, name: &str) -> Client {
     client_of(world, Credentials::from_keys(keys.access_key_id, keys.secret_access_key, token))
 }
 
-pub async fn a_key_is_a_roles_own_in_every_session(world: &World) {
+/// Two roles that may call the API, for sessions of anybody in the account.
+pub async fn roles(world: &World) -> [String; 2] {
     let account = &world.stack.account_id;
     let trust = json!({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Action": "sts:AssumeRole",
@@ -293,7 +294,12 @@ pub async fn a_key_is_a_roles_own_in_every_session(world: &World) {
         let put = world.iam.put_role_policy().role_name(role).policy_name("may");
         put.policy_document(may.to_string()).send().await.unwrap();
     }
+    roles
+}
 
+pub async fn a_key_is_a_roles_own_in_every_session(world: &World) {
+    let account = &world.stack.account_id;
+    let roles = roles(world).await;
     let name = world.name("sessions");
     let body = json!({"functionName": name, "code": formation_tests::world::EXAMPLE_CODE});
     let create = async |role: &str, at: &str, query: &str| {

@@ -12,7 +12,7 @@ use http::Method;
 use serde_json::{Value, json};
 use ulid::Ulid;
 
-use crate::permissions::user;
+use crate::permissions::{roles, session, user};
 use crate::requests::{FUNCTIONS, path};
 
 /// An archive of about so many bytes, whose function answers `told`.
@@ -65,6 +65,12 @@ pub async fn forty_megabytes_are_uploaded_past_the_api(world: &World) {
     let (_, client) = user(world, "uploader", &["FullAccess"]).await;
     let archive = archive("forty", 40 << 20);
     let upload = client.create_upload(&request(&archive)).await.unwrap();
+    #[cfg(target_os = "linux")]
+    let (lambda, before) = {
+        let lambda = world.lambda_name("ApiFunction").await;
+        let before = peak(&lambda).unwrap();
+        (lambda, before)
+    };
     client.put_upload(&upload, archive.clone()).await.unwrap();
     let id = upload.upload_id.to_string();
     assert_eq!(s3_calls(world, &id), ["PutObject"]);
@@ -89,13 +95,9 @@ pub async fn forty_megabytes_are_uploaded_past_the_api(world: &World) {
     assert_eq!(s3_calls(world, &name), ["CopyObject", "PutObjectTagging"]);
     #[cfg(target_os = "linux")]
     {
-        let lambda = world.lambda_name("ApiFunction").await;
-        let memory =
-            world.template["Resources"]["ApiFunction"]["Properties"]["MemorySize"].as_u64();
-        let memory =
-            memory.or(world.template["Globals"]["Function"]["MemorySize"].as_u64()).unwrap();
-        let peak = peak(&lambda).unwrap();
-        assert!(peak <= memory * 1024 * 1024 / 2, "the API has needed {peak} bytes");
+        // Other tests ask for other things meanwhile, and none of them for as much as the archive.
+        let more = peak(&lambda).unwrap().saturating_sub(before);
+        assert!(more < 30 << 20, "the API has needed {more} bytes more than {before}");
     }
     // The link is nobody else's to know.
     let signature = upload.url.split_once("X-Amz-Signature=").unwrap().1;
@@ -258,6 +260,21 @@ pub async fn an_upload_is_its_callers_own_and_for_a_day(world: &World) {
     let body = json!({"functionName": name, "code": anns}).to_string();
     let accepted = ask(&ann, Method::POST, FUNCTIONS, &[], body).await;
     assert_eq!(world.ended(&accepted).await.status, OperationStatus::Succeeded);
+}
+
+pub async fn an_upload_is_a_roles_own_in_every_session(world: &World) {
+    let name = world.name("own-upload");
+    let roles = roles(world).await;
+    let (monday, tuesday) =
+        (session(world, &roles[0], "monday").await, session(world, &roles[0], "tuesday").await);
+    let other = session(world, &roles[1], "monday").await;
+    let code = uploaded(&monday, archive("own", 0)).await;
+    let body = json!({"functionName": name, "code": code}).to_string();
+    let refused = ask(&other, Method::POST, FUNCTIONS, &[], body.clone()).await;
+    assert!(is_not_found(&refused), "{refused:?}");
+    let accepted = ask(&tuesday, Method::POST, FUNCTIONS, &[], body).await;
+    assert_eq!(world.ended(&accepted).await.status, OperationStatus::Succeeded);
+    assert_eq!(world.invoke(&name, &json!({})).await.unwrap(), "own");
 }
 
 pub async fn a_copy_that_fails_is_asked_for_again_under_the_same_key(world: &World) {

@@ -15,7 +15,7 @@ use crate::refusal::Refusal;
 
 /// How long a link is good for, unless the credentials that have signed it end before: the environment
 /// of a Lambda does not tell when they do.
-const GOOD_FOR: Duration = Duration::from_secs(15 * 60);
+const LINK_GOOD_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// What is signed of an upload besides the host, which whoever sends it takes from the URL. The SDK has
 /// headers of its own that nobody has to send, such as the trace's of this very invocation.
@@ -83,10 +83,10 @@ impl Bundles {
 fn from_now() -> Result<(PresigningConfig, Timestamp), Refusal> {
     let unusable = |_| Refusal::Record("the clock cannot be read".to_owned());
     let now = SystemTime::now();
-    let validity = PresigningConfig::builder().start_time(now).expires_in(GOOD_FOR).build();
+    let validity = PresigningConfig::builder().start_time(now).expires_in(LINK_GOOD_FOR).build();
     let validity =
         validity.map_err(|error| Refusal::Record(format!("a link cannot be signed: {error}")))?;
-    Ok((validity, Timestamp::try_from(now + GOOD_FOR).map_err(unusable)?))
+    Ok((validity, Timestamp::try_from(now + LINK_GOOD_FOR).map_err(unusable)?))
 }
 
 #[cfg(test)]
@@ -168,5 +168,20 @@ mod tests {
         assert_eq!(query["X-Amz-Expires"], "900");
         assert_eq!((link.sha256.as_str(), link.size_bytes), (SHA256, 158));
         assert!(ends_in_time(link.expires_at), "{}", link.expires_at);
+    }
+
+    #[tokio::test]
+    async fn an_upload_is_a_roles_own_in_every_session() {
+        let request = UploadRequest { size_bytes: 1, sha256: SHA256.to_owned() };
+        // Up to the id, which differs each time.
+        let folder = async |caller: &str| {
+            let upload = bundles().offer(&request, &Caller::new(caller)).await.unwrap();
+            let (place, _) = parts(&upload.url);
+            place.strip_suffix(&format!("/{}.zip", upload.upload_id)).unwrap().to_owned()
+        };
+        let role = "arn:aws:sts::111122223333:assumed-role";
+        let monday = folder(&format!("{role}/deployer/monday")).await;
+        assert_eq!(folder(&format!("{role}/deployer/tuesday")).await, monday);
+        assert_ne!(folder(&format!("{role}/other/monday")).await, monday);
     }
 }
