@@ -59,18 +59,22 @@ const THROTTLED: [&str; 11] = [
     "TooManyRequestsException",
 ];
 
-/// Codes below 500 that a quick retry may cure: concurrent changes of the same thing, and
-/// credentials that were rotated under way.
-const TRANSIENT: [&str; 11] = [
+/// Codes that a quick retry may cure below 500, too: concurrent changes of the same thing, credentials
+/// that were rotated under way, and S3's own failures, which it tells behind a 200 where it had begun to
+/// answer.
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>.
+const TRANSIENT: [&str; 13] = [
     "ConcurrentModification",
     "ConditionalRequestConflict",
     "ExpiredToken",
     "ExpiredTokenException",
+    "InternalError",
     "OperationAborted",
     "OperationAbortedException",
     "PriorRequestNotComplete",
     "RequestTimeout",
     "RequestTimeoutException",
+    "ServiceUnavailable",
     "TransactionConflictException",
     "TransactionInProgressException",
 ];
@@ -211,6 +215,7 @@ mod tests {
             ("SlowDown", 503, ErrorKind::Throttled),
             ("", 429, ErrorKind::Throttled),
             ("ServiceFailure", 500, ErrorKind::Transient),
+            ("InternalError", 200, ErrorKind::Transient),
             ("", 502, ErrorKind::Transient),
             ("OperationAbortedException", 400, ErrorKind::Transient),
             ("AccessDeniedException", 403, ErrorKind::AccessDenied),

@@ -7,8 +7,13 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::LookupSpan;
 
+/// The finest level that holds no secret.
+const NO_SECRETS: LevelFilter = LevelFilter::DEBUG;
+
 /// Writes what is traced as JSON lines, from the level on that Lambda's logging configuration or
-/// `RUST_LOG` names (a level, or `formation=debug` and the like), else from INFO on.
+/// `RUST_LOG` names (a level, or `formation=debug` and the like), else from INFO on. What is traced below
+/// DEBUG is never written: there lambda_runtime traces whole events and the SDK whole requests, with
+/// the environments of functions in them.
 ///
 /// Source of the variable: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html>.
 pub fn init_log() {
@@ -17,7 +22,11 @@ pub fn init_log() {
         std::env::var(name).ok().and_then(|value| value.to_lowercase().parse::<Targets>().ok())
     });
     let filter = wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
-    tracing_subscriber::registry().with(json_lines(std::io::stdout)).with(filter).init();
+    tracing_subscriber::registry()
+        .with(json_lines(std::io::stdout))
+        .with(filter)
+        .with(NO_SECRETS)
+        .init();
 }
 
 /// A line an event, with an RFC 3339 `timestamp` and a `level`: Lambda's log level filter takes a
@@ -53,6 +62,20 @@ mod tests {
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn what_is_traced_below_debug_is_never_written() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let all: Targets = "trace".parse().unwrap();
+        let subscriber = tracing_subscriber::registry().with(json_lines(move || writer.clone()));
+        tracing::subscriber::with_default(subscriber.with(all).with(NO_SECRETS), || {
+            tracing::trace!("an event with s3cr3t");
+            tracing::debug!("a line");
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert!(text.contains("a line") && !text.contains("s3cr3t"), "{text}");
     }
 
     #[test]

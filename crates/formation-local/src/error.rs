@@ -35,7 +35,7 @@ pub enum LocalError {
         output: String,
     },
     /// Local AWS did not come up.
-    #[error("local AWS did not answer within {seconds} s; its log is {log}")]
+    #[error("local AWS has ended, or has not answered within {seconds} s; its log is {log}")]
     NotUp {
         /// How long was waited.
         seconds: u64,

@@ -63,7 +63,7 @@ impl MiniStack {
         let log_path = folder.join("ministack.log");
         let log = File::create(&log_path).map_err(LocalError::file(&log_path))?;
         let errors = log.try_clone().map_err(LocalError::file(&log_path))?;
-        let child = Command::new(&program)
+        let mut child = Command::new(&program)
             .env("AUTH", "true")
             .env("BIND_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", options.port.to_string())
@@ -87,6 +87,10 @@ impl MiniStack {
         let started = Self { port: options.port, folder: folder.clone() };
         let began = Instant::now();
         while began.elapsed() < START_LIMIT {
+            // Where another has taken the port meanwhile, ours has ended and the other would answer.
+            if child.try_wait().map_err(LocalError::file(&log_path))?.is_some() {
+                break;
+            }
             if matches!(timeout(LOOK_LIMIT, started.is_well()).await, Ok(Ok(true))) {
                 return Ok(started);
             }
