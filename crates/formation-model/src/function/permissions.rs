@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 
 use super::configuration::ROW;
 use super::property::{Compared, Property};
@@ -62,11 +62,11 @@ impl PolicyStatement {
     }
 }
 
-/// Characters of statements as IAM counts them: without white space, which it does not count.
+/// Characters of statements as IAM counts them: without white space between what they are made of.
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>.
 pub fn characters(statements: &[PolicyStatement]) -> usize {
     let texts = statements.iter().map(|statement| statement.to_iam().to_string());
-    let counted = texts.map(|text| 1 + text.chars().filter(|c| !c.is_whitespace()).count());
+    let counted = texts.map(|text| 1 + text.chars().count());
     counted.sum::<usize>().saturating_sub(1)
 }
 
@@ -355,12 +355,30 @@ impl Checked<'_> {
             }
             Value::Bool(_) => value.clone(),
             // The table of records keeps no difference between 1 and 1.0.
-            Value::Number(number) => whole(number).map_or_else(|| value.clone(), Value::from),
+            Value::Number(number) => match whole(number) {
+                found if is_changed(number, found) => {
+                    let detail = "cannot be kept as this number; give it as a string";
+                    self.note(at, Code::OutOfRange, detail);
+                    Value::Null
+                }
+                whole => whole.map_or_else(|| value.clone(), Value::from),
+            },
             _ => {
                 self.note(at, Code::WrongType, "must be a string, true, false or a number");
                 Value::Null
             }
         }
+    }
+}
+
+/// Whether the record would hold another number: `whole` where it has no fraction, and none that is nearer to
+/// zero than DynamoDB's. Source:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
+fn is_changed(number: &Number, whole: Option<i64>) -> bool {
+    let float = number.as_f64().unwrap_or_default();
+    match whole {
+        Some(whole) => number.as_i64().is_none() && float as i128 != i128::from(whole),
+        None => float.abs() < 1e-130,
     }
 }
 

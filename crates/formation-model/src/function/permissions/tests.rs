@@ -66,6 +66,21 @@ fn statements_are_kept_as_they_are_asked_for() {
 }
 
 #[test]
+fn a_number_that_would_become_another_is_refused() {
+    let of = |number: &str| {
+        let number: Value = serde_json::from_str(number).unwrap();
+        problems(&one("conditions", json!({"NumericLessThan": {"aws:x": number}})))
+    };
+    let at = "/policyStatements/0/conditions/NumericLessThan/aws:x".to_owned();
+    for number in ["1e19", "-1e19", "9223372036854775808", "1e-300"] {
+        assert_eq!(of(number), [(at.clone(), Code::OutOfRange)], "{number}");
+    }
+    for number in ["0", "-0.0", "9223372036854775807", "1e18", "0.5", "1e-100"] {
+        assert_eq!(of(number), [], "{number}");
+    }
+}
+
+#[test]
 fn each_member_is_checked_and_told_of_at_its_place() {
     let at = |place: &str, code| vec![(format!("/policyStatements{place}"), code)];
     for (statements, expected) in [
@@ -169,9 +184,12 @@ fn all_statements_together_have_a_limit_that_the_problem_names() {
     // However much there is, little is told of it.
     let huge = json!(vec![json!({"x": 1}); 100_000]);
     assert_eq!(problems(&huge), [("/policyStatements".to_owned(), Code::OutOfRange)]);
-    // White space is not counted.
-    let spaces = one("conditions", json!({"StringEquals": {"aws:x": " ".repeat(2000)}}));
-    assert_eq!(problems_of(&spaces, &defaults), []);
+    // White space in strings is not between what a statement is made of.
+    for space in [" ", "\u{a0}"] {
+        let spaces = one("conditions", json!({"StringEquals": {"aws:x": space.repeat(2000)}}));
+        let expected = [("/policyStatements".to_owned(), Code::OutOfRange)];
+        assert_eq!(problems_of(&spaces, &defaults), expected);
+    }
 }
 
 #[test]
