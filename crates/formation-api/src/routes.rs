@@ -215,7 +215,7 @@ pub const ROUTES: &[Route] = &[
         parameters: &["functionName", "If-Match", "wait", "dryRun", "Idempotency-Key"],
         body: None,
         answers: &[(200, "FunctionOrPlan"), (202, "Operation"), (204, "")],
-        problems: &[P::FunctionNotFound, P::PreconditionFailed],
+        problems: &[P::FunctionNotFound, P::PreconditionFailed, P::InvalidFunction],
     },
     Route {
         action: Action::CompareFunction,

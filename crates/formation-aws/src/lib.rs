@@ -28,7 +28,7 @@ pub enum ErrorKind {
 /// A call to AWS that failed.
 ///
 /// The message is AWS's own, but for those that are known to echo secrets.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{call}: {message}")]
 pub struct AwsError {
     /// Service and operation as IAM spells them, for example `iam:CreateRole`.

@@ -78,6 +78,9 @@ pub enum Refusal {
         _ => "AWS cannot be asked now what it holds for the function; try again".to_owned(),
     })]
     Resource(#[source] Box<ResourceError>),
+    /// What the boundary of functions allows cannot be told now.
+    #[error("AWS cannot be asked now what the stack's permissions boundary allows; try again")]
+    BoundaryUnknown(#[source] Box<ResourceError>),
     /// What is stored cannot be read, or cannot be written as it is.
     #[error("a record cannot be read or written: {0}")]
     Record(String),
@@ -117,6 +120,7 @@ impl Refusal {
                 ErrorName::NotOwned => ProblemCode::NotOwned,
                 _ => ProblemCode::ServiceUnavailable,
             },
+            Self::BoundaryUnknown(_) => ProblemCode::ServiceUnavailable,
             Self::Record(_) => ProblemCode::InternalError,
         }
     }

@@ -99,9 +99,10 @@ impl StackIdentity {
 }
 
 /// The name of the inline policy that holds what a function is allowed besides: `permissions-<8 hex digits
-/// of its digest>`, so that one can be put beside another before that is taken away.
-pub fn permissions_policy_name(document: &Value) -> String {
-    let digest = Sha256::digest(document.to_string());
+/// of the digest of what it allows>`, so that one can be put beside another before that is taken away. The
+/// denials beside it are not digested: the same with others is one policy that is replaced.
+pub fn permissions_policy_name(allowed: &Value) -> String {
+    let digest = Sha256::digest(allowed.to_string());
     let hash: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     format!("{PERMISSIONS_POLICY}{hash}")
 }

@@ -40,6 +40,8 @@ pub struct Target<'a> {
     /// Whether what Formation does not name of a function's configuration goes back to Lambda's
     /// default: a repair brings AWS back to the record in that, too.
     pub resets_unnamed: bool,
+    /// Whether it is gone back to what was there before, which must not need what is gone meanwhile.
+    pub restores: bool,
 }
 
 /// What is removed, and for which operation.
@@ -47,6 +49,8 @@ pub struct Target<'a> {
 pub struct Removal<'a> {
     /// The function whose resource goes.
     pub function: &'a FunctionName,
+    /// What it was made as, or was to be, where that is known.
+    pub spec: Option<&'a FunctionSpec>,
     /// What becomes of a resource that is there and is not ours.
     pub foreign: Foreign,
     /// When the operation began: what is younger, it may have made itself.

@@ -116,7 +116,7 @@ pub(crate) fn not_spread(error: AwsError, what: impl Display) -> ResourceError {
     ResourceError::NotReady { what, source: Some(error) }
 }
 
-fn is_denied(error: &AwsError) -> bool {
+pub(crate) fn is_denied(error: &AwsError) -> bool {
     error.kind == ErrorKind::AccessDenied
 }
 

@@ -37,12 +37,12 @@ pub(crate) fn since() -> Timestamp {
 
 /// What an operation of these tests is to make.
 pub(crate) fn target<'a>(spec: &'a FunctionSpec, formerly: Option<&'a FunctionSpec>) -> Target<'a> {
-    Target { spec, formerly, since: since(), resets_unnamed: false }
+    Target { spec, formerly, since: since(), resets_unnamed: false, restores: false }
 }
 
 /// What an undo of these tests takes away.
 pub(crate) fn undo(function: &FunctionName) -> Removal<'_> {
-    Removal { function, foreign: Foreign::IsLeft, since: since() }
+    Removal { function, spec: None, foreign: Foreign::IsLeft, since: since() }
 }
 
 /// What a delete of these tests takes away.

@@ -80,5 +80,6 @@ fn target<'a>(input: &StepInput, operation: &'a OperationRecord) -> Result<Targe
     // nobody asked for: then operations before this one have failed.
     let resets_unnamed = input.goal == Goal::Target && operation.resets_unnamed();
     let since = operation.started_at;
-    Ok(Target { spec, formerly: other.as_ref(), since, resets_unnamed })
+    let restores = input.goal == Goal::LastGood;
+    Ok(Target { spec, formerly: other.as_ref(), since, resets_unnamed, restores })
 }

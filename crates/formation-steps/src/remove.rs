@@ -66,11 +66,12 @@ pub async fn remove_log_group(
 fn removal(operation: &OperationRecord, part: Part) -> Removal<'_> {
     let was_complete = operation.kind == OperationKind::Delete && operation.revision > 0;
     let function = &operation.function_name;
+    let spec = operation.previous.as_ref().or(operation.target.as_ref());
     if was_complete || operation.former_leftovers.iter().any(|it| *it == part) {
         // Nothing of it is as young as this operation.
-        Removal { function, foreign: Foreign::IsAnError, since: Timestamp::MAX }
+        Removal { function, spec, foreign: Foreign::IsAnError, since: Timestamp::MAX }
     } else {
-        Removal { function, foreign: Foreign::IsLeft, since: operation.started_at }
+        Removal { function, spec, foreign: Foreign::IsLeft, since: operation.started_at }
     }
 }
 

@@ -1,10 +1,11 @@
 //! What functions can be allowed, and what of that is refused at once.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use formation_model::function::{Configuration, Tracing};
 use formation_model::{
-    FieldProblem, FieldProblemCode, FunctionRequest, FunctionSpec, PolicyStatement,
+    ErrorName, FieldProblem, FieldProblemCode, FunctionRequest, FunctionSpec, PolicyStatement,
 };
 use formation_resources::boundary::Boundary;
 use serde_json::Value;
@@ -18,7 +19,8 @@ pub struct FunctionBoundary {
     /// The platform team's policy that bounds them; none where that is Formation's own, which allows
     /// writing logs and traces.
     pub arn: Option<String>,
-    /// Patterns of the actions that the boundary allows, sorted; none if the policy is gone.
+    /// Patterns of the actions that the boundary allows, sorted; none if the policy is gone or may not be
+    /// read.
     pub actions: Vec<String>,
     /// The statements that stand beside whatever a function is allowed.
     pub guard: Vec<Value>,
@@ -30,11 +32,14 @@ impl Control {
     /// What functions of the stack can be allowed.
     ///
     /// # Errors
-    /// [`Refusal::Resource`]: what IAM answered.
+    /// [`Refusal::BoundaryUnknown`]: what IAM answered.
     pub async fn function_boundary(&self) -> Result<FunctionBoundary, Refusal> {
         let boundary = self.comparer.boundary();
-        let read = boundary.read().await?;
-        let actions = read.as_deref().map(Boundary::actions).unwrap_or_default();
+        let found = self.found().await?;
+        let actions = match &found {
+            Found::Policy(policy) => policy.actions(),
+            Found::Gone | Found::Denied => BTreeSet::new(),
+        };
         Ok(FunctionBoundary {
             arn: boundary.arn().map(str::to_owned),
             actions: actions.into_iter().map(str::to_owned).collect(),
@@ -43,8 +48,32 @@ impl Control {
         })
     }
 
+    async fn found(&self) -> Result<Found, Refusal> {
+        match self.comparer.boundary().read().await {
+            Ok(Some(policy)) => Ok(Found::Policy(policy)),
+            Ok(None) => Ok(Found::Gone),
+            Err(error) if error.name() == ErrorName::AccessDenied => Ok(Found::Denied),
+            Err(error) => Err(Refusal::BoundaryUnknown(Box::new(error))),
+        }
+    }
+
+    /// Whether the boundary is known to be gone: no role can be brought to it, so neither an update nor a
+    /// repair can end well.
+    pub async fn boundary_is_gone(&self) -> bool {
+        matches!(self.found().await, Ok(Found::Gone))
+    }
+
+    /// Refuses what would bring a role to a boundary that is gone.
+    pub(super) async fn refuse_without_boundary(&self) -> Result<(), Refusal> {
+        match self.comparer.boundary().arn() {
+            Some(arn) if self.boundary_is_gone().await => Err(invalid([gone(arn)])),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses what the boundary cannot allow: a new function whose role would not even write its log,
-    /// tracing, and statements that `current` does not have yet. What a function has, it keeps.
+    /// tracing, and statements that `current` does not have yet. What a function has, it keeps. Where the
+    /// boundary is gone everything is refused.
     pub(super) async fn refuse_beyond_boundary(
         &self,
         request: &FunctionRequest,
@@ -60,23 +89,21 @@ impl Control {
         let traced = is_traced(&request.configuration)
             && !current.is_some_and(|current| is_traced(&current.configuration));
         if new.is_empty() && !traced && current.is_some() {
-            return Ok(());
+            return self.refuse_without_boundary().await;
         }
-        let refused = |detail: String| {
-            let code = FieldProblemCode::NotSupported;
-            FieldProblem::new("/policyStatements", code, detail)
-        };
-        let problems = match boundary.read().await?.as_deref() {
-            None => vec![refused(format!(
-                "the policy {arn}, which is to bound the functions of the stack, is gone; whoever \
-                 deploys the stack has to bring it back, or to name another in FunctionBoundaryArn"
+        let problems = match self.found().await? {
+            Found::Gone => vec![gone(arn)],
+            Found::Denied => vec![refused(format!(
+                "IAM denies Formation to read the policy {arn}, which is to bound the functions of the \
+                 stack: it has to be one of the stack's own account, which no policy keeps from being \
+                 read; whoever deploys the stack names it in FunctionBoundaryArn"
             ))],
-            Some(boundary) if !boundary.can_log() => vec![refused(format!(
+            Found::Policy(boundary) if !boundary.can_log() => vec![refused(format!(
                 "the policy {arn}, which bounds the functions of the stack, lacks \
                  logs:CreateLogStream and logs:PutLogEvents, without which no function has a log; \
                  whoever keeps it has to add them"
             ))],
-            Some(boundary) => {
+            Found::Policy(boundary) => {
                 let untraceable = (traced && !boundary.can_trace()).then(|| {
                     let detail = format!(
                         "cannot be ACTIVE: the stack's boundary {arn} does not allow \
@@ -85,11 +112,34 @@ impl Control {
                     );
                     FieldProblem::new("/tracing", FieldProblemCode::NotSupported, detail)
                 });
-                untraceable.into_iter().chain(beyond(boundary, arn, &new)).collect()
+                untraceable.into_iter().chain(beyond(&boundary, arn, &new)).collect()
             }
         };
-        if problems.is_empty() { Ok(()) } else { Err(Refusal::InvalidFunction(problems.into())) }
+        if problems.is_empty() { Ok(()) } else { Err(invalid(problems)) }
     }
+}
+
+/// What there is of the boundary.
+enum Found {
+    Policy(Arc<Boundary>),
+    Gone,
+    /// It may not be read.
+    Denied,
+}
+
+fn refused(detail: String) -> FieldProblem {
+    FieldProblem::new("/policyStatements", FieldProblemCode::NotSupported, detail)
+}
+
+fn gone(arn: &str) -> FieldProblem {
+    refused(format!(
+        "the policy {arn}, which is to bound the functions of the stack, is gone; whoever deploys the \
+         stack has to bring it back, or to name another in FunctionBoundaryArn"
+    ))
+}
+
+fn invalid(problems: impl Into<Vec<FieldProblem>>) -> Refusal {
+    Refusal::InvalidFunction(problems.into().into())
 }
 
 /// The actions of `statements`, each with its place among all, that the boundary cannot allow.

@@ -369,7 +369,7 @@ mod boundary {
         aws.state().boundary = Some(vec!["logs:*"]);
         let control = aws.control();
         control.plan(patch(json!({"memoryMegabytes": 512})), &ann().caller).await.unwrap();
-        assert_eq!(aws.calls("iam:GetPolicy"), 0);
+        assert_eq!(aws.calls("iam:GetPolicy"), 1, "only whether the boundary is there");
         let both = json!([statements(&["s3:GetObject"])[0], statements(&["sqs:*"])[0]]);
         let refused = control.plan(patch(json!({"policyStatements": both})), &ann().caller).await;
         assert_eq!(told(refused.unwrap_err())[0].0, "/policyStatements/1/actions/0");
@@ -422,6 +422,7 @@ mod boundary {
             let plain = json!({"functionName": "fresh", "code": "x"});
             let plain = Change::Create(Box::new(function_request(plain)));
             let change = json!({"policyStatements": statements(&["s3:GetObject"])});
+            let is_gone = expected == "gone";
             for refused in [
                 control.accept(plain, &ann()).await.unwrap_err(),
                 control.accept(patch(change), &ann()).await.unwrap_err(),
@@ -430,9 +431,38 @@ mod boundary {
                 assert_eq!(told[0].0, "/policyStatements");
                 assert!(told[0].1.contains(expected), "{told:?}");
             }
+            // Without it no role can be brought to its target, whatever is asked for.
+            let repair = || Change::Repair { name: "hello".parse().unwrap(), condition: None };
+            let memory = || patch(json!({"memoryMegabytes": 512}));
+            if is_gone {
+                for refused in [
+                    control.accept(memory(), &ann()).await.unwrap_err(),
+                    control.plan(memory(), &ann().caller).await.unwrap_err(),
+                    control.accept(repair(), &ann()).await.unwrap_err(),
+                    control.plan(repair(), &ann().caller).await.unwrap_err(),
+                    control.heal(&available()).await.unwrap_err(),
+                ] {
+                    assert!(told(refused)[0].1.contains(expected));
+                }
+            }
             assert_eq!(aws.writes(), [""; 0]);
-            control.accept(patch(json!({"memoryMegabytes": 512})), &ann()).await.unwrap();
+            let delete = Change::Delete { name: "hello".parse().unwrap(), condition: None };
+            control.accept(if is_gone { delete } else { memory() }, &ann()).await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn a_boundary_that_may_not_be_read_is_told_of_and_nothing_new_is_accepted() {
+        let aws = Aws::default();
+        aws.state().put_function(&available());
+        aws.state().boundary_is_denied = true;
+        let control = aws.control();
+        let told = told(control.accept(create(&["s3:*"]), &ann()).await.unwrap_err());
+        assert!(told[0].1.contains("denies Formation to read"), "{told:?}");
+        let about = control.function_boundary().await.unwrap();
+        assert!(about.arn.is_some() && about.actions.is_empty());
+        control.accept(patch(json!({"memoryMegabytes": 512})), &ann()).await.unwrap();
+        assert_eq!(aws.calls("iam:GetPolicy"), 1);
     }
 
     #[tokio::test(start_paused = true)]
@@ -442,5 +472,8 @@ mod boundary {
         let refused = aws.control().accept(create(&["s3:*"]), &ann()).await.unwrap_err();
         assert_eq!(refused.code(), ProblemCode::ServiceUnavailable);
         assert_eq!(aws.writes(), [""; 0]);
+        let refused = aws.control().function_boundary().await.unwrap_err();
+        assert_eq!(refused.code(), ProblemCode::ServiceUnavailable);
+        assert!(refused.to_string().contains("boundary"), "{refused}");
     }
 }

@@ -74,6 +74,7 @@ pub(crate) struct State {
     /// What the permissions boundary allows instead of everything.
     pub boundary: Option<Vec<&'static str>>,
     pub boundary_is_gone: bool,
+    pub boundary_is_denied: bool,
 }
 
 impl State {
@@ -241,6 +242,11 @@ impl Aws {
             ("logs", _) => Ok(json!({"logGroups": []})),
             ("lambda", _) => {
                 return (404, json!({"__type": "ResourceNotFoundException"}).to_string());
+            }
+            ("iam", "GetPolicy") if state.boundary_is_denied => {
+                let error =
+                    "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>";
+                return (403, error.to_owned());
             }
             ("iam", "GetPolicy") if !state.boundary_is_gone => {
                 let version = "<DefaultVersionId>v1</DefaultVersionId>";

@@ -242,13 +242,13 @@ impl Reconciler {
         let now = Timestamp::now();
         let differences = self.control.compare(function).await?;
         let drift = Drift::found(&differences, now);
-        // What is not ours cannot be repaired: its new owner has to give it back.
-        let mode = match self.drift_mode {
-            DriftMode::Repair if !differences.iter().any(Difference::is_not_owned) => {
-                DriftMode::Repair
-            }
-            DriftMode::Repair | DriftMode::Report => DriftMode::Report,
-        };
+        // What is not ours cannot be repaired: its new owner has to give it back. Nor can anything be while
+        // the boundary is gone that roles are to have.
+        let can_repair = self.drift_mode == DriftMode::Repair
+            && !differences.is_empty()
+            && !differences.iter().any(Difference::is_not_owned)
+            && !self.control.boundary_is_gone().await;
+        let mode = if can_repair { DriftMode::Repair } else { DriftMode::Report };
         let (reaction, repaired) = react(function, &repairable(&differences, now), mode);
         let next = match reaction {
             // It stays due until the repair claims it below.

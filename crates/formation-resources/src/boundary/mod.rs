@@ -15,11 +15,13 @@ use tokio::time::Instant;
 
 use self::patterns::overlap;
 use crate::error::ResourceError;
-use crate::role::policies::decode;
+use crate::role::policies::{decode, listed};
 use crate::role::{RoleSettings, does_not_exist};
 
 /// For how long what was read is taken for what is there.
 const KEPT: Duration = Duration::from_secs(60);
+/// For how long that nothing could be read is: so long that whoever asks at the same time does not ask again.
+const NOTHING_KEPT: Duration = Duration::from_secs(5);
 /// What every function does, whatever it is allowed besides.
 const LOG_ACTIONS: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
 /// What a function does that is traced.
@@ -92,16 +94,8 @@ impl Boundary {
     }
 }
 
-/// The items of an array, or the one that stands in its place.
-fn listed(value: &Value) -> impl Iterator<Item = &Value> {
-    match value {
-        Value::Array(items) => items.iter(),
-        Value::Null => [].iter(),
-        one => std::slice::from_ref(one).iter(),
-    }
-}
-
-/// Reads the boundary of a stack, and keeps what it has read for a minute.
+/// Reads the boundary of a stack, and keeps what it has read for a minute, that there is nothing or that
+/// it cannot be read for some seconds.
 #[derive(Clone, Debug)]
 pub struct BoundaryReader {
     iam: Client,
@@ -113,8 +107,15 @@ pub struct BoundaryReader {
 /// What was read, and when.
 #[derive(Debug)]
 struct Kept {
-    boundary: Arc<Boundary>,
+    found: Result<Option<Arc<Boundary>>, AwsError>,
     read: Instant,
+}
+
+impl Kept {
+    fn is_good(&self) -> bool {
+        let longest = if matches!(self.found, Ok(Some(_))) { KEPT } else { NOTHING_KEPT };
+        self.read.elapsed() < longest
+    }
 }
 
 impl BoundaryReader {
@@ -137,18 +138,15 @@ impl BoundaryReader {
         let Some(arn) = &self.arn else { return Ok(Some(Arc::new(Boundary::own()))) };
         // Whoever else asks meanwhile waits for the answer and does not ask again.
         let mut kept = self.kept.lock().await;
-        if let Some(Kept { boundary, .. }) = kept.as_ref().filter(|it| it.read.elapsed() < KEPT) {
-            return Ok(Some(boundary.clone()));
+        if let Some(kept) = kept.as_ref().filter(|it| it.is_good()) {
+            return Ok(kept.found.clone()?);
         }
-        match fetch(&self.iam, arn).await {
-            Ok(boundary) => {
-                let boundary = Arc::new(boundary);
-                *kept = Some(Kept { boundary: boundary.clone(), read: Instant::now() });
-                Ok(Some(boundary))
-            }
+        let found = match fetch(&self.iam, arn).await {
             Err(error) if does_not_exist(&error) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+            other => other.map(|boundary| Some(Arc::new(boundary))),
+        };
+        *kept = Some(Kept { found: found.clone(), read: Instant::now() });
+        Ok(found?)
     }
 }
 

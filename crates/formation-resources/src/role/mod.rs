@@ -13,12 +13,12 @@ use aws_sdk_iam::types::{Role, Tag};
 use formation_aws::AwsError;
 use formation_model::names::LOGGING_POLICY;
 use formation_model::{Difference, Facet, FunctionSpec, Part, StackIdentity};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use self::policies::{Others, Policy};
 use crate::error::{ResourceError, may_be_gone};
-use crate::ownership::{Age, a_moment_ago, not_spread, once_spread, once_spread_after};
+use crate::ownership::{Age, a_moment_ago, is_denied, not_spread, once_spread, once_spread_after};
 use crate::tags::{self, Keys, TagChanges};
 use crate::{Removal, Target};
 
@@ -57,6 +57,10 @@ const BOUNDARY_PAUSES: [Duration; 4] = [
     Duration::from_secs(4),
     Duration::from_secs(8),
 ];
+
+/// For how long after an operation began a denial may mean that IAM does not act by a boundary yet which an
+/// attempt of it has put: the next one finds it in its place.
+const BOUNDARY_SPREADS_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 
 /// A role that is as it should be.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -138,7 +142,7 @@ pub async fn remove(
     if let Err(error) = age.prove(stack, removal.function, &tags_of(&role), described(&name)) {
         return removal.refused(error);
     }
-    match take_apart(iam, &name).await {
+    match take_apart(iam, &name, removal.spec).await {
         // Of a role that is gone, IAM knows no tag that would allow the call: see `may_be_gone`.
         Err(error) if may_be_gone(&error) && find(iam, &name).await?.is_none() => Ok(()),
         other => other.map_err(|error| age.judge(error, described(&name))),
@@ -178,16 +182,12 @@ pub async fn compare(
     let permissions = Policy::permissions(settings, spec);
     let mut allowed = Vec::new();
     if let Some(wanted) = &permissions {
-        // One of another name was made with another guard, or for other statements.
         let at = inline.iter().position(|policy| *policy == wanted.name);
-        let at = at.or(inline.iter().position(|policy| policies::holds_permissions(policy)));
-        let actual = match at {
-            Some(at) => policies::find(iam, &name, &inline[at]).await?,
+        let actual = match at.map(|at| inline.remove(at)) {
+            Some(policy) => policies::find(iam, &name, &policy).await?,
             None => None,
         };
         allowed = policies::differences(settings, spec, wanted, actual.as_ref());
-        let called = at.map(|at| inline.remove(at));
-        inline.extend(called.filter(|called| *called != wanted.name && allowed.is_empty()));
     }
     let difference = |property: &str, expected: Value, actual: Value| {
         Difference::between(Facet::Role, property, expected, actual)
@@ -211,8 +211,11 @@ pub async fn compare(
     Ok(differences)
 }
 
-async fn take_apart(iam: &Client, name: &str) -> Result<(), AwsError> {
+async fn take_apart(iam: &Client, name: &str, spec: Option<&FunctionSpec>) -> Result<(), AwsError> {
     policies::delete(iam, name, LOGGING_POLICY).await?;
+    if let Some(permissions) = spec.and_then(Policy::permissions_name) {
+        policies::delete(iam, name, &permissions).await?;
+    }
     match delete_role(iam, name).await {
         Err(error) if still_has_policies(&error) => {
             let Others { inline, attached } = policies::others(iam, name).await?;
@@ -273,19 +276,51 @@ async fn converge(
             .await
             .map_err(|error| AwsError::new("iam:UpdateAssumeRolePolicy", error))?;
     }
-    let boundary = role.permissions_boundary().and_then(|at| at.permissions_boundary_arn());
-    let is_bounded = boundary == Some(settings.boundary_arn.as_str());
-    if !is_bounded {
-        iam.put_role_permissions_boundary()
-            .role_name(name)
-            .permissions_boundary(&settings.boundary_arn)
-            .send()
-            .await
-            .map_err(|error| AwsError::new("iam:PutRolePermissionsBoundary", error))?;
-    }
-    converge_policies(iam, settings, target, name, is_bounded).await?;
+    let bounded = bound(iam, settings, target, name, role).await?;
+    converge_policies(iam, settings, target, name, bounded).await?;
     let changes = tags::changes(&tags_of(role), Keys::AnyCase, stack, spec, formerly);
     Ok(change_tags(iam, name, changes).await?)
+}
+
+/// What became of a role's boundary.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Bounded {
+    /// It is the stack's, as it was.
+    Already,
+    /// It has just been made the stack's.
+    Anew,
+    /// The stack's is gone, so that the role keeps the one that it has.
+    ByAnother,
+}
+
+async fn bound(
+    iam: &Client,
+    settings: &RoleSettings,
+    target: &Target<'_>,
+    name: &str,
+    role: &Role,
+) -> Result<Bounded, ResourceError> {
+    let arn = &settings.boundary_arn;
+    let boundary = role.permissions_boundary().and_then(|at| at.permissions_boundary_arn());
+    if boundary == Some(arn) {
+        return Ok(Bounded::Already);
+    }
+    let put = iam.put_role_permissions_boundary().role_name(name).permissions_boundary(arn);
+    match put.send().await.map_err(|e| AwsError::new("iam:PutRolePermissionsBoundary", e)) {
+        // Of a role that is there, it tells so of the policy.
+        Err(error) if does_not_exist(&error) && find(iam, name).await?.is_some() => {
+            if target.restores && boundary.is_some() {
+                return Ok(Bounded::ByAnother);
+            }
+            let reason = format!(
+                "the policy {arn}, which is to bound the roles of the stack's functions, is gone; \
+                 whoever deploys the stack has to bring it back, or to name another in \
+                 FunctionBoundaryArn"
+            );
+            Err(ResourceError::Rejected { reason })
+        }
+        other => Ok(other.map(|_| Bounded::Anew)?),
+    }
 }
 
 /// What the function is allowed is added before anything of it is taken away: its callers must not meet
@@ -295,15 +330,21 @@ async fn converge_policies(
     settings: &RoleSettings,
     target: &Target<'_>,
     name: &str,
-    is_bounded: bool,
+    bounded: Bounded,
 ) -> Result<(), ResourceError> {
     let put = async |policy: &Policy| {
         let put = async || policies::put(iam, name, policy).await;
-        if is_bounded {
-            return Ok(put().await?);
-        }
         // Our policies allow it by the boundary that the role has, and IAM may not act by it yet.
-        once_spread_after(&BOUNDARY_PAUSES, put, does_not_exist, described(name)).await
+        if bounded == Bounded::Anew {
+            return once_spread_after(&BOUNDARY_PAUSES, put, does_not_exist, described(name)).await;
+        }
+        let is_recent = target.since.duration_until(Timestamp::now()) < BOUNDARY_SPREADS_WITHIN;
+        match put().await {
+            Err(error) if bounded == Bounded::Already && is_recent && is_denied(&error) => {
+                Err(not_spread(error, described(name)))
+            }
+            other => Ok(other?),
+        }
     };
     let logging = Policy::logging(&settings.stack, target.spec);
     if policies::find(iam, name, &logging.name).await? != Some(logging.document.clone()) {
@@ -316,9 +357,8 @@ async fn converge_policies(
         policy.as_ref().is_some_and(|policy| policy.name == *name)
     };
     let mut goes: Vec<_> = inline.iter().filter(|name| !is(&permissions, name)).collect();
-    // What the function was allowed: before this operation, or beside another guard.
+    // What the function was allowed before this operation.
     let last = goes.iter().position(|name| is(&former, name));
-    let last = last.or(goes.iter().position(|name| policies::holds_permissions(name)));
     let last = last.map(|at| goes.remove(at));
     for policy in goes {
         policies::delete(iam, name, policy).await?;
@@ -331,7 +371,9 @@ async fn converge_policies(
             true => policies::find(iam, name, &wanted.name).await?,
             false => None,
         };
-        if found.as_ref() != Some(&wanted.document) {
+        // Under another boundary our policies allow no write, and what is there allows the same.
+        let stays = bounded == Bounded::ByAnother && found.is_some();
+        if found.as_ref() != Some(&wanted.document) && !stays {
             put(wanted).await?;
         }
     }

@@ -4,7 +4,7 @@ use aws_sdk_iam::Client;
 use formation_aws::AwsError;
 use formation_model::function::permissions::MOST_CHARACTERS;
 use formation_model::function::{Tracing, property};
-use formation_model::names::{LOGGING_POLICY, PERMISSIONS_POLICY, permissions_policy_name};
+use formation_model::names::{LOGGING_POLICY, permissions_policy_name};
 use formation_model::{Difference, Facet, FunctionSpec, PolicyStatement, StackIdentity};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -51,14 +51,18 @@ impl Policy {
     }
 
     /// What a function is allowed besides, with the guard; none where that is nothing. The name tells
-    /// which, so that the next one stands beside it before it goes.
+    /// what is allowed, so that the next one stands beside it before it goes, and so that another guard
+    /// takes this one's place at once.
     pub fn permissions(settings: &RoleSettings, spec: &FunctionSpec) -> Option<Self> {
+        let name = Self::permissions_name(spec)?;
+        Some(Self { name, document: with_guard(settings, &spec.permissions.policy_statements) })
+    }
+
+    /// The name of that.
+    pub fn permissions_name(spec: &FunctionSpec) -> Option<String> {
         let statements = &spec.permissions.policy_statements;
-        if statements.is_empty() {
-            return None;
-        }
-        let document = with_guard(settings, statements);
-        Some(Self { name: permissions_policy_name(&document), document })
+        let allowed = || statements.iter().map(PolicyStatement::to_iam).collect();
+        (!statements.is_empty()).then(|| permissions_policy_name(&allowed()))
     }
 }
 
@@ -76,14 +80,9 @@ pub(super) fn most_characters(settings: &RoleSettings) -> usize {
     ((MOST_OF_A_ROLE - MOST_FOR_LOGGING) / 2).saturating_sub(guard).min(MOST_CHARACTERS)
 }
 
-/// As IAM counts them: without white space.
+/// As IAM counts them: without white space, of which it is written with none but what strings hold.
 pub(super) fn characters(document: &Value) -> usize {
-    document.to_string().chars().filter(|c| !c.is_whitespace()).count()
-}
-
-/// Whether an inline policy of that name holds what a function is allowed.
-pub(super) fn holds_permissions(name: &str) -> bool {
-    name.starts_with(PERMISSIONS_POLICY)
+    document.to_string().chars().count()
 }
 
 /// How what a role allows besides logging differs from what it is to allow: statement by statement, the
@@ -97,7 +96,7 @@ pub(super) fn differences(
     if actual == Some(&wanted.document) {
         return Vec::new();
     }
-    let found = actual.and_then(|document| document["Statement"].as_array());
+    let found = actual.map(|document| listed(&document["Statement"]));
     let (denials, allowed): (Vec<_>, Vec<_>) =
         found.into_iter().flatten().partition(|statement| statement["Effect"] == "Deny");
     let expected = json!(spec.permissions.policy_statements);
@@ -128,6 +127,15 @@ pub(super) fn trust(stack: &StackIdentity) -> Value {
             "Condition": {"StringEquals": {"aws:SourceAccount": stack.account_id}}
         }]
     })
+}
+
+/// The items of an array, or the one that stands in its place.
+pub(crate) fn listed(value: &Value) -> impl Iterator<Item = &Value> {
+    match value {
+        Value::Array(items) => items.iter(),
+        Value::Null => [].iter(),
+        one => std::slice::from_ref(one).iter(),
+    }
 }
 
 /// IAM returns policies as URL-encoded JSON (RFC 3986).

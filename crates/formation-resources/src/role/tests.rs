@@ -239,7 +239,8 @@ async fn what_lags_behind_the_making_of_a_role_is_waited_for() {
 
 #[tokio::test]
 async fn a_denial_because_of_tags_is_not_final_while_a_role_is_new() {
-    for (seconds, name) in [(1, ErrorName::NotReady), (300, ErrorName::AccessDenied)] {
+    for (seconds, ago, name) in [(1, 10, ErrorName::NotReady), (300, 200, ErrorName::AccessDenied)]
+    {
         let found = || {
             let made = Timestamp::now().as_second() - seconds;
             let tags = stack().tags(&spec().function_name, &spec().tags);
@@ -251,7 +252,10 @@ async fn a_denial_because_of_tags_is_not_final_while_a_role_is_new() {
         let denied =
             mock!(Client::put_role_policy).then_http_response(|| iam_error(403, "AccessDenied"));
         let rules = [&exists(), &found(), &no_policy, &denied];
-        let error = ensure(&client(&rules), &settings(), &target(&spec(), None)).await;
+        let since = Timestamp::now() - SignedDuration::from_secs(ago);
+        let wanted = spec();
+        let target = Target { since, ..target(&wanted, None) };
+        let error = ensure(&client(&rules), &settings(), &target).await;
         assert_eq!(error.unwrap_err().name(), name);
 
         let denied =
@@ -400,6 +404,26 @@ async fn a_role_that_others_gave_policies_is_taken_apart() {
     let last = mock!(Client::delete_role).then_output(|| DeleteRoleOutput::builder().build());
     let rules = [&get, &own, &conflict, &inline, &attached, &extra, &last];
     remove(&client(&rules), &stack(), &undo(&spec().function_name)).await.unwrap();
+    assert_all_called(&rules);
+}
+
+#[tokio::test]
+async fn what_a_function_was_allowed_goes_without_a_refused_delete() {
+    let mut spec = spec();
+    let statements = json!([{"actions": ["s3:GetObject"], "resources": ["*"]}]);
+    spec.permissions.policy_statements = serde_json::from_value(statements).unwrap();
+    let wanted = Policy::permissions(&settings(), &spec).unwrap().name;
+    let get = mock!(Client::get_role).then_output(ours);
+    let goes = |name: String| {
+        mock!(Client::delete_role_policy)
+            .match_requests(move |request| request.policy_name() == Some(&name))
+            .then_output(|| DeleteRolePolicyOutput::builder().build())
+    };
+    let (logging, permissions) = (goes(LOGGING_POLICY.to_owned()), goes(wanted));
+    let last = mock!(Client::delete_role).then_output(|| DeleteRoleOutput::builder().build());
+    let rules = [&get, &logging, &permissions, &last];
+    let removal = Removal { spec: Some(&spec), ..undo(&spec.function_name) };
+    remove(&client(&rules), &stack(), &removal).await.unwrap();
     assert_all_called(&rules);
 }
 

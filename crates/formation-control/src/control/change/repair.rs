@@ -30,6 +30,9 @@ impl Control {
         requester: &Requester,
         failures: u32,
     ) -> Result<Decision, Refusal> {
+        if function.revision > 0 {
+            self.refuse_without_boundary().await?;
+        }
         let operation_id = OperationId::generate();
         let operation = OperationRecord {
             // Where the create was never committed there is nothing to bring back.
@@ -48,6 +51,7 @@ impl Control {
     ) -> Result<Plan, Refusal> {
         let function = settled(self.records.function(name).await?, name, condition)?;
         if function.revision > 0 {
+            self.refuse_without_boundary().await?;
             return Ok(Plan::to_repair(name, &self.compare(&function).await?));
         }
         Ok(Plan::between(OperationKind::Repair, name, Some(&summarised(function.spec)), None))

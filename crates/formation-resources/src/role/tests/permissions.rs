@@ -65,11 +65,11 @@ fn lists(inline: &[&str]) -> [Rule; 2] {
 }
 
 #[test]
-fn what_is_allowed_stands_in_one_document_with_the_three_denials() {
+fn what_is_allowed_stands_in_one_document_with_the_four_denials() {
     let document = policy(&allowing(&["s3:GetObject", "sqs:*"])).document;
     let statements = document["Statement"].as_array().unwrap();
     let of = |effect: &str| statements.iter().filter(|it| it["Effect"] == effect).count();
-    assert_eq!((of("Allow"), of("Deny"), statements.len()), (2, 3, 5));
+    assert_eq!((of("Allow"), of("Deny"), statements.len()), (2, 4, 6));
     assert_eq!(
         statements[2]["Resource"],
         json!(["arn:aws:iam::111122223333:*/formation-*", BOUNDARY])
@@ -156,6 +156,15 @@ fn the_old_permissions_and_the_new_ones_fit_beside_each_other_whatever_the_stack
         ];
         let counted: usize = documents.iter().map(policies::characters).sum();
         assert!(counted <= 10_240, "{counted}");
+        // What was made with less of a guard, and for more statements.
+        let less = RoleSettings { guarded: settings.guarded[1..].to_vec(), ..settings.clone() };
+        let old = longest(&less);
+        let old = [&less, &settings].map(|at| Policy::permissions(at, &old).unwrap());
+        assert_eq!(old[0].name, old[1].name, "one takes the place of the other");
+        let counted = old.map(|old| policies::characters(&old.document));
+        let room = 10_240 - policies::characters(&documents[0]);
+        assert!(counted[1] <= room, "{counted:?}");
+        assert!(counted[0] + policies::characters(&documents[1]) <= room, "{counted:?}");
         assert!(settings.policy_characters() > Some(1000), "{settings:?}");
     }
 }
@@ -203,13 +212,14 @@ async fn the_new_permissions_are_there_before_the_old_ones_go_and_what_others_ga
 }
 
 #[tokio::test]
-async fn what_stands_beside_another_guard_goes_once_its_successor_is_there() {
+async fn what_stands_beside_another_guard_is_replaced_in_one_call() {
     let spec = allowing(&["s3:GetObject"]);
     let other = RoleSettings { guarded: Vec::new(), ..settings() };
-    let old = Policy::permissions(&other, &spec).unwrap().name;
-    let ([inline, attached], new) = (lists(&[&old]), put(&policy(&spec)));
-    let old = delete_policy(&old);
-    let rules = [&get(), &get_logging(), &inline, &attached, &new, &old];
+    let Policy { name, document } = Policy::permissions(&other, &spec).unwrap();
+    let ([inline, attached], old) = (lists(&[&name]), get_policy(&name, &document));
+    let new = put(&policy(&spec));
+    assert_eq!(policy(&spec).name, name);
+    let rules = [&get(), &get_logging(), &inline, &attached, &old, &new];
     ensure(&client(&rules), &settings(), &target(&spec, Some(&spec))).await.unwrap();
     assert_all_called(&rules);
 }
@@ -255,6 +265,53 @@ async fn a_boundary_that_was_just_put_is_waited_for() {
     let error = ensure(&client(&rules), &settings, &target(&spec, Some(&spec))).await;
     assert_eq!(error.unwrap_err().name(), ErrorName::NotReady);
     assert_all_called(&rules);
+
+    // The next attempt finds the boundary in its place, and IAM may still not act by it.
+    let next = async |since: Timestamp| {
+        let settings = self::settings();
+        let ([inline, attached], denied) = (lists(&[]), denied());
+        let (get, logging) = (self::get(), get_logging());
+        let rules = [&get, &logging, &inline, &attached, &denied];
+        let target = Target { since, ..target(&spec, Some(&spec)) };
+        let error = ensure(&client(&rules), &settings, &target).await.unwrap_err();
+        assert_all_called(&rules);
+        error.name()
+    };
+    assert_eq!(next(Timestamp::now()).await, ErrorName::NotReady);
+    let long_ago = Timestamp::now() - BOUNDARY_SPREADS_WITHIN;
+    assert_eq!(next(long_ago).await, ErrorName::AccessDenied);
+}
+
+#[tokio::test]
+async fn where_the_boundary_is_gone_a_change_is_refused_and_its_undo_keeps_the_one_there_is() {
+    let spec = allowing(&["s3:GetObject"]);
+    let gone = "arn:aws:iam::111122223333:policy/gone";
+    let anew = RoleSettings { boundary_arn: gone.into(), ..settings() };
+    let refused = || {
+        mock!(Client::put_role_permissions_boundary)
+            .then_http_response(|| iam_error(404, "NoSuchEntity"))
+    };
+    let rules = [&get(), &refused(), &get()];
+    let error = ensure(&client(&rules), &anew, &target(&spec, Some(&spec))).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::Rejected);
+    assert!(error.to_string().contains(gone), "{error}");
+    assert_all_called(&rules);
+
+    // What stands there with the guard of before stays: our policies allow no write under that boundary.
+    let there = policy(&spec);
+    let ([inline, attached], own) =
+        (lists(&[&there.name]), get_policy(&there.name, &there.document));
+    let rules = [&get(), &refused(), &get(), &get_logging(), &inline, &attached, &own];
+    let undo = Target { restores: true, ..target(&spec, Some(&spec)) };
+    ensure(&client(&rules), &anew, &undo).await.unwrap();
+    assert_all_called(&rules);
+
+    // A role that is gone is not a boundary that is.
+    let none = mock!(Client::get_role).then_http_response(|| iam_error(404, "NoSuchEntity"));
+    let rules = [&get(), &refused(), &none];
+    let error = ensure(&client(&rules), &anew, &undo).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::NotReady);
+    assert_all_called(&rules);
 }
 
 #[tokio::test]
@@ -294,14 +351,14 @@ async fn drift_is_told_statement_by_statement_and_the_guard_as_a_whole() {
     assert_eq!(told.len(), 1);
     let (property, expected, actual) = &told[0];
     assert_eq!((property.as_str(), expected), ("guard", &json!(settings().guard())));
-    assert_eq!(actual, &json!(settings().guard()[..2]));
+    assert_eq!(actual, &json!(settings().guard()[..3]));
 
     let gone = found(None).await;
     let expected = [(0, "s3:GetObject"), (1, "sqs:SendMessage")];
     let expected = expected.map(|(at, action)| (place(at), statement(action), Value::Null));
     assert_eq!(gone, expected);
 
-    // As it was made with another guard, under another name.
+    // As it was made with another guard.
     let other = RoleSettings { guarded: Vec::new(), ..settings() };
     let Policy { name: former, document } = Policy::permissions(&other, &spec).unwrap();
     let ([inline, attached], own) = (lists(&[&former]), get_policy(&former, &document));
@@ -310,15 +367,19 @@ async fn drift_is_told_statement_by_statement_and_the_guard_as_a_whole() {
     assert_eq!(told.iter().map(|it| it.property.as_str()).collect::<Vec<_>>(), ["guard"]);
 
     // The same under another name is a policy that somebody has added.
-    let ([inline, attached], own) =
-        (lists(&["permissions-0"]), get_policy("permissions-0", &wanted.document));
-    let rules = [&get(), &get_logging(), &inline, &attached, &own];
+    let [inline, attached] = lists(&["permissions-0"]);
+    let rules = [&get(), &get_logging(), &inline, &attached];
     let told = compare(&client(&rules), &settings(), &spec, None).await.unwrap();
-    assert_eq!(told.len(), 1);
-    assert_eq!(
-        (&*told[0].property, &told[0].actual),
-        ("otherInlinePolicies", &json!(["permissions-0"]))
-    );
+    let properties: Vec<_> = told.iter().map(|it| it.property.as_str()).collect();
+    assert_eq!(properties, ["otherInlinePolicies", "policyStatements/0", "policyStatements/1"]);
+    assert_eq!(told[0].actual, json!(["permissions-0"]));
+
+    // Where one statement stands for a list of one.
+    let one = json!({"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["*"]});
+    let told = found(Some(json!({"Version": "2012-10-17", "Statement": one}))).await;
+    let expected = [(place(1), statement("sqs:SendMessage"), Value::Null)];
+    assert_eq!(told[..1], expected);
+    assert_eq!((told[1].0.as_str(), told.len()), ("guard", 2));
 
     // Nothing of it is lost, whatever else is different.
     let document = json!({"Version": "2008-10-17", "Statement": wanted.document["Statement"]});
