@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod boundary;
 mod concurrency;
 mod description;
 mod drift;
@@ -133,6 +134,7 @@ fn main() -> ExitCode {
             policies::what_the_boundary_cannot_allow_is_refused_at_once,
             policies::permissions_are_planned_told_as_drift_and_restored_statement_by_statement,
             policies::every_resource_of_the_stack_is_guarded,
+            boundary::the_example_of_a_boundary_lets_functions_use_data_and_change_nothing,
             policies::the_stack_tells_what_its_functions_can_be_allowed,
             problems::every_bad_request_is_a_problem,
             problems::no_secret_is_logged,

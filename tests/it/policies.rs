@@ -270,7 +270,7 @@ fn arn(world: &World, kind: &str, id: &str) -> String {
 }
 
 /// Whether `text` is what `pattern` stands for, with `*` for any characters.
-fn matches(pattern: &str, text: &str) -> bool {
+pub fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
         Some((first, rest)) => text.strip_prefix(first).is_some_and(|text| {
@@ -317,6 +317,8 @@ pub async fn every_resource_of_the_stack_is_guarded(world: &World) {
         format!("{}/index/due", table_arn(world, &world.stack.table_name)),
         format!("arn:aws:cloudformation:{region}:{account}:stack/{}/1", world.stack.stack_name),
         format!("arn:aws:iam::{account}:role/{}", world.role_name(&name)),
+        // Passing a role is not judged by its tags, so roles of other stacks are guarded by their names.
+        format!("arn:aws:iam::{account}:role/formation_ffffffff_other"),
     ] {
         assert!(is_guarded(&arn), "{arn} is not guarded by {guarded:#?}");
     }
@@ -415,7 +417,11 @@ pub async fn under_a_boundary_of_everything_the_guard_keeps_formation_from_its_f
             "RoleName": world.name("taken"), "AssumeRolePolicyDocument": "{}",
             "Tags": [{"Key": "formation:FUNCTION", "Value": "x"}]
         }],
-        ["dynamodb", "tag_resource", {"ResourceArn": foreign_arn, "Tags": tag}]
+        ["dynamodb", "tag_resource", {"ResourceArn": foreign_arn, "Tags": tag}],
+        ["lambda", "create_event_source_mapping", {
+            "FunctionName": world.name("nobody"), "EventSourceArn": format!("{foreign_arn}/stream/x"),
+            "StartingPosition": "LATEST"
+        }]
     ]);
     let found = outcomes(world, &name, &calls).await;
     let all = calls.as_array().unwrap().iter().zip(&found);
@@ -464,7 +470,10 @@ pub async fn the_stack_tells_what_its_functions_can_be_allowed(world: &World) {
     let (_, document) = permissions(world, &name).await;
     let guard = about["guard"].as_array().unwrap();
     assert_eq!(document["Statement"].as_array().unwrap()[1..], guard[..]);
-    assert_eq!(guard.len(), 3);
+    assert_eq!(guard.len(), 4);
+    // What has no resource that a pattern could guard.
+    let without = json!(["events:*Permission", "lambda:CreateEventSourceMapping"]);
+    assert_eq!((&guard[3]["Action"], &guard[3]["Resource"]), (&without, &json!("*")));
     let role = world.live(&name).await.role.unwrap();
     let boundary = role.permissions_boundary.unwrap().permissions_boundary_arn.unwrap();
     assert_eq!(boundary, arn);

@@ -75,8 +75,9 @@ const CALLS: [(&str, &str); 11] = [
     (
         "Reconcile",
         "dynamodb:BatchGetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem events:PutEvents \
-         iam:GetRole iam:GetRolePolicy iam:ListAttachedRolePolicies iam:ListRolePolicies \
-         lambda:GetFunction lambda:ListTags logs:DescribeLogGroups logs:ListTagsForResource \
+         iam:GetPolicy iam:GetPolicyVersion iam:GetRole iam:GetRolePolicy \
+         iam:ListAttachedRolePolicies iam:ListRolePolicies lambda:GetFunction lambda:ListTags \
+         logs:DescribeLogGroups logs:ListTagsForResource \
          sqs:SendMessage states:DescribeExecution states:GetExecutionHistory states:StartExecution \
          states:StopExecution",
     ),
@@ -414,6 +415,9 @@ pub async fn nothing_that_was_asked_for_by_event_is_lost(world: &World) {
     let dead = json!({"Fn::GetAtt": ["DeadLetterQueue", "Arn"]});
     let redrive = &resources["RequestQueue"]["Properties"]["RedrivePolicy"];
     assert_eq!((&redrive["deadLetterTargetArn"], &redrive["maxReceiveCount"]), (&dead, &json!(10)));
+    // And nothing comes in that was not: no queue that fails passes on its messages to it.
+    let takes = &resources["RequestQueue"]["Properties"]["RedriveAllowPolicy"];
+    assert_eq!(takes, &json!({"redrivePermission": "denyAll"}));
     for rule in ["RequestRule", "ExecutionEndedRule"] {
         let target = &resources[rule]["Properties"]["Targets"][0];
         assert_eq!(target["DeadLetterConfig"]["Arn"], dead, "{rule}");

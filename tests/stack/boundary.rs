@@ -1,8 +1,8 @@
 //! What becomes of functions when the stack's boundary is another, cannot do, is gone, or is none.
 
 use formation_local::{Project, deploy};
-use formation_model::{Difference, OperationStatus};
-use formation_tests::World;
+use formation_model::{Difference, OperationStatus, Rollback};
+use formation_tests::{Fault, Rule, World};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -70,6 +70,19 @@ pub async fn functions_follow_the_stacks_boundary_by_repair_and_new_ones_need_a_
     assert_eq!(place, "/policyStatements/0/actions/0");
     assert!(detail.contains("logs:*, s3:Get*"), "{detail}");
 
+    // What the boundary does not allow any more is restored all the same: it is not asked for anew.
+    let narrow = world.iam.create_policy_version().policy_arn(&next).set_as_default(true);
+    narrow.policy_document(document(&["logs:*"])).send().await.unwrap();
+    let refuse = Fault::Refuse(400, "InvalidParameterValueException", "injected");
+    world.proxy.inject(Rule::new("lambda:UpdateFunctionConfiguration", &name, 1, refuse));
+    let fails = json!({"policyStatements": null, "memoryMegabytes": 512});
+    let failed = world.patch(&name, fails).await;
+    let ended = (failed.status.clone(), failed.rollback.clone());
+    assert_eq!(ended, (OperationStatus::Failed.into(), Rollback::Complete.into()), "{failed:?}");
+    assert_eq!(drifted(world, &name).await, [""; 0]);
+    let policies = world.live(&name).await.inline_policies;
+    assert!(policies.keys().any(|policy| policy.starts_with("permissions-")), "{policies:?}");
+
     for (boundary, told) in [
         (policy(world, &["logs:PutLogEvents", "s3:*"]).await, "logs:CreateLogStream"),
         (format!("{next}-gone"), "gone"),
@@ -81,6 +94,18 @@ pub async fn functions_follow_the_stacks_boundary_by_repair_and_new_ones_need_a_
         let (place, _) = refused(world, json!([])).await;
         assert_eq!(place, "/policyStatements");
     }
+    // Where it is gone, what is there stays as it is.
+    let path = format!("/v1/functions/{name}");
+    for (method, path, body) in [
+        (Method::PATCH, path.clone(), Some(json!({"memoryMegabytes": 512}))),
+        (Method::POST, format!("{path}/repair"), None),
+    ] {
+        let answer = world.api(method, &path, body.as_ref()).await;
+        assert_eq!(answer.status, 422, "{}", answer.json());
+        let detail = answer.json()["errors"][0]["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains("is gone"), "{detail}");
+    }
+    assert_eq!(boundary_of(world, &name).await, next);
 
     // Within Formation's own there is nothing to allow; what a function has, it keeps.
     deploy(world, "").await;
