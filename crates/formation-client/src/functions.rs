@@ -27,7 +27,8 @@ pub struct FunctionFilter {
     pub status: Option<FunctionStatus>,
     /// Only those whose name begins so.
     pub prefix: Option<String>,
-    /// Only those that have all of these tags.
+    /// Only those that have all of these tags. A page may hold fewer than [`Self::page_size`], or none,
+    /// and lead on.
     pub tags: BTreeMap<String, String>,
     /// How many a page holds at the most, 1 to 100.
     pub page_size: Option<u32>,
@@ -107,7 +108,13 @@ impl Client {
         for (key, value) in &filter.tags {
             request.query("tag", &format!("{key}:{value}"));
         }
-        self.send(&request).await?.read()
+        let mut page: Page<Function> = self.send(&request).await?.read()?;
+        // The query joins key and value by a colon, which both may hold: `app:tier` = `web` is asked for
+        // as `app` = `tier:web` is, and the API answers both.
+        page.items.retain(|function| {
+            filter.tags.iter().all(|(key, value)| function.spec.tags.get(key) == Some(value))
+        });
+        Ok(page)
     }
 
     /// Creates a function, or replaces it whole: what `function` does not name gets its default.

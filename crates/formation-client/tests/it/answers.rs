@@ -161,6 +161,37 @@ async fn a_list_turns_its_pages_as_they_are_needed() {
 }
 
 #[tokio::test]
+async fn functions_have_the_tags_that_were_asked_for_however_the_query_can_be_split() {
+    let stub = Stub::start(|before, _| {
+        let tagged = |name: &str, tags: Value| {
+            let mut function = function(name);
+            function["tags"] = tags;
+            function
+        };
+        let functions = match before {
+            0 => json!([
+                tagged("a", json!({"app:tier": "web:1", "team": "x"})),
+                tagged("b", json!({"app": "tier:web:1"})),
+                tagged("c", json!({"app": "tier:web:1", "app:tier": "web:1", "team": "x"})),
+            ]),
+            _ => json!([tagged("d", json!({"app:tier:web": "1", "team": "x"}))]),
+        };
+        let next = (before == 0).then_some("more");
+        answer(200, &[], &json!({"functions": functions, "nextToken": next}))
+    })
+    .await;
+    let tags = [("app", "tier:web:1"), ("team", "x")];
+    let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    let filter = FunctionFilter { tags, ..FunctionFilter::default() };
+    let found = stub.client().functions(filter).try_collect::<Vec<_>>().await.unwrap();
+    let names: Vec<_> = found.iter().map(|it| it.spec.function_name.as_str()).collect();
+    assert_eq!(names, ["c"]);
+    let seen = stub.seen();
+    assert_eq!(seen.len(), 2, "a page that holds none of them leads on");
+    assert_eq!(seen[0].target, "/v1/functions?tag=app%3Atier%3Aweb%3A1&tag=team%3Ax");
+}
+
+#[tokio::test]
 async fn a_list_that_leads_to_itself_ends() {
     let stub = Stub::start(|_, _| page(&["a"], Some("same"))).await;
     let list = stub.client().functions(FunctionFilter::default());
