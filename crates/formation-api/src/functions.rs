@@ -151,19 +151,14 @@ pub(crate) async fn list_operations(app: &App, request: Request) -> Result<Answe
 pub(crate) async fn describe_operation(app: &App, request: Request) -> Result<Answered, ApiError> {
     let (name, id) = (request.function()?, request.operation()?);
     let (steps, wait) = (request.query.flag("steps")?, wait(&request.query)?);
-    let look = || app.control.operation(&name, id);
-    let waited = if wait.is_zero() {
-        None
-    } else {
+    let look = || app.control.operation_seen(&name, id);
+    let mut seen = look().await?;
+    if !wait.is_zero() {
         let left = if steps { STEPS_TAKE } else { Duration::ZERO };
         let patience = request.until.checked_sub(left).unwrap_or(request.until);
-        Some(outcome(look().await?, patience.min(Instant::now() + wait), look).await)
-    };
-    let operation = match waited {
-        _ if steps => app.control.operation_with_steps(&name, id).await?,
-        Some(operation) => operation,
-        None => look().await?,
-    };
+        seen = outcome(seen, patience.min(Instant::now() + wait), look).await;
+    }
+    let operation = if steps { app.control.with_steps(seen).await? } else { seen.into() };
     let running = operation.status == OperationStatus::Running;
     let mut response = json(StatusCode::OK, &operation);
     if running {

@@ -1,5 +1,6 @@
 //! Waiting for an operation's outcome.
 
+use std::borrow::Borrow;
 use std::time::Duration;
 
 use formation_aws::Chain;
@@ -14,13 +15,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// The operation once it has ended, or as it was seen last before `until`. `look` reads its record;
 /// Step Functions is not asked, since its rates are low. A look that fails, or that takes too long,
 /// changes nothing about what is known.
-pub(crate) async fn outcome<Look: Future<Output = Result<Operation, Refusal>>>(
-    mut operation: Operation,
+pub(crate) async fn outcome<Seen: Borrow<Operation>, Look>(
+    mut operation: Seen,
     until: Instant,
     look: impl Fn() -> Look,
-) -> Operation {
+) -> Seen
+where
+    Look: Future<Output = Result<Seen, Refusal>>,
+{
     let mut pause = FIRST_PAUSE;
-    while operation.status == OperationStatus::Running {
+    while operation.borrow().status == OperationStatus::Running {
         sleep(pause.min(until.saturating_duration_since(Instant::now()))).await;
         if Instant::now() >= until {
             break;

@@ -19,7 +19,8 @@ mod version_tag;
 pub use bundles::Bundles;
 pub use caller::Caller;
 pub use control::{
-    Accepted, Change, Control, Decision, Edit, FunctionBoundary, Put, Requester, Unchanged,
+    Accepted, Change, Control, Decision, Edit, FunctionBoundary, OperationSeen, Put, Requester,
+    Unchanged,
 };
 pub use executions::{ExecutionEnd, ExecutionState, Executions};
 pub use records::{

@@ -191,16 +191,20 @@ async fn every_route_is_answered_as_its_description_says() {
     }
 }
 
-/// An AWS whose table holds `hello`, whose operation has that status.
-fn recorded_with(status: &'static str) -> SharedHttpClient {
-    infallible_client_fn(move |request: http::Request<SdkBody>| {
+/// An AWS whose table holds `hello`, whose operation has that status, and the number of its calls.
+fn recorded_with(status: &'static str) -> (SharedHttpClient, Arc<AtomicUsize>) {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let http = infallible_client_fn(move |request: http::Request<SdkBody>| {
+        counted.fetch_add(1, Ordering::Relaxed);
         let target = request.headers().get("x-amz-target").and_then(|it| it.to_str().ok());
         let call = target.and_then(|target| target.strip_prefix("DynamoDB_20120810."));
         let asked = serde_json::from_slice(request.body().bytes().unwrap_or_default());
         let answer = call.map(|call| dynamodb(call, &asked.unwrap_or_default()));
         let answer = answer.unwrap_or(json!({"events": []})).to_string();
         http::Response::new(answer.replace("SUCCEEDED", status))
-    })
+    });
+    (http, calls)
 }
 
 #[tokio::test(start_paused = true)]
@@ -208,7 +212,7 @@ async fn an_operation_is_waited_for_within_the_time_of_the_invocation() {
     const OPERATION: &str = "GET /v1/functions/{functionName}/operations/{operationId}";
     let seconds = Duration::from_secs;
     let ask = async |status, query: &str, left| {
-        let (aws, began) = (recorded_with(status), Instant::now());
+        let ((aws, _), began) = (recorded_with(status), Instant::now());
         let event = read(&request(OPERATION, query, &[], "").to_string());
         let answer = app(&aws, &aws).handle(event, left).await;
         assert_eq!(answer.status_code, 200, "{query}: {answer:?}");
@@ -232,6 +236,13 @@ async fn an_operation_is_waited_for_within_the_time_of_the_invocation() {
     }
     for query in ["wait=25", "wait=25&steps=true"] {
         assert_eq!(ask("FAILED", query, LEFT).await, seconds(0), "it has ended: {query}");
+    }
+    // What was waited for is not read once more for its steps.
+    for (query, calls) in [("", 1), ("wait=25", 1), ("steps=true", 2), ("steps=true&wait=25", 2)] {
+        let (aws, made) = recorded_with("FAILED");
+        let event = read(&request(OPERATION, query, &[], "").to_string());
+        let answer = app(&aws, &aws).handle(event, LEFT).await;
+        assert_eq!((answer.status_code, made.load(Ordering::Relaxed)), (200, calls), "{query}");
     }
     for query in ["wait=26", "wait=-1", "wait=", "wait=1.5"] {
         let (answer, calls) = super::ask(&request(OPERATION, query, &[], "")).await;

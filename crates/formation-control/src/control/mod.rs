@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub use self::boundary::FunctionBoundary;
 pub use self::change::{Accepted, Change, Decision, Edit, Put, Requester, Unchanged};
+pub use self::read::OperationSeen;
 use crate::bundles::Bundles;
 use crate::executions::Executions;
 use crate::records::{FunctionRecord, OperationRecord, Records};

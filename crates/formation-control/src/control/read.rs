@@ -1,5 +1,7 @@
 //! Reading functions and operations.
 
+use std::borrow::Borrow;
+
 use formation_model::view::Function;
 use formation_model::{FunctionName, Operation, OperationId, Page};
 
@@ -11,6 +13,25 @@ use crate::version_tag::VersionTag;
 
 /// How many attempts after the first one have their steps shown.
 const LAST_ATTEMPTS: u32 = 9;
+
+/// An operation as it was when it was looked at.
+#[derive(Clone, Debug)]
+pub struct OperationSeen {
+    operation: Operation,
+    record: OperationRecord,
+}
+
+impl Borrow<Operation> for OperationSeen {
+    fn borrow(&self) -> &Operation {
+        &self.operation
+    }
+}
+
+impl From<OperationSeen> for Operation {
+    fn from(seen: OperationSeen) -> Self {
+        seen.operation
+    }
+}
 
 impl Control {
     /// The function of that name, and its version.
@@ -47,26 +68,35 @@ impl Control {
         function: &FunctionName,
         operation: OperationId,
     ) -> Result<Operation, Refusal> {
-        Ok(self.to_operation(&self.operation_record(function, operation).await?))
+        Ok(self.operation_seen(function, operation).await?.operation)
     }
 
-    /// The operation of that id, with the steps of its attempts: of the first, which tells what went
-    /// wrong, and of the last ones.
+    /// The same, with what [`Control::with_steps`] needs to know.
     ///
     /// # Errors
     /// As for [`Control::operation`].
-    pub async fn operation_with_steps(
+    pub async fn operation_seen(
         &self,
         function: &FunctionName,
         operation: OperationId,
-    ) -> Result<Operation, Refusal> {
+    ) -> Result<OperationSeen, Refusal> {
         let record = self.operation_record(function, operation).await?;
+        Ok(OperationSeen { operation: self.to_operation(&record), record })
+    }
+
+    /// An operation that was looked at, with the steps of its attempts: of the first, which tells what
+    /// went wrong, and of the last ones. Only its executions are read.
+    ///
+    /// # Errors
+    /// Why they cannot be read.
+    pub async fn with_steps(&self, seen: OperationSeen) -> Result<Operation, Refusal> {
+        let OperationSeen { operation, record } = seen;
         let mut steps = Vec::new();
         for attempt in shown_attempts(record.attempt) {
             let attempt = OperationRecord { attempt, ..record.clone() };
             steps.extend(history::steps(&self.executions.history(&attempt).await?));
         }
-        Ok(Operation { steps: Some(steps), ..self.to_operation(&record) })
+        Ok(Operation { steps: Some(steps), ..operation })
     }
 
     /// One page of a function's operations, newest first, also of one that was deleted.
