@@ -159,9 +159,9 @@ pub async fn remove(
     Ok(())
 }
 
-/// Compares the function with `spec`: its configuration, code, tags and reserved concurrency, and what Formation does not name
-/// of its configuration with Lambda's default. A function that is idle (`Inactive`) is as it should be.
-/// Of a function that is not ours only that is told.
+/// Compares the function with `spec`: its configuration, code, tags and reserved concurrency, and what
+/// Formation does not name of its configuration with Lambda's default. A function that is idle
+/// (`Inactive`) is as it should be. Of a function that is not ours only that is told.
 ///
 /// # Errors
 /// [`ResourceError::NotReady`] while Lambda may not show the tags of what was just made; otherwise
