@@ -13,26 +13,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use formation_model::function::{Property, properties};
 use formation_model::{Facet, FunctionStatus, Operation, OperationStatus, Rollback};
+use formation_tests::rows::examples;
 use formation_tests::{Answer, Fault, Rule, WAIT_SCALE, World, run};
 use http::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 const OTHER_CODE: &str = "export const handler = async () => 'second';";
 
 /// Cases mostly wait for pauses of the state machine, so many of them run at once.
 const AT_ONCE: usize = 24;
 
-/// The example of each property that AWS has, but code, and that is `wanted`: what an operation loses
-/// of any of them is seen.
-fn examples(wanted: impl Fn(&Property) -> bool) -> Value {
-    let rows = properties().filter(|row| row.in_aws && !row.facets.is_empty());
-    let rows = rows.filter(|row| row.name != "code" && wanted(row));
-    rows.map(|row| (row.name.to_owned(), (row.example)())).collect::<Map<_, _>>().into()
-}
-
-/// The same with members besides the examples' own: from stage to stage one is changed, and where only
+/// Examples with members besides their own: from stage to stage one is changed, and where only
 /// the later has the examples, others are new.
 fn at_stage(mut fields: Value, stage: &str) -> Value {
     for property in ["environment", "tags"] {
@@ -156,30 +148,23 @@ enum Phase {
     Record,
 }
 
-/// What a clean run shows: its calls, and what AWS holds before and after it. What differs from
-/// function to function is replaced by `NAME`.
+/// What a clean run shows: its calls, and what AWS holds before and after it, as [`World::facts`] has it.
 struct Clean {
     places: Vec<Place>,
     before: Value,
     after: Value,
 }
 
-async fn facts(world: &World, name: &str) -> Value {
-    let role = world.role_name(name);
-    let text = world.live(name).await.facts().to_string();
-    serde_json::from_str(&text.replace(&role, "ROLE").replace(name, "NAME")).expect("JSON")
-}
-
 async fn clean_run(world: &World, act: Act) -> Clean {
     let name = world.name("clean");
     act.prepare(world, &name).await;
-    let before = facts(world, &name).await;
+    let before = world.facts(&name).await;
     let prepared = world.proxy.calls(&name).len();
     let accepted = act.ask(world, &name).await;
     assert_eq!(accepted.status, 202, "{}", accepted.json());
     let ended = world.ended_unseen(&accepted.read()).await;
     assert_eq!(ended.0, OperationStatus::Succeeded, "a clean {}", act.name());
-    let after = facts(world, &name).await;
+    let after = world.facts(&name).await;
     let recorded = &after["role"]["idIsRecorded"];
     assert_eq!(recorded == &json!(true), after["role"].is_object(), "a clean {}", act.name());
 
@@ -320,7 +305,7 @@ async fn case(world: &World, act: Act, clean: &Clean, place: &Place, trouble: Tr
             (!world.proxy.has_late_calls(&name)).then_some(())
         })
         .await;
-    let found = facts(world, &name).await;
+    let found = world.facts(&name).await;
     // Whoever cannot record an outcome leaves it to reconcile, which goes back.
     let may_go_back = trouble.is_permanent();
     match (status, rollback) {
@@ -345,7 +330,7 @@ async fn case(world: &World, act: Act, clean: &Clean, place: &Place, trouble: Tr
                     settled.then_some(())
                 })
                 .await;
-            assert_eq!(facts(world, &name).await, clean.after);
+            assert_eq!(world.facts(&name).await, clean.after);
         }
         other => panic!("the operation ended as {other:?}: {found:#}"),
     }
@@ -385,7 +370,7 @@ async fn running_operation(world: &World, name: &str) -> Option<Operation> {
 
 /// A request that was refused has changed nothing.
 async fn unchanged(world: &World, name: &str, clean: &Clean) {
-    assert_eq!(facts(world, name).await, clean.before, "a refused request changed something");
+    assert_eq!(world.facts(name).await, clean.before, "a refused request changed something");
     assert!(world.proxy.is_spent(name), "the fault was not met");
 }
 

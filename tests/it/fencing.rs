@@ -8,9 +8,7 @@ use formation_tests::{Answer, Call, Fault, Rule, World};
 use http::Method;
 use serde_json::json;
 
-use crate::moments::{Act, at_call, at_each_of};
-
-const MOMENTS: usize = 16;
+use crate::moments::{Act, Clean, at_call, at_each};
 
 /// How long a step is held in a call, so that a cancel surely comes before its answer: shorter than
 /// the next attempt waits for it.
@@ -24,8 +22,8 @@ async fn cancel(world: &World, operation: &Operation) -> Answer {
 }
 
 /// A second execution of the same attempt begins while the first is at its call `moment`.
-async fn twin_at(world: &World, act: Act, moment: usize) {
-    let name = world.name("twin");
+async fn twin_at(world: &World, clean: &Clean, moment: usize) {
+    let (name, act) = (world.name("twin"), clean.act);
     act.prepare(world, &name).await;
     let accepted = act.ask(world, &name).await;
     at_call(world, &name, &accepted, moment).await;
@@ -44,29 +42,31 @@ async fn twin_at(world: &World, act: Act, moment: usize) {
         })
         .await;
     let told = format!("{act:?}, doubled at call {moment}");
-    act.check(&world.live(&name).await.facts(), &told);
+    clean.check(world, &name, &told).await;
 }
 
 pub async fn two_executions_of_one_attempt_end_in_one_state(world: &World) {
-    at_each_of(MOMENTS, async |act, moment| twin_at(world, act, moment).await).await;
+    at_each(world, async |clean, moment| twin_at(world, clean, moment).await).await;
 }
 
-/// The call in which the last forward step of an operation is held; a delete has none.
-fn held_call(act: Act) -> Option<&'static str> {
-    match act {
-        Act::Create => Some("lambda:CreateFunction"),
-        Act::Update => Some("lambda:UpdateFunctionConfiguration"),
-        Act::Delete => None,
-    }
+/// The call in which the last forward step of an operation is held, its first change or its last by
+/// turns; a delete has none.
+fn held_call(act: Act, moment: usize) -> Option<&'static str> {
+    let calls = match act {
+        Act::Create => ["lambda:CreateFunction", "lambda:PutFunctionConcurrency"],
+        Act::Update => ["lambda:UpdateFunctionConfiguration", "lambda:DeleteFunctionConcurrency"],
+        Act::Delete => return None,
+    };
+    Some(calls[moment % 2])
 }
 
 /// The operation is cancelled while its first attempt is at its call `moment`: the next attempt
 /// begins while a step of the first may still act. Whether the cancel was accepted.
-async fn cancel_at(world: &World, act: Act, moment: usize) -> bool {
-    let name = world.name("cancelled");
+async fn cancel_at(world: &World, clean: &Clean, moment: usize) -> bool {
+    let (name, act) = (world.name("cancelled"), clean.act);
     act.prepare(world, &name).await;
     let before = world.live(&name).await.facts();
-    let held = held_call(act);
+    let held = held_call(act, moment);
     if let Some(held) = held {
         world.proxy.inject(Rule::new(held, &name, 1, Fault::Delay(HELD)));
     }
@@ -76,13 +76,12 @@ async fn cancel_at(world: &World, act: Act, moment: usize) -> bool {
     let answered = |held| world.proxy.calls(&name).iter().map(Call::name).any(|call| call == held);
     let in_time = held.is_some_and(|held| !answered(held));
     let (status, rollback) = world.ended_unseen(&accepted).await;
-    let after = world.live(&name).await.facts();
     let told = format!("{act:?}, cancelled at call {moment}: {status:?}, {answer:?}");
     match answer.status.as_u16() {
         202 => {
             let undone = (OperationStatus::Failed, Rollback::Complete);
             assert_eq!((status, rollback), undone, "{told}");
-            assert_eq!(after, before, "{told}");
+            assert_eq!(world.live(&name).await.facts(), before, "{told}");
             let item = world.operation_item(&accepted).await;
             let error = item["error"].as_m().unwrap();
             assert_eq!(error["code"].as_s().unwrap(), "CANCELLED", "{told}");
@@ -93,7 +92,7 @@ async fn cancel_at(world: &World, act: Act, moment: usize) -> bool {
             assert!(!in_time, "{told}");
             assert_eq!(answer.json()["code"], "NOT_CANCELLABLE", "{told}");
             assert_eq!(status, OperationStatus::Succeeded, "{told}");
-            act.check(&after, &told);
+            clean.check(world, &name, &told).await;
         }
         _ => panic!("{told}"),
     }
@@ -102,16 +101,16 @@ async fn cancel_at(world: &World, act: Act, moment: usize) -> bool {
 
 pub async fn an_operation_that_is_cancelled_at_any_moment_ends_in_one_state(world: &World) {
     let [creates, updates, deletes] = [const { AtomicUsize::new(0) }; 3];
-    let try_one = async |act, moment| {
-        let accepted = match act {
+    let try_one = async |clean: &Clean, moment| {
+        let accepted = match clean.act {
             Act::Create => &creates,
             Act::Update => &updates,
             Act::Delete => &deletes,
         };
-        let cancelled = cancel_at(world, act, moment).await;
+        let cancelled = cancel_at(world, clean, moment).await;
         accepted.fetch_add(cancelled.into(), Ordering::Relaxed);
     };
-    at_each_of(MOMENTS, try_one).await;
+    at_each(world, try_one).await;
     // Those of the first moments at least come before the call in which the step is held.
     let accepted = [creates, updates, deletes].map(AtomicUsize::into_inner);
     assert!(accepted[0] >= 3 && accepted[1] >= 3, "{accepted:?}");

@@ -11,10 +11,7 @@ use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::moments::{Act, at_call, at_each_of};
-
-/// How many moments of each operation are tried.
-const MOMENTS: usize = 20;
+use crate::moments::{Act, Clean, at_call, at_each};
 
 type Key = HashMap<String, AttributeValue>;
 
@@ -46,8 +43,8 @@ async fn put(world: &World, item: HashMap<String, AttributeValue>) {
     put.set_item(Some(item)).send().await.unwrap();
 }
 
-async fn stop_at(world: &World, act: Act, moment: usize) {
-    let name = world.name("stopped");
+async fn stop_at(world: &World, clean: &Clean, moment: usize) {
+    let (name, act) = (world.name("stopped"), clean.act);
     act.prepare(world, &name).await;
     let before = world.live(&name).await.facts();
     let accepted = act.ask(world, &name).await;
@@ -57,12 +54,13 @@ async fn stop_at(world: &World, act: Act, moment: usize) {
     let _ = world.sfn.stop_execution().execution_arn(arn).send().await;
 
     let (status, rollback) = world.ended_unseen(&accepted).await;
-    let after = world.live(&name).await.facts();
     let told = format!("{act:?}, stopped at call {moment}: {status:?} {rollback:?}");
     match (status, rollback) {
-        (OperationStatus::Succeeded, Rollback::NotNeeded) => act.check(&after, &told),
+        (OperationStatus::Succeeded, Rollback::NotNeeded) => {
+            clean.check(world, &name, &told).await;
+        }
         (OperationStatus::Failed, Rollback::Complete) => {
-            assert_eq!(after, before, "{told}");
+            assert_eq!(world.live(&name).await.facts(), before, "{told}");
             assert_ne!(act, Act::Delete, "{told}: a delete only goes forward");
             let item = world.operation_item(&accepted).await;
             let error = item["error"].as_m().unwrap();
@@ -76,7 +74,7 @@ async fn stop_at(world: &World, act: Act, moment: usize) {
 pub async fn an_execution_that_is_stopped_at_any_moment_leaves_the_target_or_what_was_before(
     world: &World,
 ) {
-    at_each_of(MOMENTS, async |act, moment| stop_at(world, act, moment).await).await;
+    at_each(world, async |clean, moment| stop_at(world, clean, moment).await).await;
 }
 
 pub async fn an_operation_that_nobody_started_is_started(world: &World) {

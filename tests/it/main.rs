@@ -150,7 +150,7 @@ fn main() -> ExitCode {
             refusals::a_busy_function_is_a_conflict,
             refusals::a_protected_function_is_not_deleted,
             refusals::a_reference_to_a_missing_object_is_refused_with_its_pointer,
-            replay::an_answer_lost_by_any_call_of_a_create_or_delete_is_made_good,
+            replay::an_answer_lost_by_any_call_of_a_functions_life_is_made_good,
             replay::a_step_that_runs_twice_writes_once_and_answers_the_same,
             replay::a_superseded_attempt_does_nothing,
             state_machine::names_follow_from_the_states,
@@ -200,6 +200,7 @@ fn main() -> ExitCode {
             uploads::an_upload_is_its_callers_own_and_for_a_day,
             uploads::an_upload_is_a_roles_own_in_every_session,
             uploads::a_copy_that_fails_is_asked_for_again_under_the_same_key,
+            uploads::an_answer_lost_by_any_call_that_takes_over_an_upload_is_made_good,
             uploads::a_link_leads_to_the_code_of_a_function,
             upgrades::steps_are_upgraded_before_the_doors_that_start_them,
         }

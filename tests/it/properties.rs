@@ -7,10 +7,11 @@ use formation_model::drift::HIDDEN;
 use formation_model::function::{Property, properties};
 use formation_model::plan::Action;
 use formation_model::{
-    Difference, DriftStatus, Facet, FunctionSpec, FunctionStatus, OperationStatus, Rollback, bundle,
+    Difference, DriftStatus, Facet, FunctionStatus, Operation, OperationStatus, Rollback, bundle,
 };
+use formation_tests::rows::{back_to_plain, changeable, plain};
 use formation_tests::shown;
-use formation_tests::{Fault, Live, Rule, World};
+use formation_tests::{Call, Fault, Live, Rule, World};
 use http::Method;
 use serde_json::{Map, Value, json};
 
@@ -30,28 +31,9 @@ fn path(name: &str) -> String {
     format!("/v1/functions/{name}")
 }
 
-/// Those that can change.
-fn changeable() -> impl Iterator<Item = &'static Property> {
-    properties().filter(|property| !property.facets.is_empty())
-}
-
-/// Each with its example.
+/// Each property with its example, code too.
 fn examples() -> Map<String, Value> {
     changeable().map(|property| (property.name.to_owned(), (property.example)())).collect()
-}
-
-/// Each with what a function has that names nothing; null where that is not to be had.
-fn plain(name: &str) -> Map<String, Value> {
-    let plain = FunctionSpec::new(name.parse().unwrap(), formation_tests::world::EXAMPLE_CODE);
-    let plain = plain.values();
-    changeable().map(|property| (property.name.to_owned(), plain[property.name].clone())).collect()
-}
-
-/// A merge patch that gives each what it has in [`plain`].
-fn back_to_plain(name: &str) -> Map<String, Value> {
-    let is_empty = |value: &Value| value.as_object().is_some_and(Map::is_empty);
-    let nulled = |value: Value| if is_empty(&value) { Value::Null } else { value };
-    plain(name).into_iter().map(|(field, value)| (field, nulled(value))).collect()
 }
 
 async fn change(world: &World, name: &str, query: &str, patch: &Value) -> Value {
@@ -206,16 +188,50 @@ pub async fn each_property_is_planned_set_seen_by_drift_and_restored(world: &Wor
     let not_set: BTreeSet<_> = not_set.map(|it| it.name).collect();
     assert_eq!(not_set, NOT_SET_BY_HAND.map(|(name, _)| name).into());
 
-    // All of them at once, in an update that fails at its last call.
+    // All of them at once, in an update whose execution is stopped at its last call, which would record it:
+    // everything has been changed by then.
     let (facts, function) = (before.facts(), described(world, &name).await);
     let back = Value::from(back_to_plain(&name));
-    let refuse = Fault::Refuse(400, "InvalidParameterValueException", "injected");
-    world.proxy.inject(Rule::new("lambda:UntagResource", &name, 1, refuse));
+    let called = world.proxy.calls(&name).len();
+    world.proxy.inject(Rule {
+        call: "dynamodb:TransactWriteItems".to_owned(),
+        function: name.clone(),
+        // The first accepts it.
+        skip: 1,
+        times: usize::MAX,
+        fault: Fault::Throttle,
+    });
     let accepted = world.api(Method::PATCH, &path(&name), Some(&back)).await;
     assert_eq!(accepted.status, 202, "{}", accepted.json());
+    world
+        .until("it is to be recorded", async || {
+            let calls = world.proxy.calls(&name).split_off(called);
+            let held = calls.iter().filter(|call| call.operation == "TransactWriteItems");
+            (held.count() > 1).then_some(())
+        })
+        .await;
+    let begun: Operation = accepted.read();
+    let stop = world.sfn.stop_execution().execution_arn(&begun.execution_arn);
+    stop.send().await.unwrap();
+    world
+        .until("it goes back", async || {
+            let attempt = world.operation_item(&begun).await["attempt"].as_n().unwrap().clone();
+            (attempt == "2").then_some(())
+        })
+        .await;
+    world.proxy.release(&name);
     let operation = world.ended(&accepted).await;
     assert_eq!(operation.status, OperationStatus::Failed, "{operation:?}");
     assert_eq!(operation.rollback, Rollback::Complete, "{operation:?}");
+    let calls = world.proxy.calls(&name).split_off(called);
+    let changes: Vec<_> = calls.iter().filter(|it| it.changes_a_part()).map(Call::name).collect();
+    for (taken, given) in [
+        ("iam:DeleteRolePolicy", "iam:PutRolePolicy"),
+        ("lambda:DeleteFunctionConcurrency", "lambda:PutFunctionConcurrency"),
+    ] {
+        let last = |call: &str| changes.iter().rposition(|it| it == call);
+        assert!(last(taken).is_some() && last(taken) < last(given), "{given}: {changes:?}");
+    }
     assert_eq!(world.live(&name).await.facts(), facts);
     assert_eq!(drifted(world, &name).await, []);
     let after = described(world, &name).await;

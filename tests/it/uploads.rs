@@ -8,6 +8,7 @@ use formation_model::{CodeLink, OperationStatus, Upload, UploadRequest, bundle};
 use formation_tests::links::follow;
 use formation_tests::operations::function_name;
 use formation_tests::{Answer, Fault, Rule, World, ask};
+use futures_util::future::join_all;
 use http::Method;
 use serde_json::{Value, json};
 use ulid::Ulid;
@@ -295,6 +296,36 @@ pub async fn a_copy_that_fails_is_asked_for_again_under_the_same_key(world: &Wor
     assert_eq!(accepted.header("idempotency-replayed"), "", "{accepted:?}");
     assert_eq!(world.ended(&accepted).await.status, OperationStatus::Succeeded);
     assert_eq!(world.invoke(&name, &json!({})).await.unwrap(), "late");
+}
+
+pub async fn an_answer_lost_by_any_call_that_takes_over_an_upload_is_made_good(world: &World) {
+    // Code that is read, and code that is copied unread.
+    let sizes = [
+        (0, ["HeadObject", "GetObject", "PutObject"].as_slice()),
+        (9 << 20, &["HeadObject", "CopyObject"]),
+    ];
+    let cases = sizes.iter().flat_map(|(bytes, calls)| calls.iter().map(|call| (*bytes, *call)));
+    let all = cases.map(async |(bytes, call)| {
+        let name = world.name("lost-upload");
+        let archive = archive("lost", bytes);
+        let upload = world.client.create_upload(&request(&archive)).await.unwrap();
+        world.client.put_upload(&upload, archive.clone()).await.unwrap();
+        let id = upload.upload_id.to_string();
+        // What takes it over names the function; what looks at it, the upload.
+        let named = if ["PutObject", "CopyObject"].contains(&call) { &name } else { &id };
+        world.proxy.inject(Rule::new(&format!("s3:{call}"), named, 2, Fault::LoseAnswer));
+        let created = world.create(&name, json!({"code": {"uploadId": id}})).await;
+        assert_eq!(created.status, OperationStatus::Succeeded, "{call}: {created:#?}");
+        assert!(world.proxy.is_spent(named), "{call}");
+        assert_eq!(
+            world.function(&name).await.spec.code.sha256,
+            bundle::sha256(&archive),
+            "{call}"
+        );
+        assert_eq!(world.invoke(&name, &json!({})).await.unwrap(), "lost", "{call}");
+        assert_eq!(world.bundle_states(&name).await, ["kept"], "{call}");
+    });
+    join_all(all).await;
 }
 
 pub async fn a_link_leads_to_the_code_of_a_function(world: &World) {

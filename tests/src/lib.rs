@@ -10,6 +10,7 @@ pub mod live;
 pub mod operations;
 pub mod proxy;
 pub mod raw;
+pub mod rows;
 pub mod shown;
 pub mod suite;
 pub mod world;
