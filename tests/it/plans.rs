@@ -106,7 +106,9 @@ pub async fn many_functions_are_planned_at_once_and_nothing_is_written(world: &W
     commonjs["code"] = json!("exports.handler = async () => 1;");
     let functions = json!([
         changed, shown.json(), commonjs, hello(&theirs),
-        {"functionName": bad, "code": "x", "memoryMegabytes": 1, "environment": {"KEY": 5}},
+        {"functionName": bad, "code": "x", "memoryMegabytes": 1, "environment": {
+            "AWS_REGION": "s3cr3t", "KEY": 5, "NUL": "s3cr3t\u{0}",
+        }},
         {"functionName": lost, "code": {"uploadId": "01ARZ3NDEKTSV4RRFFQ69G5FAV"}},
     ]);
     let body = json!({"functions": functions}).to_string();
@@ -142,8 +144,10 @@ pub async fn many_functions_are_planned_at_once_and_nothing_is_written(world: &W
     assert_eq!(plans[2].kind, Some(OperationKind::Create.into()));
     assert_eq!((&plans[2].etag, plans[2].warnings.len()), (&None, 1), "CommonJS in a module");
     assert_eq!(errors(&plans[3]), [("", PlanErrorCode::Problem(ProblemCode::NotOwned))]);
-    let of_bad: Vec<_> = errors(&plans[4]).into_iter().map(|(pointer, _)| pointer).collect();
-    assert_eq!(of_bad, ["/memoryMegabytes", "/environment/KEY"]);
+    let of_bad: BTreeSet<_> = errors(&plans[4]).into_iter().map(|(pointer, _)| pointer).collect();
+    let expected =
+        ["/environment/AWS_REGION", "/environment/KEY", "/environment/NUL", "/memoryMegabytes"];
+    assert_eq!(of_bad, expected.into());
     let lost = PlanErrorCode::Field(FieldProblemCode::UploadNotFound);
     assert_eq!(errors(&plans[5]), [("/code/uploadId", lost)]);
     assert!(plans[3..].iter().all(|plan| plan.kind.is_none() && plan.parts.is_empty()));

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{Answered, etag, json};
 use crate::app::App;
-use crate::problem::{ApiError, REQUEST_ID};
+use crate::problem::{ApiError, told};
 use crate::request::{Request, document};
 
 /// How many functions are planned at once: what each reads is in memory meanwhile.
@@ -30,11 +31,65 @@ const AT_ONCE: usize = 8;
 /// judged without a pause, and that takes seconds.
 const PLANNED_BEFORE: Duration = Duration::from_secs(5);
 
+/// How long the processor may work for a request before no function is gone on with: a body of few bytes
+/// can name a hundred archives that take it long to judge.
+const WORKED: Duration = Duration::from_secs(8);
+
+/// Why a function is not gone on with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stopped {
+    /// The answer must be on its way soon.
+    OutOfTime,
+    /// The request has had its share of the processor.
+    Worked,
+}
+
+/// What the functions of a request may take together.
+struct Limits {
+    deadline: Instant,
+    /// Microseconds for which the processor has worked for them.
+    worked: AtomicU64,
+}
+
+impl Limits {
+    fn new(deadline: Instant) -> Self {
+        Self { deadline, worked: AtomicU64::new(0) }
+    }
+
+    fn check(&self) -> Result<(), Stopped> {
+        if Instant::now() >= self.deadline {
+            return Err(Stopped::OutOfTime);
+        }
+        match Duration::from_micros(self.worked.load(Ordering::Relaxed)) >= WORKED {
+            true => Err(Stopped::Worked),
+            false => Ok(()),
+        }
+    }
+
+    /// What `work` comes to within the limits. Unlike with a timeout alone nothing of it is done beyond
+    /// them, however long others have kept the thread meanwhile.
+    async fn within<T>(&self, work: impl Future<Output = T>) -> Result<T, Stopped> {
+        let mut work = pin!(timeout_at(self.deadline, work));
+        poll_fn(|context| {
+            if let Err(stopped) = self.check() {
+                return Poll::Ready(Err(stopped));
+            }
+            let began = Instant::now();
+            let polled = work.as_mut().poll(context);
+            let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.worked.fetch_add(took, Ordering::Relaxed);
+            polled.map_err(|_| Stopped::OutOfTime)
+        })
+        .await
+    }
+}
+
 /// `POST /v1/plan`
 pub(crate) async fn plan_functions(app: &App, request: Request) -> Result<Answered, ApiError> {
     let body = document(&request, plans::REQUEST)?;
     let asked = plans::requested(&body).map_err(Refusal::InvalidFunction)?;
     let each = MOST_BYTES / asked.len();
+    let limits = Limits::new(request.until.checked_sub(PLANNED_BEFORE).unwrap_or(request.until));
     let mut names = HashSet::new();
     let planned = asked.iter().map(|place| {
         // It was read as part of the whole, and is a document itself.
@@ -43,25 +98,14 @@ pub(crate) async fn plan_functions(app: &App, request: Request) -> Result<Answer
             Some(name) => names.insert(name.to_owned()),
             None => true,
         });
-        let (caller, until) = (&request.caller, request.until);
+        let (caller, limits) = (&request.caller, &limits);
         async move {
-            Ok::<_, ApiError>(app.plan_one(function?, is_first, caller, until).await.within(each))
+            Ok::<_, ApiError>(app.plan_one(function?, is_first, caller, limits).await.within(each))
         }
     });
     let planned: Vec<_> = stream::iter(planned).buffered(AT_ONCE).collect().await;
     let plans = planned.into_iter().collect::<Result<_, _>>()?;
     Ok(json(StatusCode::OK, &Plans { plans }))
-}
-
-/// What `work` comes to, if that is before `deadline`. Unlike with a timeout alone nothing of it is done
-/// after that, however long others have kept the thread meanwhile.
-async fn before<T>(deadline: Instant, work: impl Future<Output = T>) -> Option<T> {
-    let mut work = pin!(timeout_at(deadline, work));
-    poll_fn(|context| match Instant::now() < deadline {
-        true => work.as_mut().poll(context).map(Result::ok),
-        false => Poll::Ready(None),
-    })
-    .await
 }
 
 /// The name that a function is given, if it is a text.
@@ -76,7 +120,7 @@ impl App {
         function: Document,
         is_first: bool,
         caller: &Caller,
-        until: Instant,
+        limits: &Limits,
     ) -> FunctionPlan {
         let asked = name_in(&function);
         if !is_first {
@@ -84,15 +128,23 @@ impl App {
             let twice = FieldProblem::new("/functionName", FieldProblemCode::Conflict, told);
             return FunctionPlan::invalid(asked, &twice.into());
         }
-        let deadline = until.checked_sub(PLANNED_BEFORE).unwrap_or(until);
-        match before(deadline, self.put_planned(&function, caller)).await {
-            Some(Ok(plan)) => plan,
-            Some(Err(refusal)) => refused(asked, &refusal),
-            None => {
-                let told = "was not planned in the time of a request; ask for it again, with fewer beside it";
-                FunctionPlan::refused(asked, ProblemCode::ServiceUnavailable, told.to_owned())
+        let stopped = match limits.within(self.put_planned(&function, caller)).await {
+            Ok(Ok(plan)) => return plan,
+            Ok(Err(refusal)) => return refused(asked, &refusal),
+            Err(stopped) => stopped,
+        };
+        let told = match stopped {
+            Stopped::OutOfTime => {
+                // Archives that take long are stopped earlier, so it is AWS that was waited for.
+                tracing::error!(functionName = asked, "a function was not planned in time");
+                "was not planned in the time of a request; ask for it again, with fewer beside it"
             }
-        }
+            Stopped::Worked => {
+                "was not planned, since the code of those beside it took too long to check; ask for it \
+                 again, with fewer beside it, or with digests instead of code"
+            }
+        };
+        FunctionPlan::refused(asked, ProblemCode::ServiceUnavailable, told.to_owned())
     }
 
     async fn put_planned(
@@ -120,17 +172,10 @@ fn refused(asked: Option<&str>, refusal: &Refusal) -> FunctionPlan {
     if let Some(problems) = refusal.errors() {
         return FunctionPlan::invalid(asked, problems);
     }
-    let code = refusal.code();
+    let (code, detail) = told(refusal);
     if code.status() >= 500 {
         tracing::error!(functionName = asked, error = %Chain(refusal), "a function was not planned");
     }
-    let detail = match (code, REQUEST_ID.try_with(Clone::clone).ok().flatten()) {
-        (ProblemCode::InternalError, Some(id)) => {
-            format!("the cause is in the API's log, under the request id {id}")
-        }
-        (ProblemCode::InternalError, None) => "the cause is in the API's log".to_owned(),
-        _ => refusal.to_string(),
-    };
     FunctionPlan::refused(asked, code, detail)
 }
 
@@ -149,20 +194,43 @@ mod tests {
             steps.set(steps.get() + 1);
         };
         let now = Instant::now();
-        assert!(before(now, work()).await.is_none());
+        let before = async |deadline, work| Limits::new(deadline).within(work).await;
+        let too_late = Err(Stopped::OutOfTime);
+        assert_eq!(before(now, work()).await, too_late);
         assert_eq!(steps.get(), 0);
-        assert!(before(now + Duration::from_secs(1), work()).await.is_none());
+        assert_eq!(before(now + Duration::from_secs(1), work()).await, too_late);
         assert_eq!((steps.get(), now.elapsed()), (1, Duration::from_secs(1)));
-        assert!(before(now + Duration::from_secs(9), work()).await.is_some());
+        assert_eq!(before(now + Duration::from_secs(9), work()).await, Ok(()));
         assert_eq!(steps.get(), 3);
         // Its pause was over in time, and something else has kept the thread since.
         let late = async {
-            let mut held = pin!(before(Instant::now() + Duration::from_secs(3), work()));
+            let limits = Limits::new(Instant::now() + Duration::from_secs(3));
+            let mut held = pin!(limits.within(work()));
             poll_fn(|context| Poll::Ready(held.as_mut().poll(context).is_pending())).await;
             tokio::time::advance(Duration::from_secs(4)).await;
             held.await
         };
-        assert!(late.await.is_none());
+        assert_eq!(late.await, too_late);
         assert_eq!(steps.get(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_processor_works_for_a_request_for_no_longer_than_it_may() {
+        let limits = Limits::new(Instant::now() + Duration::from_secs(3600));
+        let steps = Cell::new(0);
+        // Takes so long without a pause.
+        let work = async |time| {
+            tokio::time::advance(time).await;
+            steps.set(steps.get() + 1);
+        };
+        let nearly = WORKED - Duration::from_millis(1);
+        assert_eq!(limits.within(work(nearly)).await, Ok(()));
+        // What AWS is waited for does not count.
+        let waits = tokio::time::sleep(Duration::from_secs(600));
+        assert_eq!(limits.within(waits).await, Ok(()));
+        assert_eq!(limits.within(work(Duration::ZERO)).await, Ok(()));
+        assert_eq!(limits.within(work(Duration::from_millis(1))).await, Err(Stopped::Worked));
+        assert_eq!(limits.within(work(Duration::ZERO)).await, Err(Stopped::Worked));
+        assert_eq!(steps.get(), 2);
     }
 }

@@ -66,22 +66,37 @@ tokio::task_local! {
     pub(crate) static REQUEST_ID: Option<String>;
 }
 
+/// What a refusal is told as, of a request and of one function that is planned: its code, and what is
+/// wrong, for people.
+pub(crate) fn told(refusal: &Refusal) -> (ProblemCode, String) {
+    let code = refusal.code();
+    let detail = match refusal {
+        _ if code == ProblemCode::InternalError => in_the_log(),
+        Refusal::KeyReused => {
+            "this Idempotency-Key was used for another request within the last 48 hours".to_owned()
+        }
+        Refusal::OperationInProgress { function, operation } => {
+            let path = operation_path(function, *operation);
+            format!("{refusal}, or cancel it first (POST {path}/cancel), if it is no delete")
+        }
+        _ => refusal.to_string(),
+    };
+    (code, detail)
+}
+
+/// Of a fault of our own the log tells the cause, and the answer where to look for it.
+fn in_the_log() -> String {
+    match REQUEST_ID.try_with(Clone::clone).ok().flatten() {
+        Some(id) => format!("the cause is in the API's log, under the requestId {id}"),
+        None => "the cause is in the API's log".to_owned(),
+    }
+}
+
 impl ApiError {
     /// The answer that tells it.
     pub(crate) fn into_response(self) -> Answered {
         let (code, detail) = match &self {
-            Self::Refused(Refusal::KeyReused) => (
-                ProblemCode::IdempotencyKeyReused,
-                "this Idempotency-Key was used for another request within the last 48 hours"
-                    .to_owned(),
-            ),
-            Self::Refused(refusal @ Refusal::OperationInProgress { function, operation }) => {
-                let path = operation_path(function, *operation);
-                let detail =
-                    format!("{refusal}, or cancel it first (POST {path}/cancel), if it is no delete");
-                (refusal.code(), detail)
-            }
-            Self::Refused(refusal) => (refusal.code(), refusal.to_string()),
+            Self::Refused(refusal) => told(refusal),
             Self::PreconditionFailed(there) => (
                 ProblemCode::PreconditionFailed,
                 format!("{there}, which is not what If-Match or If-None-Match asks for"),
@@ -127,19 +142,12 @@ impl ApiError {
                 "AWS has not answered in time; look what is there, or repeat the request under its Idempotency-Key"
                     .to_owned(),
             ),
-            Self::NoCaller => (ProblemCode::InternalError, String::new()),
+            Self::NoCaller => (ProblemCode::InternalError, in_the_log()),
         };
         let status = code.status();
         if status >= 500 {
             self.log();
         }
-        // Of a fault of our own the log tells the cause, and the answer where to look for it.
-        let detail = match code {
-            ProblemCode::InternalError => {
-                "the cause is in the API's log, under this requestId".to_owned()
-            }
-            _ => detail,
-        };
         let request_id = REQUEST_ID.try_with(Clone::clone).ok().flatten();
         let mut problem = Problem { request_id, ..Problem::new(code, detail) };
         let mut response =
@@ -203,7 +211,7 @@ impl ApiError {
 #[cfg(test)]
 mod tests {
     use formation_aws::{AwsError, ErrorKind};
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -234,6 +242,24 @@ mod tests {
         assert!(!problem.to_string().contains("s3cr3t"), "{problem}");
         let (status, problem) = body(ApiError::NoCaller).await;
         assert_eq!((status.as_u16(), &problem["code"]), (500, &"INTERNAL_ERROR".into()));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_told_of_a_planned_function_as_it_is_told_of_a_request() {
+        let busy = || Refusal::OperationInProgress {
+            function: "hello".parse().unwrap(),
+            operation: "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+        };
+        let fault = || Refusal::Record("s3cr3t".to_owned());
+        for refusal in [busy, fault as fn() -> Refusal] {
+            let (code, detail) = told(&refusal());
+            let (_, problem) = body(ApiError::Refused(refusal())).await;
+            assert_eq!((&problem["code"], &problem["detail"]), (&json!(code), &json!(detail)));
+            assert!(!detail.contains("s3cr3t"), "{detail}");
+        }
+        let (_, detail) = told(&busy());
+        let cancel = "(POST /v1/functions/hello/operations/01ARZ3NDEKTSV4RRFFQ69G5FAV/cancel)";
+        assert!(detail.contains(cancel), "{detail}");
     }
 
     #[tokio::test]

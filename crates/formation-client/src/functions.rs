@@ -43,7 +43,9 @@ impl Client {
 
     /// Tells what the PUTs of up to 100 functions would do, in their order, and does nothing. Each is the
     /// document that [`Client::put`] takes, with its `functionName`; of its code a digest is enough
-    /// (`{"sha256": ...}`). What would be refused has `errors` in its plan.
+    /// (`{"sha256": ...}`). What would be refused has `errors` in its plan. So has what there was no time
+    /// for, with the code SERVICE_UNAVAILABLE: the client does not repeat that, since the request as a
+    /// whole has been answered. Ask for it again, with fewer beside it.
     ///
     /// # Errors
     /// As for every request: see [`ClientError`].

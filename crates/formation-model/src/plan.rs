@@ -111,13 +111,29 @@ impl Plan {
     }
 }
 
+/// The values of a specification, without what is not known of code that was given by its digest, or
+/// that is too large to be read: no archive has 0 bytes, or an empty digest.
+fn values(spec: Option<&FunctionSpec<CodeSummary>>) -> Value {
+    let Some(spec) = spec else { return Value::Null };
+    let mut values = spec.values();
+    if let Some(code) = values["code"].as_object_mut() {
+        if spec.code.size_bytes == 0 {
+            code.remove("sizeBytes");
+            code.retain(|name, value| name != "inline" || *value == true);
+        }
+        if spec.code.sha256.is_empty() {
+            code.remove("sha256");
+        }
+    }
+    values
+}
+
 /// What differs in the properties that are a matter of `facet`.
 fn differences(
     facet: Facet,
     current: Option<&FunctionSpec<CodeSummary>>,
     target: Option<&FunctionSpec<CodeSummary>>,
 ) -> Vec<Difference> {
-    let values = |spec: Option<&FunctionSpec<_>>| spec.map_or(Value::Null, FunctionSpec::values);
     let (from, to) = (values(current), values(target));
     let properties = function::properties().filter(|property| property.facets.contains(&facet));
     properties
@@ -127,6 +143,8 @@ fn differences(
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::function::Architecture;
 
@@ -153,6 +171,26 @@ mod tests {
         let text = serde_json::to_string(&plan).unwrap();
         assert!(text.contains("memoryMegabytes") && text.contains("environment/KEY"), "{text}");
         assert!(!text.contains("s3cr3t") && !text.contains("other"), "{text}");
+    }
+
+    #[test]
+    fn a_plan_leaves_out_what_is_not_known_of_code() {
+        let name = spec().function_name;
+        for (code, expected) in [
+            (("b", 0, false), json!({"sha256": "b"})),
+            (("b", 0, true), json!({"sha256": "b", "inline": true})),
+            (("", 9_000_000, false), json!({"sizeBytes": 9_000_000, "inline": false})),
+            (("b", 2, false), json!({"sha256": "b", "sizeBytes": 2, "inline": false})),
+        ] {
+            let (sha256, size_bytes, inline) = code;
+            let target =
+                spec().with_code(CodeSummary { sha256: sha256.into(), size_bytes, inline });
+            let plan = Plan::between(OperationKind::Update, &name, Some(&spec()), Some(&target));
+            let [difference] = &plan.parts[2].differences[..] else { panic!("{plan:?}") };
+            assert_eq!(json!(difference)["expected"], expected);
+            let there = json!({"sha256": "a", "sizeBytes": 1, "inline": false});
+            assert_eq!(json!(difference)["actual"], there);
+        }
     }
 
     #[test]

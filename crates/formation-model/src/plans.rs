@@ -99,7 +99,7 @@ pub struct PlanError {
 }
 
 /// What is wrong with a function that is planned.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum PlanErrorCode {
     /// Something is wrong with a field.
@@ -153,8 +153,8 @@ impl FunctionPlan {
         }
     }
 
-    /// The same in so many bytes of JSON: what is beyond them is counted and not shown, differences
-    /// first of all.
+    /// The same in so many bytes of JSON: what is beyond them is not shown, differences first of all.
+    /// Errors and differences that are not shown are counted; warnings are not, which are few and short.
     #[must_use]
     pub fn within(mut self, bytes: usize) -> Self {
         let mut room = bytes;

@@ -15,7 +15,8 @@ use crate::function;
 use crate::id;
 use crate::name::FunctionName;
 use crate::operation::{OperationError, OperationId};
-use crate::plans::MOST_FUNCTIONS;
+use crate::plans::{MOST_FUNCTIONS, PlanErrorCode};
+use crate::problem::{FieldProblemCode, ProblemCode};
 use crate::step::Announcement;
 use crate::upload::UploadId;
 use crate::view::OUTPUT_ONLY;
@@ -61,6 +62,38 @@ impl JsonSchema for UploadId {
 
     fn inline_schema() -> bool {
         true
+    }
+}
+
+/// One enum, as generators of clients know it: some fields and some problems have the same code.
+impl JsonSchema for PlanErrorCode {
+    fn schema_name() -> Cow<'static, str> {
+        "PlanErrorCode".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut names: Vec<Value> = Vec::new();
+        let mut told =
+            "What is wrong with a function that is planned: with a field of it, or what the \
+                        problem would be that PUT answers."
+                .to_owned();
+        for mut codes in
+            [FieldProblemCode::json_schema(generator), ProblemCode::json_schema(generator)]
+        {
+            plain_enum(&mut codes);
+            let all = codes.get("enum").and_then(Value::as_array);
+            let new = |name: &&Value| !names.contains(name);
+            let new: Vec<_> = all.into_iter().flatten().filter(new).cloned().collect();
+            let lines = codes.get("description").and_then(Value::as_str).unwrap_or_default();
+            for name in &new {
+                let begin = format!("- `{}`: ", name.as_str().unwrap_or_default());
+                for line in lines.lines().filter(|line| line.starts_with(&begin)) {
+                    told.push_str(&format!("\n{line}"));
+                }
+            }
+            names.extend(new);
+        }
+        json_schema!({"type": "string", "description": told, "enum": names})
     }
 }
 
@@ -254,6 +287,8 @@ fn plain_enum(schema: &mut Schema) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     /// Calls `look` with every value in the document.
@@ -264,6 +299,20 @@ mod tests {
             Value::Array(items) => items.iter().for_each(|item| walk(item, look)),
             _ => {}
         }
+    }
+
+    #[test]
+    fn the_codes_of_a_plan_are_one_enum_that_has_each_once() {
+        let schema = of::<PlanErrorCode>();
+        let codes = schema["enum"].as_array().unwrap();
+        let texts: BTreeSet<_> = codes.iter().map(|it| it.as_str().unwrap()).collect();
+        assert_eq!(texts.len(), codes.len(), "{schema:#}");
+        for code in ["REQUIRED", "UPLOAD_NOT_FOUND", "NOT_OWNED", "SERVICE_UNAVAILABLE"] {
+            assert!(texts.contains(code), "{code}");
+            let line = format!("\n- `{code}`: ");
+            assert_eq!(schema["description"].as_str().unwrap().matches(&line).count(), 1, "{code}");
+        }
+        assert_eq!((&schema["type"], schema.get("anyOf")), (&json!("string"), None));
     }
 
     #[test]

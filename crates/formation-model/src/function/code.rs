@@ -24,7 +24,7 @@ pub enum CodeSource {
     /// What the function has already.
     Unchanged,
     /// Other code of which only this is known: enough for a plan, and for nothing else. Its size is 0
-    /// where it is not known.
+    /// where it is not known; a plan leaves that out.
     Digest(CodeSummary),
     /// A zip archive from the request, or made from the source in it.
     Archive(Archive),
@@ -102,7 +102,7 @@ fn schema() -> Value {
     });
     let unchanged = json!({
         "type": "object", "required": ["sha256"], "additionalProperties": false,
-        "description": "The code that the function has: what GET shows.",
+        "description": "The code that the function has: what GET shows. In a plan of many functions also other code.",
         "properties": {"sha256": {"type": "string"}, "sizeBytes": {}, "inline": {}}
     });
     json!({"anyOf": [file, zip_file, upload, s3, unchanged]})

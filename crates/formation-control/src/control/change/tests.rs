@@ -2,7 +2,9 @@
 
 use formation_model::part::Part;
 use formation_model::plan::Action;
-use formation_model::{ErrorName, FieldProblem, FieldProblemCode, FunctionName, request};
+use formation_model::{
+    ErrorName, FieldProblem, FieldProblemCode, FunctionName, ProblemCode, request,
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -467,6 +469,95 @@ async fn a_function_with_deletion_protection_is_not_deleted() {
         assert!(matches!(told, Err(Refusal::DeletionProtected(_))), "{told:?}");
     }
     assert!(aws.writes().is_empty());
+}
+
+/// What became of it: the kind of the operation, if any, or the code of the refusal.
+fn outcome<T>(
+    told: Result<T, Refusal>,
+    kind: impl FnOnce(T) -> Option<OperationKind>,
+) -> Result<Option<OperationKind>, ProblemCode> {
+    told.map(kind).map_err(|refusal| refusal.code())
+}
+
+#[tokio::test]
+async fn a_put_is_planned_as_it_would_be_planned_and_accepted_by_its_kind_whatever_there_is() {
+    use FunctionStatus::{Available, Creating, Deleting, Failed, Updating};
+    use OperationKind::{Create, Update};
+
+    let (good, bad) = (json!({"memoryMegabytes": 256}), json!({"memoryMegabytes": 1}));
+    let nothing = json!({});
+    let record = |status, revision| Some(FunctionRecord { revision, ..another(status) });
+    let invalid = Err(ProblemCode::InvalidFunction);
+    let busy = Err(ProblemCode::OperationInProgress);
+    let never = Err(ProblemCode::NeverAvailable);
+    for (there, is_foreign, asked, expected) in [
+        (None, false, &good, Ok(Some(Create))),
+        (None, false, &bad, invalid),
+        (None, true, &good, Err(ProblemCode::NotOwned)),
+        (None, true, &bad, invalid),
+        (record(Available, 1), false, &good, Ok(Some(Update))),
+        (record(Available, 1), false, &nothing, Ok(None)),
+        (record(Available, 1), false, &bad, invalid),
+        (record(Failed, 1), false, &good, Ok(Some(Update))),
+        (record(Failed, 1), false, &nothing, Ok(Some(Update))),
+        (record(Failed, 1), false, &bad, invalid),
+        (record(Failed, 0), false, &good, never),
+        (record(Failed, 0), false, &bad, never),
+        (record(Creating, 0), false, &good, busy),
+        // Whoever waits for it is told first of all.
+        (record(Creating, 0), false, &bad, busy),
+        (record(Updating, 1), false, &bad, busy),
+        (record(Deleting, 1), false, &bad, busy),
+    ] {
+        let what = format!("{:?} {is_foreign} {asked}", there.as_ref().map(|it| it.status));
+        let aws = || {
+            let aws = there.as_ref().map_or_else(Aws::default, aws_with);
+            if is_foreign {
+                let foreign = json!({"Configuration": {"FunctionName": "hello"}, "Tags": {}});
+                aws.answer("lambda:GetFunction", 200, foreign);
+            }
+            aws
+        };
+        // As a PUT is read: all that is not named gets its default.
+        let put = |current: Option<&FunctionSpec>| {
+            let mut body = json!({"functionName": "hello", "code": SOURCE});
+            if let Some(current) = current {
+                body["code"] = json!({"sha256": current.code.sha256});
+            }
+            body.as_object_mut().unwrap().extend(asked.as_object().unwrap().clone());
+            Ok(request::planned(&body, &DEFAULTS, current)?)
+        };
+        let change = || match there {
+            None => put(None).map(|request| Change::Create(request.into())),
+            Some(_) => Ok(Change::Update {
+                name: hello(),
+                condition: None,
+                edit: Box::new(move |current| put(Some(current))),
+            }),
+        };
+        let change = || change().map_err(Refusal::InvalidFunction);
+
+        let told = aws();
+        let planned = told.control().plan_put(&hello(), Box::new(put), &Caller::new("ann")).await;
+        let version = there.as_ref().map(FunctionRecord::version_tag);
+        assert!(planned.as_ref().map_or(true, |(_, told)| *told == version), "{what}");
+        assert_eq!(outcome(planned, |(plan, _)| kind(&plan)), expected, "{what}: plan_put");
+        assert!(told.writes().is_empty(), "{what}: {:?}", told.writes());
+        let planned = match change() {
+            Ok(change) => aws().control().plan(change, &Caller::new("ann")).await,
+            Err(refusal) => Err(refusal),
+        };
+        assert_eq!(outcome(planned, |plan| kind(&plan)), expected, "{what}: plan");
+        let decided = match change() {
+            Ok(change) => aws().control().accept(change, &ann()).await,
+            Err(refusal) => Err(refusal),
+        };
+        let accepted = outcome(decided, |decision| match decision {
+            Decision::Accepted(accepted) => Some(*accepted.operation.kind.known().unwrap()),
+            Decision::Unchanged(_) => None,
+        });
+        assert_eq!(accepted, expected, "{what}: accept");
+    }
 }
 
 #[tokio::test]
