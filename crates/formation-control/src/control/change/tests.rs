@@ -518,12 +518,12 @@ async fn a_put_is_planned_as_it_would_be_planned_and_accepted_by_its_kind_whatev
             }
             aws
         };
-        // As a PUT is read: all that is not named gets its default.
+        // What GET shows of it, with what is asked for.
         let put = |current: Option<&FunctionSpec>| {
-            let mut body = json!({"functionName": "hello", "code": SOURCE});
-            if let Some(current) = current {
-                body["code"] = json!({"sha256": current.code.sha256});
-            }
+            let mut body = match current {
+                Some(current) => json!(summarised(current.clone())),
+                None => json!({"functionName": "hello", "code": SOURCE}),
+            };
             body.as_object_mut().unwrap().extend(asked.as_object().unwrap().clone());
             Ok(request::planned(&body, &DEFAULTS, current)?)
         };
