@@ -228,6 +228,9 @@ pub async fn what_local_aws_cannot_evaluate_is_in_the_template(world: &World) {
     let statement = &policy["PolicyDocument"]["Statement"][0];
     assert_eq!(statement["Effect"], "Deny");
     assert_eq!(statement["Condition"]["Bool"]["aws:SecureTransport"], "false");
+    let statement = &policy["PolicyDocument"]["Statement"][1];
+    assert_eq!(statement["Effect"], "Deny");
+    assert_eq!(statement["Condition"], json!({"Null": {"s3:DataAccessPointArn": "false"}}));
 
     let boundary = &world.template["Resources"]["FunctionBoundary"]["Properties"]["PolicyDocument"];
     let boundary = boundary["Statement"].as_array().unwrap();
