@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{Role, Tag};
-use formation_aws::AwsError;
+use formation_aws::{AwsError, ErrorKind};
 use formation_model::names::LOGGING_POLICY;
 use formation_model::{Difference, Facet, FunctionSpec, Part, StackIdentity};
 use jiff::{SignedDuration, Timestamp};
@@ -347,9 +347,8 @@ async fn converge_policies(
         }
     };
     let logging = Policy::logging(&settings.stack, target.spec);
-    if policies::find(iam, name, &logging.name).await? != Some(logging.document.clone()) {
-        put(&logging).await?;
-    }
+    let found = policies::find(iam, name, &logging.name).await?;
+    let logs_otherwise = found.as_ref() != Some(&logging.document);
     let Others { inline, attached } = policies::others(iam, name).await?;
     let permissions = Policy::permissions(settings, target.spec);
     let former = target.formerly.and_then(|former| Policy::permissions(settings, former));
@@ -359,12 +358,15 @@ async fn converge_policies(
     let mut goes: Vec<_> = inline.iter().filter(|name| !is(&permissions, name)).collect();
     // What the function was allowed before this operation.
     let last = goes.iter().position(|name| is(&former, name));
-    let last = last.map(|at| goes.remove(at));
+    let mut last = last.map(|at| goes.remove(at));
     for policy in goes {
         policies::delete(iam, name, policy).await?;
     }
     for policy in attached {
         policies::detach(iam, name, policy).await?;
+    }
+    if logs_otherwise {
+        put(&logging).await?;
     }
     if let Some(wanted) = &permissions {
         let found = match inline.contains(&wanted.name) {
@@ -374,7 +376,18 @@ async fn converge_policies(
         // Under another boundary our policies allow no write, and what is there allows the same.
         let stays = bounded == Bounded::ByAnother && found.is_some();
         if found.as_ref() != Some(&wanted.document) && !stays {
-            put(wanted).await?;
+            match put(wanted).await {
+                // Both fit a role, but for what others have written into the one before.
+                Err(ResourceError::Aws(error))
+                    if error.kind == ErrorKind::QuotaExceeded && last.is_some() =>
+                {
+                    if let Some(policy) = last.take() {
+                        policies::delete(iam, name, policy).await?;
+                    }
+                    put(wanted).await?;
+                }
+                other => other?,
+            }
         }
     }
     if let Some(policy) = last {

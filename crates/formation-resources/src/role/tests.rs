@@ -134,7 +134,7 @@ async fn a_role_made_by_a_lost_attempt_is_finished_and_not_made_again() {
         mock!(Client::get_role_policy).then_http_response(|| iam_error(404, "NoSuchEntity"));
     let put = mock!(Client::put_role_policy).then_output(|| PutRolePolicyOutput::builder().build());
     let [inline, attached] = lists_only_ours();
-    let rules = [&create, &get, &no_policy, &put, &inline, &attached];
+    let rules = [&create, &get, &no_policy, &inline, &attached, &put];
     ensure(&client(&rules), &settings(), &target(&spec(), None)).await.unwrap();
     assert_all_called(&rules);
 }
@@ -251,7 +251,8 @@ async fn a_denial_because_of_tags_is_not_final_while_a_role_is_new() {
             mock!(Client::get_role_policy).then_http_response(|| iam_error(404, "NoSuchEntity"));
         let denied =
             mock!(Client::put_role_policy).then_http_response(|| iam_error(403, "AccessDenied"));
-        let rules = [&exists(), &found(), &no_policy, &denied];
+        let [inline, attached] = lists_only_ours();
+        let rules = [&exists(), &found(), &no_policy, &inline, &attached, &denied];
         let since = Timestamp::now() - SignedDuration::from_secs(ago);
         let wanted = spec();
         let target = Target { since, ..target(&wanted, None) };
@@ -316,7 +317,7 @@ async fn a_traced_function_may_write_to_x_ray_and_one_that_is_no_longer_may_not(
             .then_output(|| PutRolePolicyOutput::builder().build());
         let get = mock!(Client::get_role).then_output(ours);
         let [inline, attached] = lists_only_ours();
-        let rules = [&get, &policy, &put, &inline, &attached];
+        let rules = [&get, &policy, &inline, &attached, &put];
         ensure(&client(&rules), &settings(), &target(&to, Some(&from))).await.unwrap();
         assert_all_called(&rules);
     }
@@ -360,7 +361,7 @@ async fn every_facet_that_differs_is_brought_back() {
     let tag = mock!(Client::tag_role)
         .match_requests(|request| request.tags().iter().any(|tag| tag.key == "team"))
         .then_output(|| TagRoleOutput::builder().build());
-    let rules = [&get, &trust, &policy, &put, &inline, &attached, &delete, &detach, &tag];
+    let rules = [&get, &trust, &policy, &inline, &attached, &delete, &detach, &put, &tag];
     ensure(&client(&rules), &settings(), &target(&spec(), Some(&spec()))).await.unwrap();
     assert_all_called(&rules);
 }

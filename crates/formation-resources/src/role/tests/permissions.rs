@@ -212,6 +212,23 @@ async fn the_new_permissions_are_there_before_the_old_ones_go_and_what_others_ga
 }
 
 #[tokio::test]
+async fn what_others_have_written_into_a_role_takes_no_room_for_long() {
+    let (former, spec) = (allowing(&["s3:GetObject"]), allowing(&["sqs:SendMessage"]));
+    let (old, new) = (policy(&former), policy(&spec));
+    let full =
+        || mock!(Client::put_role_policy).then_http_response(|| iam_error(409, "LimitExceeded"));
+    // What is not ours goes before anything is put, what log writing needs too.
+    let logging = Policy { name: LOGGING_POLICY.to_owned(), document: our_policy() };
+    let other = get_policy(LOGGING_POLICY, &json!({}));
+    let ([inline, attached], hand) = (lists(&["hand", &old.name]), delete_policy("hand"));
+    let (logs, full, gone, put) = (put(&logging), full(), delete_policy(&old.name), put(&new));
+    // Ours that others have made large goes where it is in the way.
+    let rules = [&get(), &other, &inline, &attached, &hand, &logs, &full, &gone, &put];
+    ensure(&client(&rules), &settings(), &target(&spec, Some(&former))).await.unwrap();
+    assert_all_called(&rules);
+}
+
+#[tokio::test]
 async fn what_stands_beside_another_guard_is_replaced_in_one_call() {
     let spec = allowing(&["s3:GetObject"]);
     let other = RoleSettings { guarded: Vec::new(), ..settings() };
