@@ -25,6 +25,10 @@ use crate::request::{Query, Request};
 /// How many things a page of a list holds, and may hold at the most.
 pub(crate) const DEFAULT_LIMIT: i32 = 50;
 pub(crate) const MOST: i32 = 100;
+/// What is known of an operation is told this long before the answer must be on its way, where its steps
+/// cannot be read.
+const TOLD_BEFORE: Duration = Duration::from_millis(200);
+
 /// What of a request's time is left, of a wait, for the steps: they are read from Step Functions.
 const STEPS_TAKE: Duration = Duration::from_secs(2);
 
@@ -158,7 +162,19 @@ pub(crate) async fn describe_operation(app: &App, request: Request) -> Result<An
         let patience = request.until.checked_sub(left).unwrap_or(request.until);
         seen = outcome(seen, patience.min(Instant::now() + wait), look).await;
     }
-    let operation = if steps { app.control.with_steps(seen).await? } else { seen.into() };
+    let operation = if steps {
+        let until = request.until.checked_sub(TOLD_BEFORE).unwrap_or(request.until);
+        match timeout_at(until, app.control.with_steps(seen.clone())).await {
+            Ok(read) => read?,
+            // What is known of it is told all the same.
+            Err(_) => {
+                tracing::warn!("the steps of an operation cannot be read in time");
+                seen.into()
+            }
+        }
+    } else {
+        seen.into()
+    };
     let running = operation.status == OperationStatus::Running;
     let mut response = json(StatusCode::OK, &operation);
     if running {

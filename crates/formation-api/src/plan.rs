@@ -14,7 +14,7 @@ use formation_model::plans::{self, FunctionPlan, MOST_BYTES, Plans};
 use formation_model::{
     Document, FieldProblem, FieldProblemCode, FunctionName, ProblemCode, request,
 };
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use http::StatusCode;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
@@ -91,7 +91,7 @@ pub(crate) async fn plan_functions(app: &App, request: Request) -> Result<Answer
     let each = MOST_BYTES / asked.len();
     let limits = Limits::new(request.until.checked_sub(PLANNED_BEFORE).unwrap_or(request.until));
     let mut names = HashSet::new();
-    let planned = asked.iter().map(|place| {
+    let planned = asked.iter().enumerate().map(|(at, place)| {
         // It was read as part of the whole, and is a document itself.
         let function = json::read(&request.body[place.clone()], FUNCTION);
         let is_first = function.as_ref().is_ok_and(|function| match name_in(function) {
@@ -100,11 +100,15 @@ pub(crate) async fn plan_functions(app: &App, request: Request) -> Result<Answer
         });
         let (caller, limits) = (&request.caller, &limits);
         async move {
-            Ok::<_, ApiError>(app.plan_one(function?, is_first, caller, limits).await.within(each))
+            let plan = app.plan_one(function?, is_first, caller, limits).await;
+            Ok::<_, ApiError>((at, plan.within(each)))
         }
     });
-    let planned: Vec<_> = stream::iter(planned).buffered(AT_ONCE).collect().await;
-    let plans = planned.into_iter().collect::<Result<_, _>>()?;
+    // In the order in which they come: one that waits for AWS keeps no other from beginning.
+    let planned = stream::iter(planned).buffer_unordered(AT_ONCE);
+    let mut planned: Vec<_> = planned.try_collect().await?;
+    planned.sort_by_key(|(at, _)| *at);
+    let plans = planned.into_iter().map(|(_, plan)| plan).collect();
     Ok(json(StatusCode::OK, &Plans { plans }))
 }
 

@@ -244,6 +244,13 @@ async fn an_operation_is_waited_for_within_the_time_of_the_invocation() {
         let answer = app(&aws, &aws).handle(event, LEFT).await;
         assert_eq!((answer.status_code, made.load(Ordering::Relaxed)), (200, calls), "{query}");
     }
+    // Where Step Functions never answers, all else is told.
+    let ((aws, _), began) = (recorded_with("RUNNING"), Instant::now());
+    let event = read(&request(OPERATION, "steps=true&wait=5", &[], "").to_string());
+    let answer = app(&aws, &silent()).handle(event, seconds(10)).await;
+    assert!(answer.status_code == 200 && answer.body.contains("RUNNING"), "{answer:?}");
+    assert!(!answer.body.contains("\"steps\""), "{answer:?}");
+    assert!(began.elapsed() < seconds(8), "{:?}", began.elapsed());
     for query in ["wait=26", "wait=-1", "wait=", "wait=1.5"] {
         let (answer, calls) = super::ask(&request(OPERATION, query, &[], "")).await;
         assert!(is(&answer, 400, "INVALID_PARAMETER"), "{query}: {answer:?}");
