@@ -30,6 +30,7 @@ from formation_client.models import (
     FunctionRequestEnvironment,
     FunctionRequestLogRetentionDays,
     FunctionRequestRuntime,
+    FunctionRequestTags,
     FunctionStatus,
     ListFunctionsStatus,
     Operation,
@@ -77,6 +78,7 @@ wanted = FunctionRequest(
     architecture=FunctionRequestArchitecture.X86_64,
     log_retention_days=FunctionRequestLogRetentionDays.VALUE_7,
     environment=FunctionRequestEnvironment.from_dict({"GREETING": "hello"}),
+    tags=FunctionRequestTags.from_dict({"team": "blue", "app:tier": "web"}),
 )
 plan = create_function.sync(client=api, body=wanted, dry_run=True)
 assert plan.kind == OperationKind.CREATE, plan
@@ -98,10 +100,17 @@ assert function.drift.status == DriftStatus.IN_SYNC, function
 assert function.environment["GREETING"] == "hello", function
 page = list_functions.sync(client=api, prefix=name, status=ListFunctionsStatus.AVAILABLE)
 assert [function.function_name for function in page.functions] == [name], page
+for tags, expected in ((["team:blue", "app:tier:web"], [name]), (["team:blue", "app:tier:db"], [])):
+    page = list_functions.sync(client=api, prefix=name, tag=tags)
+    assert [function.function_name for function in page.functions] == expected, (tags, page)
 
-patched = update_function.sync(name, client=api, body=FunctionPatch(memory_megabytes=256), wait=25)
-patched = outcome(patched) if isinstance(patched, Operation) else patched
-assert describe_function.sync(name, client=api).memory_megabytes == 256, patched
+assert function.reserved_concurrency is None, function
+for reserved in (2, None):
+    patch = FunctionPatch(memory_megabytes=256, reserved_concurrency=reserved)
+    patched = update_function.sync(name, client=api, body=patch, wait=25)
+    patched = outcome(patched) if isinstance(patched, Operation) else patched
+    function = describe_function.sync(name, client=api)
+    assert (function.memory_megabytes, function.reserved_concurrency) == (256, reserved), patched
 
 problem = create_function.sync(client=api, body=FunctionRequest(function_name=name, code=""))
 assert problem.code == ProblemCode.INVALID_FUNCTION, problem
@@ -112,7 +121,7 @@ assert deleted.status == OperationStatus.SUCCEEDED, deleted
 problem = describe_function.sync(name, client=api)
 assert problem.code == ProblemCode.FUNCTION_NOT_FOUND, problem
 kinds = [operation.kind for operation in list_operations.sync(name, client=api).operations]
-assert kinds == [OperationKind.DELETE, OperationKind.UPDATE, OperationKind.CREATE], kinds
+assert kinds == [OperationKind.DELETE, *[OperationKind.UPDATE] * 2, OperationKind.CREATE], kinds
 
 # Whoever repeats a request and waits may learn that the function is gone since.
 again = create_function.sync_detailed(**request)
