@@ -22,6 +22,12 @@ use tokio::time::timeout;
 /// A call with this in its request is not answered.
 pub const NEVER_ANSWERED: &str = "never-answered";
 
+/// There is no function whose name begins so; any other may not be asked for.
+pub const NOT_THERE: &str = "not-there";
+
+/// The bucket that code may be taken from: it has the same object under every key.
+pub const CODE_BUCKET: &str = "code";
+
 /// What a Lambda has answered, and asked of AWS until then.
 pub struct Answer {
     /// The response to the invocation.
@@ -64,13 +70,18 @@ impl Drop for Lambda {
 impl Lambda {
     /// Starts the program that the template's `resource` runs.
     pub async fn start(binary: &str, resource: &str) -> Self {
+        Self::start_with(binary, resource, Bytes::new()).await
+    }
+
+    /// The same where `object` is in the bucket [`CODE_BUCKET`].
+    pub async fn start_with(binary: &str, resource: &str, object: Bytes) -> Self {
         let project = Project::find().unwrap();
         let template = std::fs::read_to_string(project.path("infra/template.yaml")).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (events, waiting) = mpsc::channel(1);
         let (sender, sent) = mpsc::channel(64);
-        tokio::spawn(serve(listener, Arc::new(Mutex::new(waiting)), sender));
+        tokio::spawn(serve(listener, Arc::new(Mutex::new(waiting)), sender, object));
 
         let blocks = [block(&template, "", "Globals"), block(&template, "  ", resource)];
         let own = |name: &str| blocks.iter().rev().find_map(|block| value(block, name));
@@ -79,7 +90,8 @@ impl Lambda {
         let variables = variables.map(|name| {
             let value = match name {
                 "ACCOUNT_ID" => "111122223333",
-                "CODE_BUCKETS" | "LAYER_ARNS" => "",
+                "CODE_BUCKETS" => CODE_BUCKET,
+                "FUNCTION_BOUNDARY_ARN" | "LAYER_ARNS" => "",
                 "DEFAULT_ARCHITECTURE" => "arm64",
                 "QUEUE_URL" => &url,
                 _ => "1",
@@ -154,11 +166,11 @@ fn variables<'a>(block: &[&'a str]) -> Vec<&'a str> {
 
 type Waiting = Arc<Mutex<mpsc::Receiver<Event>>>;
 
-async fn serve(listener: TcpListener, waiting: Waiting, sender: mpsc::Sender<Sent>) {
+async fn serve(listener: TcpListener, waiting: Waiting, sender: mpsc::Sender<Sent>, object: Bytes) {
     while let Ok((connection, _)) = listener.accept().await {
-        let (waiting, sender) = (waiting.clone(), sender.clone());
+        let (waiting, sender, object) = (waiting.clone(), sender.clone(), object.clone());
         tokio::spawn(async move {
-            let service = service_fn(|request| answer(request, &waiting, &sender));
+            let service = service_fn(|request| answer(request, &waiting, &sender, &object));
             let _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(connection), service)
                 .await;
@@ -170,6 +182,7 @@ async fn answer(
     request: Request<Incoming>,
     waiting: &Waiting,
     sender: &mpsc::Sender<Sent>,
+    object: &Bytes,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     if head.uri.path().ends_with("/invocation/next") {
@@ -192,17 +205,28 @@ async fn answer(
         let _ = sender.send(Sent::Response(body)).await;
         return Ok(Response::builder().status(202).body(Full::default()).unwrap());
     }
+    if head.uri.path().starts_with(&format!("/{CODE_BUCKET}/")) {
+        let response = Response::builder().header("etag", "\"1\"");
+        return Ok(response.body(Full::new(object.clone())).unwrap());
+    }
+    if head.uri.path().contains(&format!("/functions/{NOT_THERE}")) {
+        let response = Response::builder().status(404);
+        let response = response.header("x-amzn-errortype", "ResourceNotFoundException");
+        return Ok(response.body(Full::from("{}")).unwrap());
+    }
     let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     let target = target.unwrap_or_default().to_owned();
+    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let text = request.to_string();
     let (status, answer) = match target.as_str() {
+        "DynamoDB_20120810.GetItem" if text.contains(NOT_THERE) => (200, json!({})),
         "AWSEvents.PutEvents" => {
             (200, json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}))
         }
         "AmazonSQS.ChangeMessageVisibility" => (200, json!({})),
         _ => (400, json!({"__type": "AccessDeniedException", "message": "this is no AWS"})),
     };
-    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let answered = !request.to_string().contains(NEVER_ANSWERED);
+    let answered = !text.contains(NEVER_ANSWERED);
     let _ = sender.send(Sent::Call(target, request)).await;
     if !answered {
         pending::<()>().await;

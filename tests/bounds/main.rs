@@ -10,13 +10,18 @@
 
 mod lambda;
 
+use std::io::{Cursor, Write};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use flate2::write::DeflateEncoder;
+use flate2::{Compression, Crc};
 use serde_json::{Value, json};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
-use crate::lambda::{Answer, Lambda, NEVER_ANSWERED};
+use crate::lambda::{Answer, CODE_BUCKET, Lambda, NEVER_ANSWERED, NOT_THERE};
 
 /// The most that Lambda hands to a function, in bytes.
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
@@ -212,11 +217,13 @@ async fn the_api_needs_at_most_half_of_its_memory_for_any_body() {
 async fn the_api_needs_at_most_half_of_its_memory_for_any_plan() {
     // As many as are planned at once; and as many as there may be, of those that have much to be told.
     for (count, telling) in [(8, ""), (100, "variables")] {
-        let bytes = (LARGEST_EVENT - FRAME) / count - 2;
+        let bytes = (LARGEST_EVENT - FRAME) / count - 2 - NOT_THERE.len() - 2;
         let cases =
             hostile_functions(bytes).into_iter().filter(|(what, ..)| what.contains(telling));
         for (what, status, function) in cases {
-            let functions = vec![function; count].join(",");
+            // Each has a name of its own, where it has one, and is read to its end.
+            let named = |n| function.replacen(r#""m""#, &format!(r#""{NOT_THERE}{n}""#), 1);
+            let functions = (0..count).map(named).collect::<Vec<_>>().join(",");
             let event = request_to("/v1/plan", &format!(r#"{{"functions":[{functions}]}}"#), false);
             let what = format!("a plan of {count}: {what}");
             let answer = sent("formation-api", "ApiFunction", &what, &event).await;
@@ -233,6 +240,113 @@ async fn the_api_needs_at_most_half_of_its_memory_for_any_plan() {
             }
         }
     }
+}
+
+/// An archive of one file, which is not compressed.
+fn stored(bytes: usize) -> Vec<u8> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    archive.start_file("index.mjs", options).unwrap();
+    archive.write_all(&vec![b' '; bytes]).unwrap();
+    archive.finish().unwrap().into_inner()
+}
+
+/// The largest that Lambda allows, in a quarter of a megabyte: one file of spaces. What writes archives
+/// for the product compresses nothing.
+fn bomb() -> Vec<u8> {
+    const NAME: &[u8] = b"index.mjs";
+    const SIZE: u32 = 262_144_000;
+    let (mut crc, piece) = (Crc::new(), [b' '; 64_000]);
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+    for _ in 0..SIZE / 64_000 {
+        crc.update(&piece);
+        encoder.write_all(&piece).unwrap();
+    }
+    let deflated = encoder.finish().unwrap();
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap().to_le_bytes();
+    // Version, flags, method, time and date, and what both headers tell after them.
+    let mut common = vec![20, 0, 0, 0, 8, 0, 0, 0, 0x21, 0];
+    common.extend(crc.sum().to_le_bytes());
+    common.extend(length(&deflated));
+    common.extend(SIZE.to_le_bytes());
+    common.extend(&length(NAME)[..2]);
+    common.extend([0, 0]);
+    let local = [b"PK\x03\x04", &common[..], NAME, &deflated].concat();
+    let listed = [b"PK\x01\x02", &[20, 0][..], &common, &[0; 14], NAME].concat();
+    let end =
+        [b"PK\x05\x06", &[0, 0, 0, 0, 1, 0, 1, 0][..], &length(&listed), &length(&local), &[0, 0]]
+            .concat();
+    [local, listed, end].concat()
+}
+
+/// Requests to plan so many functions that are not there, all with that code.
+fn plan_of(count: usize, code: &Value) -> String {
+    let function = |n| json!({"functionName": format!("{NOT_THERE}{n}"), "code": code});
+    let functions: Vec<_> = (0..count).map(function).collect();
+    request_to("/v1/plan", &json!({"functions": functions}).to_string(), false)
+}
+
+/// The plans of an answer.
+fn plans(answer: &Answer) -> Vec<Value> {
+    let response: Value = serde_json::from_slice(&answer.body).unwrap();
+    let body = response["body"].as_str().unwrap();
+    assert_eq!(response["statusCode"], 200, "{body:.500}");
+    let body: Value = serde_json::from_str(body).unwrap();
+    body["plans"].as_array().unwrap().clone()
+}
+
+/// How many there is the time for depends on the machine.
+fn check_planned_or_stopped(plans: &[Value]) {
+    for plan in plans {
+        let error = &plan["errors"][0];
+        let is_stopped = error["code"] == "SERVICE_UNAVAILABLE"
+            && error["detail"].as_str().unwrap().contains("fewer beside it");
+        assert!(plan["kind"] == "CREATE" || is_stopped, "{plan}");
+    }
+}
+
+fn object() -> Value {
+    json!({"s3Bucket": CODE_BUCKET, "s3Key": "code.zip"})
+}
+
+#[tokio::test]
+async fn the_api_needs_at_most_half_of_its_memory_for_as_many_objects_as_are_read_at_once() {
+    let largest = stored(8 * 1024 * 1024 - 1024);
+    let mut lambda = Lambda::start_with("formation-api", "ApiFunction", largest.into()).await;
+    let answer = lambda.invoke(&plan_of(8, &object()), TIME).await;
+    let plans = plans(&answer);
+    assert!(plans.iter().any(|plan| plan["kind"] == "CREATE"), "{}", plans[0]);
+    check_planned_or_stopped(&plans);
+    let (peak, memory) = (lambda.peak(), lambda.memory);
+    println!("formation-api: {peak} bytes of {memory} for objects");
+    assert!(peak <= memory / 2, "it needs {peak} bytes");
+}
+
+#[tokio::test]
+async fn a_body_full_of_well_compressed_archives_is_answered_in_time_and_memory() {
+    let code = json!({"zipFile": STANDARD.encode(bomb())});
+    let count = (LARGEST_EVENT - FRAME) / (code.to_string().len() + 100);
+    assert!(count > 8, "{count}");
+    let began = Instant::now();
+    let answer = sent("formation-api", "ApiFunction", "archives", &plan_of(count, &code)).await;
+    assert!(began.elapsed() < 2 * TIME, "{:?}", began.elapsed());
+    let plans = plans(&answer);
+    assert_eq!(plans.len(), count);
+    check_planned_or_stopped(&plans);
+    assert!(plans.iter().any(|plan| plan["kind"] == "CREATE"), "{}", plans[0]);
+}
+
+#[tokio::test]
+async fn a_few_bytes_that_name_many_archives_cost_little_of_the_processors_time() {
+    let event = plan_of(100, &object());
+    assert!(event.len() < 16_000, "{} bytes", event.len());
+    let mut lambda = Lambda::start_with("formation-api", "ApiFunction", bomb().into()).await;
+    let began = Instant::now();
+    let answer = lambda.invoke(&event, TIME).await;
+    assert!(began.elapsed() < TIME / 2, "{:?}", began.elapsed());
+    let plans = plans(&answer);
+    assert!(plans.iter().any(|plan| plan["kind"] == "CREATE"), "{}", plans[0]);
+    check_planned_or_stopped(&plans);
 }
 
 /// A message as Lambda takes it from the queue.
