@@ -16,7 +16,7 @@ use crate::answer::{Answer, refusal};
 use crate::endpoint::Endpoint;
 use crate::error::{BuildError, ClientError};
 use crate::retry::Retries;
-use crate::sign::Signer;
+use crate::sign::{API_GATEWAY, Signer};
 use crate::transport::Transport;
 
 /// API Gateway answers within 30 s.
@@ -34,6 +34,7 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 pub struct ClientBuilder {
     url: String,
     given_explicitly: bool,
+    service: String,
     region: String,
     credentials: SharedCredentialsProvider,
     ca_bundle: Option<PathBuf>,
@@ -48,6 +49,13 @@ impl ClientBuilder {
     #[must_use]
     pub fn given_explicitly(self) -> Self {
         Self { given_explicitly: true, ..self }
+    }
+
+    /// Signs for another service of AWS than API Gateway, which the URL leads to then: for a call of it
+    /// there is [`Client::request`].
+    #[must_use]
+    pub fn service(self, name: impl Into<String>) -> Self {
+        Self { service: name.into(), ..self }
     }
 
     /// A file of certificates (PEM) to trust besides the system's; that of `AWS_CA_BUNDLE` by
@@ -88,7 +96,7 @@ impl ClientBuilder {
                 retries: self.retries,
                 ca_bundle,
             }),
-            signer: Arc::new(Signer::new(self.region, self.credentials)),
+            signer: Arc::new(Signer::new(self.service, self.region, self.credentials)),
         })
     }
 }
@@ -121,6 +129,7 @@ impl Client {
         ClientBuilder {
             url: url.into(),
             given_explicitly: false,
+            service: API_GATEWAY.to_owned(),
             region: region.into(),
             credentials,
             ca_bundle: None,

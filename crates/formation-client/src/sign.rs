@@ -1,4 +1,4 @@
-//! Signing: AWS Signature Version 4 for API Gateway.
+//! Signing: AWS Signature Version 4.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,13 +13,14 @@ use tokio::sync::Mutex;
 use crate::error::ClientError;
 
 /// The name under which API Gateway checks signatures.
-const SERVICE: &str = "execute-api";
+pub(crate) const API_GATEWAY: &str = "execute-api";
 /// How long before their end credentials are asked for anew.
 const AHEAD: Duration = Duration::from_secs(60);
 
-/// Who signs, and for which Region.
+/// Who signs, and for which service in which Region.
 #[derive(Debug)]
 pub(crate) struct Signer {
+    service: String,
     region: String,
     provider: SharedCredentialsProvider,
     /// What the provider gave last: it may ask a browser, a process or STS each time.
@@ -27,13 +28,17 @@ pub(crate) struct Signer {
 }
 
 impl Signer {
-    pub(crate) fn new(region: String, provider: SharedCredentialsProvider) -> Self {
-        Self { region, provider, kept: Mutex::new(None) }
+    pub(crate) fn new(
+        service: String,
+        region: String,
+        provider: SharedCredentialsProvider,
+    ) -> Self {
+        Self { service, region, provider, kept: Mutex::new(None) }
     }
 
-    /// The same Region with other credentials.
+    /// The same service and Region with other credentials.
     pub(crate) fn with_provider(&self, provider: SharedCredentialsProvider) -> Self {
-        Self::new(self.region.clone(), provider)
+        Self::new(self.service.clone(), self.region.clone(), provider)
     }
 
     /// Signs exactly what will be sent: method, path, query, headers with `host`, and body.
@@ -43,7 +48,8 @@ impl Signer {
         now: SystemTime,
     ) -> Result<(), ClientError> {
         let credentials = self.credentials(now).await.map_err(ClientError::Credentials)?;
-        sign_as(request, credentials, &self.region, now).map_err(ClientError::Signing)
+        sign_as(request, credentials, (&self.service, &self.region), now)
+            .map_err(ClientError::Signing)
     }
 
     /// Asks the provider anew next time: what it gave was refused.
@@ -71,14 +77,14 @@ impl Signer {
 fn sign_as(
     request: &mut http::Request<Bytes>,
     credentials: Credentials,
-    region: &str,
+    (service, region): (&str, &str),
     now: SystemTime,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let identity = credentials.into();
     let params = SigningParams::builder()
         .identity(&identity)
         .region(region)
-        .name(SERVICE)
+        .name(service)
         .time(now)
         .settings(SigningSettings::default())
         .build()?
@@ -134,7 +140,7 @@ mod tests {
     fn signer(lasting: bool) -> (Arc<Renewed>, Signer) {
         let provider = Arc::new(Renewed { lasting, ..Renewed::default() });
         let shared: Arc<dyn ProvideCredentials> = Arc::clone(&provider) as _;
-        (provider, Signer::new("eu-central-1".into(), shared.into()))
+        (provider, Signer::new(API_GATEWAY.into(), "eu-central-1".into(), shared.into()))
     }
 
     async fn key(signer: &Signer, seconds: u64) -> Result<String, CredentialsError> {
