@@ -102,8 +102,8 @@ docs: ## Writes what of docs/ follows from code, the template and the state mach
 build: tools ## Builds the Lambdas and the tools for local AWS
 	@command -v cargo > /dev/null || { echo "error: cargo is missing: install Rust (https://rustup.rs)"; exit 1; }
 	cargo lambda build --locked --workspace --exclude xtask --compiler cargo --lambda-dir target/lambda
-	@# cargo-lambda moves every binary away, this one too.
-	@cargo build --quiet --locked --workspace --bin formation-local
+	@# cargo-lambda moves every binary away, these too.
+	@cargo build --quiet --locked --workspace --bin formation --bin formation-local
 
 .PHONY: tools
 tools: .venv/installed ## Installs the pinned tools into .venv

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod boundary;
+mod command;
 mod concurrency;
 mod description;
 mod drift;
@@ -49,6 +50,12 @@ fn main() -> ExitCode {
             waiting::a_request_that_waits_gets_the_failures_own_status,
             waiting::a_wait_ends_before_the_gateway_gives_up,
             waiting::a_look_at_an_operation_waits_for_its_end,
+            command::a_manifest_is_planned_applied_changed_and_pruned,
+            command::a_function_of_another_manifest_is_left_alone,
+            command::what_is_wrong_with_a_manifest_is_told_at_its_place,
+            command::the_exit_code_tells_how_an_operation_ended,
+            command::where_the_api_is_and_who_asks_is_found_or_told,
+            command::interrupted_it_leaves_the_operation_running_and_finds_it_again,
             concurrency::a_function_is_stopped_and_says_so_and_answers_again,
             concurrency::it_is_changed_by_one_call_and_only_where_it_differs,
             concurrency::an_account_without_room_takes_the_operation_back_with_the_reason,

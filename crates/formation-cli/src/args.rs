@@ -1,0 +1,286 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use formation_model::{FunctionName, FunctionStatus, OperationId};
+
+pub use crate::connect::Connection;
+use crate::output::Format;
+
+const EXAMPLES: &str = "\
+Exit codes:
+  0 as asked    1 failed    2 differences (--exit-code)    3 still running
+  4 refused     5 failed and something is left    64 usage    77 credentials or IAM";
+
+/// Provisions functions on AWS Lambda: code, execution role, log group and function as one.
+#[derive(Debug, Parser)]
+#[command(name = "formation", version, after_help = EXAMPLES, max_term_width = 100, infer_subcommands = true)]
+pub struct Cli {
+    /// The form of the result
+    #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORM")]
+    pub output: Format,
+    /// Which stack.
+    #[command(flatten)]
+    pub connection: Connection,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What a command line asks for.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Makes functions as the manifest says
+    #[command(
+        after_help = "Examples:\n  formation apply\n  formation apply hello --overlay prod --yes\n  formation apply --prune"
+    )]
+    Apply(Apply),
+    /// Tells what `apply` would do, and does nothing
+    #[command(
+        after_help = "Examples:\n  formation plan\n  formation plan --overlay prod --exit-code -o json"
+    )]
+    Plan(Plan),
+    /// Lists functions
+    #[command(
+        after_help = "Examples:\n  formation list\n  formation list --tag team:blue --status failed -o name"
+    )]
+    List(List),
+    /// Shows a function
+    #[command(
+        after_help = "Examples:\n  formation get hello\n  formation get hello -o json | jq .resources"
+    )]
+    Get(Get),
+    /// Lists the operations on a function, newest first
+    #[command(after_help = "Examples:\n  formation operations hello --limit 5")]
+    Operations(Operations),
+    /// Follows an operation until it has ended
+    #[command(
+        after_help = "Examples:\n  formation wait hello\n  formation wait hello 01JDJ3M6Q5X8Z7W2V4T9R0N1KB --timeout 60"
+    )]
+    Wait(Wait),
+    /// Stops an operation and rolls it back
+    #[command(after_help = "Examples:\n  formation cancel hello")]
+    Cancel(Cancel),
+    /// Brings AWS back to what is recorded
+    #[command(after_help = "Examples:\n  formation repair hello --yes")]
+    Repair(Change),
+    /// Compares functions with AWS, now
+    #[command(
+        after_help = "Examples:\n  formation drift hello\n  formation drift --all --exit-code"
+    )]
+    Drift(Drift),
+    /// Deletes functions with all that belongs to them
+    #[command(
+        after_help = "Examples:\n  formation delete hello\n  formation delete hello worker --yes"
+    )]
+    Delete(Change),
+    /// Writes a script that completes command lines
+    #[command(
+        after_help = "Examples:\n  formation completions bash > ~/.local/share/bash-completion/completions/formation"
+    )]
+    Completions(Completions),
+}
+
+/// What is read of a manifest.
+#[derive(Args, Debug)]
+pub struct FromManifest {
+    /// Only these functions of the manifest
+    pub names: Vec<String>,
+    /// The manifest
+    #[arg(short, long, default_value = "formation.yaml", value_name = "FILE")]
+    pub file: PathBuf,
+    /// Which of its overlays counts
+    #[arg(long, value_name = "NAME")]
+    pub overlay: Option<String>,
+    /// Take folders and archives as they are, without their build commands
+    #[arg(long)]
+    pub no_build: bool,
+}
+
+/// `formation plan`
+#[derive(Args, Debug)]
+pub struct Plan {
+    /// The manifest.
+    #[command(flatten)]
+    pub manifest: FromManifest,
+    /// Plan to delete what carries the manifest's name and is no longer in it
+    #[arg(long, conflicts_with = "names")]
+    pub prune: bool,
+    /// Plan functions of another manifest, too
+    #[arg(long)]
+    pub take_over: bool,
+    /// End with 2 where there is something to do
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+/// `formation apply`
+#[derive(Args, Debug)]
+pub struct Apply {
+    /// The manifest.
+    #[command(flatten)]
+    pub manifest: FromManifest,
+    /// Delete what carries the manifest's name and is no longer in it
+    #[arg(long, conflicts_with = "names")]
+    pub prune: bool,
+    /// Take functions over from another manifest
+    #[arg(long)]
+    pub take_over: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// How many functions at once
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    pub parallel: usize,
+    /// How long to follow them.
+    #[command(flatten)]
+    pub patience: Patience,
+}
+
+/// `formation list`
+#[derive(Args, Debug)]
+pub struct List {
+    /// Those whose name begins so
+    #[arg(long, value_name = "TEXT")]
+    pub prefix: Option<String>,
+    /// Those with this status
+    #[arg(long, value_parser = status, value_name = "STATUS")]
+    pub status: Option<FunctionStatus>,
+    /// Those with this tag; several must all be there
+    #[arg(long = "tag", value_parser = tag, value_name = "KEY:VALUE")]
+    pub tags: Vec<(String, String)>,
+}
+
+/// `formation get`
+#[derive(Args, Debug)]
+pub struct Get {
+    /// The function
+    pub name: FunctionName,
+    /// Show the values of its environment variables
+    #[arg(long)]
+    pub show_environment: bool,
+}
+
+/// `formation operations`
+#[derive(Args, Debug)]
+pub struct Operations {
+    /// The function
+    pub name: FunctionName,
+    /// The newest N
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub limit: usize,
+}
+
+/// `formation wait`
+#[derive(Args, Debug)]
+pub struct Wait {
+    /// The function
+    pub name: FunctionName,
+    /// Its operation [default: the one that runs, or the last]
+    pub operation: Option<OperationId>,
+    /// How long, in seconds
+    #[command(flatten)]
+    pub patience: Patience,
+}
+
+/// How long to follow what runs.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Patience {
+    /// Stop following after so many seconds; the operation goes on
+    #[arg(long, default_value_t = 3600, value_name = "SECONDS")]
+    pub timeout: u64,
+}
+
+/// `formation cancel`
+#[derive(Args, Debug)]
+pub struct Cancel {
+    /// The function
+    pub name: FunctionName,
+    /// Its operation [default: the one that runs]
+    pub operation: Option<OperationId>,
+    /// How long to follow it.
+    #[command(flatten)]
+    pub patience: Patience,
+}
+
+/// `formation repair` and `formation delete`
+#[derive(Args, Debug)]
+pub struct Change {
+    /// The functions
+    #[arg(required = true)]
+    pub names: Vec<FunctionName>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// How long to follow it.
+    #[command(flatten)]
+    pub patience: Patience,
+}
+
+/// `formation drift`
+#[derive(Args, Debug)]
+pub struct Drift {
+    /// The functions
+    #[arg(required_unless_present = "all")]
+    pub names: Vec<FunctionName>,
+    /// All functions of the stack
+    #[arg(long, conflicts_with = "names")]
+    pub all: bool,
+    /// End with 2 where there are differences
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+/// `formation completions`
+#[derive(Args, Debug)]
+pub struct Completions {
+    /// For which shell
+    pub shell: Shell,
+}
+
+/// A shell that completes command lines.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Shell {
+    /// Bash.
+    Bash,
+    /// Zsh.
+    Zsh,
+    /// Fish.
+    Fish,
+}
+
+fn tag(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once(':').ok_or("must be KEY:VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+fn status(text: &str) -> Result<FunctionStatus, String> {
+    let known = FunctionStatus::ALL.into_iter();
+    let known = known.clone().find(|it| it.as_str().eq_ignore_ascii_case(text)).ok_or(known);
+    known.map_err(|all| {
+        let all = all.map(FunctionStatus::as_str).collect::<Vec<_>>().join(", ");
+        format!("must be one of {all}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let name = command.get_name();
+            assert!(help.contains(&format!("formation {name}")), "{name}: {help}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `formation list`
+
+use formation_client::FunctionFilter;
+use formation_model::Function;
+use futures_util::TryStreamExt;
+use serde_json::Value;
+
+use super::masked;
+use crate::args::List;
+use crate::connect::Connected;
+use crate::failure::Failure;
+use crate::follow::now;
+use crate::outcome::Outcome;
+use crate::output::Output;
+use crate::output::table::{ago, table};
+
+pub(super) async fn run(
+    connected: &Connected,
+    asked: &List,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let filter = FunctionFilter {
+        status: asked.status,
+        prefix: asked.prefix.clone(),
+        tags: asked.tags.iter().cloned().collect(),
+        page_size: Some(100),
+    };
+    let functions: Vec<Function> = connected.client.functions(filter).try_collect().await?;
+    let shown = functions.iter().map(masked).collect::<Result<Vec<Value>, _>>()?;
+    let names = || functions.iter().map(|it| it.spec.function_name.to_string()).collect();
+    output.show(&shown, |_| rows(&functions), |_| names())?;
+    Ok(Outcome::Done)
+}
+
+fn rows(functions: &[Function]) -> String {
+    if functions.is_empty() {
+        return "no functions".to_owned();
+    }
+    let now = now();
+    let rows = functions.iter().map(|function| {
+        let spec = &function.spec;
+        [
+            spec.function_name.to_string(),
+            function.status.to_string(),
+            function.revision.to_string(),
+            function.drift.status.to_string(),
+            spec.configuration.runtime.clone(),
+            format!("{} MB", spec.configuration.memory_megabytes),
+            ago(function.updated_at, now),
+        ]
+    });
+    table(["NAME", "STATUS", "REVISION", "DRIFT", "RUNTIME", "MEMORY", "UPDATED"], rows)
+}

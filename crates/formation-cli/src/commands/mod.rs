@@ -1,0 +1,136 @@
+//! The commands, one file each.
+
+mod apply;
+mod cancel;
+mod change;
+mod completions;
+mod drift;
+mod get;
+mod list;
+mod operations;
+mod plan;
+mod wait;
+
+use std::io::{self, BufRead, Write};
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use formation_client::ClientError;
+use formation_model::{Function, FunctionName, Operation, OperationId, ProblemCode};
+use serde_json::Value;
+
+use crate::args::{Cli, Command};
+use crate::connect::Connected;
+use crate::failure::Failure;
+use crate::follow;
+use crate::interrupt::Interrupt;
+use crate::outcome::Outcome;
+use crate::output::Output;
+
+/// Does what the process's command line asks for.
+pub async fn run() -> Outcome {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are what was asked for.
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            let _ = error.print();
+            return if asked { Outcome::Done } else { Outcome::Usage };
+        }
+    };
+    let output = Output::new(cli.output);
+    match dispatch(cli, &output).await {
+        Ok(outcome) => outcome,
+        Err(failure) => {
+            let told = failure.to_string();
+            if !told.is_empty() {
+                output.progress(&told);
+            }
+            failure.outcome()
+        }
+    }
+}
+
+async fn dispatch(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
+    let connected = async || cli.connection.connect(None).await;
+    match &cli.command {
+        Command::Apply(asked) => apply::run(&cli.connection, asked, output).await,
+        Command::Plan(asked) => plan::run(&cli.connection, asked, output).await,
+        Command::List(asked) => list::run(&connected().await?, asked, output).await,
+        Command::Get(asked) => get::run(&connected().await?, asked, output).await,
+        Command::Operations(asked) => operations::run(&connected().await?, asked, output).await,
+        Command::Wait(asked) => wait::run(&connected().await?, asked, output).await,
+        Command::Cancel(asked) => cancel::run(&connected().await?, asked, output).await,
+        Command::Repair(asked) => {
+            change::run(&connected().await?, change::Kind::Repair, asked, output).await
+        }
+        Command::Delete(asked) => {
+            change::run(&connected().await?, change::Kind::Delete, asked, output).await
+        }
+        Command::Drift(asked) => drift::run(&connected().await?, asked, output).await,
+        Command::Completions(asked) => completions::run(asked.shell, output),
+    }
+}
+
+/// Asks a person, and goes on only at a clear yes.
+async fn confirm(
+    question: &str,
+    yes: bool,
+    interrupt: &Interrupt,
+    output: &Output,
+) -> Result<bool, Failure> {
+    if yes {
+        return Ok(true);
+    }
+    if !output.interactive {
+        let text = format!("{question} Nobody can be asked here: say --yes");
+        return Err(Failure::Usage(text));
+    }
+    let mut terminal = io::stderr().lock();
+    let asked = write!(terminal, "{question} [y/N] ").and_then(|()| terminal.flush());
+    drop(terminal);
+    asked.map_err(|error| Failure::other("nobody can be asked", &error))?;
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = tokio::select! {
+        answer = answer => answer,
+        () = interrupt.pressed() => return Ok(false),
+    };
+    let answer = answer.map_err(io::Error::other).and_then(|answer| answer);
+    let answer = answer.map_err(|error| Failure::other("nobody can be asked", &error))?;
+    Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
+}
+
+/// A function in JSON, the values of its environment variables masked: they may be secrets, and what
+/// is shown is kept by terminals and by CI.
+fn masked(function: &Function) -> Result<Value, Failure> {
+    let mut value = serde_json::to_value(function)
+        .map_err(|error| Failure::other("the function cannot be shown", &error))?;
+    if let Some(variables) = value["environment"].as_object_mut() {
+        for value in variables.values_mut() {
+            *value = Value::from("****");
+        }
+    }
+    Ok(value)
+}
+
+/// Shows an operation that was followed, and tells how it ended.
+fn ended(operation: &Operation, output: &Output) -> Result<Outcome, Failure> {
+    output.progress(&follow::outcome(operation));
+    // What is to be said to people has been.
+    output.show(operation, |_| String::new(), |it| vec![it.operation_id.to_string()])?;
+    Ok(Outcome::of(operation))
+}
+
+/// The operation that is in the way of what was asked for.
+fn busy_with(error: &ClientError) -> Option<OperationId> {
+    let busy = error.code() == Some(ProblemCode::OperationInProgress);
+    error.problem().filter(|_| busy)?.operation_id
+}
+
+/// The operation that runs on a function, or else the last one.
+async fn current(connected: &Connected, name: &FunctionName) -> Result<OperationId, Failure> {
+    Ok(connected.client.describe(name).await?.function.operation_id)
+}

@@ -1,0 +1,255 @@
+//! Which stack a command is about, where its API is, and whose credentials sign.
+//!
+//! A flag counts before an environment variable, that before the manifest. Where the API is, the SSM
+//! parameter of the stack says. Nothing is loaded before it is needed: credentials may ask a browser.
+
+use std::path::{Path, PathBuf};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use formation_client::{Client, ClientError};
+use http::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::failure::{Failure, chain_of};
+
+/// The name of a stack that nobody has named.
+pub const USUAL_STACK: &str = "formation";
+/// What `make run` writes.
+const LOCAL: &str = ".local/stack.json";
+
+/// How the user says which stack is meant.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Which stack")]
+pub struct Connection {
+    /// The stack's name [default: that of the manifest, or formation]
+    #[arg(long, global = true, value_name = "NAME", env = "FORMATION_STACK")]
+    pub stack: Option<String>,
+    /// The AWS Region [default: that of the profile]
+    #[arg(long, global = true, value_name = "REGION")]
+    pub region: Option<String>,
+    /// The profile in ~/.aws/config
+    #[arg(long, global = true, value_name = "PROFILE")]
+    pub profile: Option<String>,
+    /// The API itself, instead of a stack's name
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "FORMATION_API_URL",
+        hide_env_values = true
+    )]
+    pub api_url: Option<String>,
+    /// The local AWS that `make run` has started here
+    #[arg(long, global = true, conflicts_with_all = ["stack", "region", "profile", "api_url"])]
+    pub local: bool,
+}
+
+/// A stack that can be asked.
+#[derive(Clone, Debug)]
+pub struct Connected {
+    /// Its API.
+    pub client: Client,
+    /// Its name, where it is known.
+    pub stack: Option<String>,
+    /// Its Region.
+    pub region: String,
+    /// Whose credentials sign.
+    pub credentials: SharedCredentialsProvider,
+    /// Where AWS is, if elsewhere than usual.
+    pub endpoint_url: Option<String>,
+}
+
+impl Connection {
+    /// Finds the stack; `of_manifest` is the name that a manifest gives it.
+    ///
+    /// # Errors
+    /// That nothing says which, that AWS does not know it, or does not tell this caller.
+    pub async fn connect(&self, of_manifest: Option<&str>) -> Result<Connected, Failure> {
+        if self.local {
+            return local(&std::env::current_dir().unwrap_or_default());
+        }
+        let config = self.config().await;
+        let region = config.region().map(ToString::to_string).ok_or_else(|| {
+            let text =
+                "no AWS Region is chosen: use --region, AWS_REGION, or a profile that has one";
+            Failure::Usage(text.to_owned())
+        })?;
+        let credentials = config.credentials_provider().ok_or_else(|| {
+            let text = "there are no AWS credentials: see `aws configure`, or use --profile";
+            Failure::Denied(text.to_owned())
+        })?;
+        let endpoint_url = config.endpoint_url().map(str::to_owned);
+        let named = self.stack.as_deref().or(of_manifest);
+        let stack = match &self.api_url {
+            Some(_) => named.map(str::to_owned),
+            None => Some(named.unwrap_or(USUAL_STACK).to_owned()),
+        };
+        let connected = |client| Connected {
+            client,
+            stack: stack.clone(),
+            region: region.clone(),
+            credentials: credentials.clone(),
+            endpoint_url: endpoint_url.clone(),
+        };
+        let builder = |url: &str| Client::builder(url, &region, credentials.clone());
+        if let Some(url) = &self.api_url {
+            return Ok(connected(builder(url).given_explicitly().build()?));
+        }
+        let name = stack.clone().unwrap_or_default();
+        let aws = AwsEndpoint { region: &region, url: endpoint_url.as_deref() };
+        let url = api_url(&aws, credentials.clone(), &name, self.profile.as_deref()).await?;
+        Ok(connected(builder(&url).build()?))
+    }
+
+    async fn config(&self) -> SdkConfig {
+        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+        if let Some(profile) = &self.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(region) = &self.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        loader.load().await
+    }
+}
+
+/// Where AWS's own services are.
+struct AwsEndpoint<'a> {
+    region: &'a str,
+    /// Where all of them are, if elsewhere than usual.
+    url: Option<&'a str>,
+}
+
+impl AwsEndpoint<'_> {
+    fn of(&self, service: &str) -> String {
+        // Source: <https://docs.aws.amazon.com/general/latest/gr/ssm.html>.
+        let suffix = if self.region.starts_with("cn-") { ".cn" } else { "" };
+        let usual = || format!("https://{service}.{}.amazonaws.com{suffix}", self.region);
+        self.url.map_or_else(usual, str::to_owned)
+    }
+}
+
+/// What the stack's SSM parameter says of where its API is.
+async fn api_url(
+    aws: &AwsEndpoint<'_>,
+    credentials: SharedCredentialsProvider,
+    stack: &str,
+    profile: Option<&str>,
+) -> Result<String, Failure> {
+    let parameter = format!("/formation/{stack}/api-url");
+    // The endpoint is the user's own setting, or AWS's.
+    let ssm = Client::builder(aws.of("ssm"), aws.region, credentials).service("ssm");
+    let ssm = ssm.given_explicitly().build()?;
+    let answer = ssm
+        .request(Method::POST, "/")
+        .header("content-type", "application/x-amz-json-1.1")
+        .header("x-amz-target", "AmazonSSM.GetParameter")
+        .body(json!({"Name": parameter}).to_string())
+        .send()
+        .await
+        .map_err(|error| unreachable(error, profile))?;
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    if answer.status.is_success() {
+        let url = body.pointer("/Parameter/Value").and_then(Value::as_str);
+        return url
+            .map(str::to_owned)
+            .ok_or_else(|| Failure::Other(format!("the SSM parameter {parameter} has no value")));
+    }
+    let kind = body["__type"].as_str().unwrap_or_default();
+    let kind = kind.rsplit('#').next().unwrap_or_default();
+    let message = body["message"].as_str().or(body["Message"].as_str()).unwrap_or_default();
+    Err(match kind {
+        "ParameterNotFound" => Failure::Refused(format!(
+            "there is no stack {stack} in {} (no SSM parameter {parameter}): use --stack and \
+             --region; a stack before 0.3.0 is named by --api-url",
+            aws.region
+        )),
+        "AccessDeniedException" => Failure::Denied(format!(
+            "AWS does not let you read the SSM parameter {parameter} ({message}): each of the \
+             stack's managed policies allows it; or use --api-url"
+        )),
+        "ExpiredTokenException"
+        | "UnrecognizedClientException"
+        | "InvalidSignatureException"
+        | "InvalidClientTokenId"
+        | "IncompleteSignature"
+        | "MissingAuthenticationToken" => Failure::Denied(format!(
+            "AWS does not take these credentials ({kind}: {message}){}",
+            renew(profile)
+        )),
+        _ => Failure::Other(format!(
+            "AWS has not told where the API is ({} {kind}: {message})",
+            answer.status
+        )),
+    })
+}
+
+/// Why AWS could not be asked.
+fn unreachable(error: ClientError, profile: Option<&str>) -> Failure {
+    match error {
+        ClientError::Credentials(cause) => Failure::Denied(format!(
+            "there are no AWS credentials ({}){}",
+            chain_of(&cause),
+            renew(profile)
+        )),
+        error => {
+            Failure::Other(format!("AWS cannot be asked where the API is: {}", chain_of(&error)))
+        }
+    }
+}
+
+/// What renews credentials.
+fn renew(profile: Option<&str>) -> String {
+    let profile = profile.map(str::to_owned).or_else(|| std::env::var("AWS_PROFILE").ok());
+    let of_profile = profile.map_or_else(String::new, |name| format!(" --profile {name}"));
+    format!(
+        "\nhelp: `aws sso login{of_profile}` renews those of IAM Identity Center; `formation doctor` tells more"
+    )
+}
+
+/// What `make run` writes about the local AWS.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LocalStack {
+    endpoint_url: String,
+    region: String,
+    access_key_id: String,
+    secret_access_key: String,
+    api_url: String,
+    stack_name: String,
+}
+
+/// The local AWS of the folder, or of the nearest above that has one.
+fn local(folder: &Path) -> Result<Connected, Failure> {
+    let found = folder.ancestors().map(|it| it.join(LOCAL)).find(|it| it.is_file());
+    let Some(file) = found else {
+        let text = format!("there is no {LOCAL} here or above: `make run` starts a local AWS");
+        return Err(Failure::Refused(text));
+    };
+    let stack = read_local(&file)?;
+    let (key, secret) = (&stack.access_key_id, &stack.secret_access_key);
+    let credentials = Credentials::new(key, secret, None, None, "local AWS");
+    let credentials = SharedCredentialsProvider::new(credentials);
+    let client = Client::builder(&stack.api_url, &stack.region, credentials.clone());
+    Ok(Connected {
+        client: client.given_explicitly().build()?,
+        stack: Some(stack.stack_name),
+        region: stack.region,
+        credentials,
+        endpoint_url: Some(stack.endpoint_url),
+    })
+}
+
+fn read_local(file: &PathBuf) -> Result<LocalStack, Failure> {
+    let text = std::fs::read(file)
+        .map_err(|error| Failure::other(format!("{} cannot be read", file.display()), &error))?;
+    serde_json::from_slice(&text).map_err(|error| {
+        Failure::other(format!("{} is not as `make run` writes it", file.display()), &error)
+    })
+}

@@ -1,0 +1,127 @@
+//! A plan as people read it: on a terminal, and as Markdown in CI's summary.
+
+use formation_model::Difference;
+use formation_model::plan::Action;
+use serde_json::Value;
+
+use super::planned::{Planned, verb};
+use crate::output::table::word;
+
+/// How long a value may be before it is cut: what is shown is to be read.
+const LONGEST: usize = 120;
+
+/// What a plan comes to.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Sum {
+    /// Functions to be made.
+    pub create: usize,
+    /// Functions to be changed.
+    pub update: usize,
+    /// Functions to be deleted.
+    pub delete: usize,
+    /// Functions that are as wanted.
+    pub unchanged: usize,
+}
+
+impl Sum {
+    /// That of functions that are planned, and of so many that are to go.
+    pub fn of(planned: &[Planned], delete: usize) -> Self {
+        let create = planned.iter().filter(|it| it.is_new()).count();
+        let changed = planned.iter().filter(|it| it.changes()).count();
+        Self { create, update: changed - create, delete, unchanged: planned.len() - changed }
+    }
+
+    /// Whether there is something to do.
+    pub fn changes(&self) -> bool {
+        self.create + self.update + self.delete > 0
+    }
+
+    /// In a sentence.
+    pub fn sentence(&self) -> String {
+        let Self { create, update, delete, unchanged } = self;
+        format!("{create} to create, {update} to update, {delete} to delete, {unchanged} unchanged")
+    }
+}
+
+/// A plan for a terminal; `going` are functions that the manifest does not name any more.
+pub fn text(planned: &[Planned], going: &[String]) -> String {
+    let mut lines = Vec::new();
+    for function in planned.iter().filter(|it| it.changes()) {
+        let sign = if function.is_new() { "+" } else { "~" };
+        let name = &function.wanted.name;
+        lines.push(format!("{sign} {name}: {}", verb(function.plan.kind.as_ref())));
+        for part in &function.plan.parts {
+            let none = part.action.known() == Some(&Action::None);
+            if none && part.differences.is_empty() {
+                continue;
+            }
+            lines.push(format!("    {} {}", part.part, word(&part.action)));
+            // Of what is new everything differs from nothing: the manifest tells it.
+            if !function.is_new() {
+                lines.extend(part.differences.iter().map(|it| format!("      {}", line(it))));
+            }
+        }
+        for warning in &function.plan.warnings {
+            lines.push(format!("    warning: {} ({})", warning.detail, warning.pointer));
+        }
+    }
+    lines.extend(going.iter().map(|name| format!("- {name}: delete")));
+    lines.push(Sum::of(planned, going.len()).sentence());
+    lines.join("\n")
+}
+
+/// A plan as Markdown.
+pub fn markdown(planned: &[Planned], going: &[String]) -> String {
+    let sum = Sum::of(planned, going.len());
+    let mut lines = vec!["### Formation plan".to_owned(), String::new(), sum.sentence()];
+    if sum.changes() {
+        lines.push(String::new());
+        lines.push("| function | action | what changes |".to_owned());
+        lines.push("|---|---|---|".to_owned());
+    }
+    for function in planned.iter().filter(|it| it.changes()) {
+        let changes: Vec<_> = match function.is_new() {
+            true => vec!["all of it".to_owned()],
+            false => function.differences().map(|it| cell(&line(it))).collect(),
+        };
+        let (name, action) = (&function.wanted.name, verb(function.plan.kind.as_ref()));
+        lines.push(format!("| `{name}` | {action} | {} |", changes.join("<br>")));
+    }
+    lines.extend(going.iter().map(|name| format!("| `{name}` | delete | all of it |")));
+    let warnings = planned.iter().flat_map(|it| it.plan.warnings.iter().map(move |w| (it, w)));
+    for (function, warning) in warnings {
+        lines.push(String::new());
+        lines.push(format!("> **{}**: {}", function.wanted.name, cell(&warning.detail)));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// What a property becomes.
+fn line(difference: &Difference) -> String {
+    let Difference { property, expected, actual, .. } = difference;
+    match (expected, actual) {
+        // Values that are not shown are both a mask.
+        (expected, actual) if expected == actual => format!("{property}: changes"),
+        (expected, Value::Null) => format!("{property}: {}", shown(expected)),
+        (Value::Null, actual) => format!("{property}: {} is taken away", shown(actual)),
+        (expected, actual) => format!("{property}: {} -> {}", shown(actual), shown(expected)),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    // Of code only its digest says something.
+    let text = match value.get("sha256").and_then(Value::as_str) {
+        Some(sha256) => format!("SHA-256 {sha256}"),
+        None => value.to_string(),
+    };
+    if text.chars().count() <= LONGEST {
+        return text;
+    }
+    text.chars().take(LONGEST).chain(['\u{2026}']).collect()
+}
+
+/// A text that changes nothing of the table that it stands in.
+fn cell(text: &str) -> String {
+    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('|', "\\|");
+    escaped.replace(['\n', '\r'], " ").replace('`', "\\`")
+}

@@ -1,0 +1,16 @@
+//! The `formation` command: what people type to deploy functions and to live with them.
+//!
+//! It knows files, terminals and people. What it does to functions it asks of the API, through
+//! `formation-client`, with the user's own credentials.
+
+pub mod args;
+pub mod commands;
+pub mod connect;
+pub mod deploy;
+pub mod failure;
+pub mod folder;
+pub mod follow;
+pub mod interrupt;
+pub mod manifest;
+pub mod outcome;
+pub mod output;

@@ -1,0 +1,8 @@
+//! The `formation` command.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let outcome = formation_cli::commands::run().await;
+    // Without waiting for an answer at the terminal that does not come any more.
+    std::process::exit(outcome.code().into());
+}
