@@ -1,6 +1,6 @@
 //! The execution role of a function: trusted by Lambda for this account alone, within the stack's
 //! permissions boundary, and allowed to write to the function's own log group, to X-Ray where the
-//! function is traced, and what else the function asks for: never without the [`guard`].
+//! function is traced, and what else the function asks for: never without the guard.
 
 mod guard;
 pub(crate) mod policies;
