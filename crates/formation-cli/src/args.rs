@@ -96,6 +96,12 @@ pub struct FromManifest {
     /// Take folders and archives as they are, without their build commands
     #[arg(long)]
     pub no_build: bool,
+    /// Delete what carries the manifest's name and is no longer in it
+    #[arg(long, conflicts_with = "names")]
+    pub prune: bool,
+    /// Take functions over from another manifest
+    #[arg(long)]
+    pub take_over: bool,
 }
 
 /// `formation plan`
@@ -104,12 +110,6 @@ pub struct Plan {
     /// The manifest.
     #[command(flatten)]
     pub manifest: FromManifest,
-    /// Plan to delete what carries the manifest's name and is no longer in it
-    #[arg(long, conflicts_with = "names")]
-    pub prune: bool,
-    /// Plan functions of another manifest, too
-    #[arg(long)]
-    pub take_over: bool,
     /// End with 2 where there is something to do
     #[arg(long)]
     pub exit_code: bool,
@@ -121,12 +121,6 @@ pub struct Apply {
     /// The manifest.
     #[command(flatten)]
     pub manifest: FromManifest,
-    /// Delete what carries the manifest's name and is no longer in it
-    #[arg(long, conflicts_with = "names")]
-    pub prune: bool,
-    /// Take functions over from another manifest
-    #[arg(long)]
-    pub take_over: bool,
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,

@@ -36,14 +36,12 @@ pub(super) async fn run(
     let interrupt = Interrupt::listen();
     let patience = Duration::from_secs(asked.patience.timeout);
     let waiting = Waiting { interrupt: &interrupt, patience };
-    let Apply { manifest, prune, take_over, .. } = asked;
-    let prepared = prepare(connection, manifest, *prune, *take_over, Some(waiting), output).await?;
+    let prepared = prepare(connection, &asked.manifest, Some(waiting), output).await?;
     prepared.summarise()?;
     let Prepared { manifest, connected, planned, going } = prepared;
     output.progress(&text(&planned, &going));
-    let sum = Sum::of(&planned, going.len());
-    if !sum.changes() {
-        return Ok(Outcome::Done);
+    if !Sum::of(&planned, going.len()).changes() {
+        return shown(&[], Outcome::Done, output);
     }
     if !confirm("Do this?", asked.yes, &interrupt, output).await? {
         output.progress("nothing was done");
@@ -72,9 +70,14 @@ pub(super) async fn run(
     } else if !going.is_empty() {
         output.progress("nothing was deleted, since not everything else is as asked");
     }
-    let ids = |all: &Vec<Operation>| all.iter().map(|it| it.function_name.to_string()).collect();
-    output.show(&operations, |_| String::new(), ids)?;
-    Ok(all)
+    shown(&operations, all, output)
+}
+
+/// Shows the operations for programs: people have followed them.
+fn shown(operations: &[Operation], outcome: Outcome, output: &Output) -> Result<Outcome, Failure> {
+    let names = |all: &&[Operation]| all.iter().map(|it| it.function_name.to_string()).collect();
+    output.show(&operations, |_| String::new(), names)?;
+    Ok(outcome)
 }
 
 struct Deploy<'a> {

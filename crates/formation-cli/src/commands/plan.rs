@@ -30,8 +30,7 @@ pub(super) async fn run(
     asked: &Plan,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let prepared =
-        prepare(connection, &asked.manifest, asked.prune, asked.take_over, None, output).await?;
+    let prepared = prepare(connection, &asked.manifest, None, output).await?;
     let Prepared { planned, going, .. } = &prepared;
     prepared.summarise()?;
     let plans: Vec<FunctionPlan> = planned.iter().map(|it| it.plan.clone()).collect();
@@ -104,8 +103,6 @@ impl Waiting<'_> {
 pub(super) async fn prepare(
     connection: &Connection,
     asked: &FromManifest,
-    prune: bool,
-    take_over: bool,
     waiting: Option<Waiting<'_>>,
     output: &Output,
 ) -> Result<Prepared, Failure> {
@@ -121,7 +118,7 @@ pub(super) async fn prepare(
     let lookup = |name: &str| std::env::var(name).ok();
     let name = manifest.name(&lookup)?;
     let stack = manifest.stack(&lookup)?;
-    if prune && name.is_none() {
+    if asked.prune && name.is_none() {
         let text = "--prune deletes by the tag of the manifest's name: give it a `name`";
         return Err(Failure::Usage(text.to_owned()));
     }
@@ -139,10 +136,10 @@ pub(super) async fn prepare(
         plans = ask(&connected.client, &functions).await?;
     }
     let planned = accepted(&manifest, functions, plans)?;
-    if !take_over {
+    if !asked.take_over {
         refuse_others(&manifest, name.as_deref(), &planned)?;
     }
-    let going = match name.filter(|_| prune) {
+    let going = match name.filter(|_| asked.prune) {
         Some(name) => going(&connected, &name, &planned).await?,
         None => Vec::new(),
     };
