@@ -6,7 +6,6 @@ use std::time::Duration;
 use formation_client::Client;
 use formation_model::{FunctionName, Operation, OperationId, OperationStep, Rollback};
 use futures_util::TryStreamExt;
-use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
 use crate::failure::Failure;
@@ -120,9 +119,4 @@ pub fn outcome(operation: &Operation) -> String {
         "{function_name}: {kind} failed in {took}: {}\n  at {} ({}{aws}); {after}\n  {}",
         error.message, error.step, error.code, operation.console_url
     )
-}
-
-/// The moment, for those who tell how long ago something was.
-pub fn now() -> Timestamp {
-    Timestamp::now()
 }

@@ -62,10 +62,7 @@ pub(super) async fn run(
     let operations: Vec<Operation> = outcomes.into_iter().filter_map(|it| it.1).collect();
     // What is no longer named goes last, and only where all that is named has come.
     if all == Outcome::Done && !going.is_empty() {
-        let names = going.iter().map(|name| name.parse::<FunctionName>());
-        let names = names.collect::<Result<Vec<_>, _>>();
-        let names = names.map_err(|error| Failure::other("a function has no name", &error))?;
-        let gone = change::each(&connected, Kind::Delete, &names, patience, &interrupt, output);
+        let gone = change::each(&connected, Kind::Delete, &going, patience, &interrupt, output);
         all = all.and(gone.await);
     } else if !going.is_empty() {
         output.progress("nothing was deleted, since not everything else is as asked");

@@ -3,13 +3,13 @@
 use formation_client::FunctionFilter;
 use formation_model::Function;
 use futures_util::TryStreamExt;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::masked;
 use crate::args::List;
 use crate::connect::Connected;
 use crate::failure::Failure;
-use crate::follow::now;
 use crate::outcome::Outcome;
 use crate::output::Output;
 use crate::output::table::{ago, table};
@@ -36,7 +36,7 @@ fn rows(functions: &[Function]) -> String {
     if functions.is_empty() {
         return "no functions".to_owned();
     }
-    let now = now();
+    let now = Timestamp::now();
     let rows = functions.iter().map(|function| {
         let spec = &function.spec;
         [

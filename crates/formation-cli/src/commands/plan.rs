@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use formation_client::FunctionFilter;
+use formation_model::FunctionName;
 use formation_model::plans::{FunctionPlan, Plans};
 use futures_util::TryStreamExt;
+use futures_util::future::ready;
 
 use super::current;
 use crate::args::{Connection, FromManifest, Plan};
@@ -35,7 +37,7 @@ pub(super) async fn run(
     prepared.summarise()?;
     let plans: Vec<FunctionPlan> = planned.iter().map(|it| it.plan.clone()).collect();
     let changed = || planned.iter().filter(|it| it.changes());
-    let names = || changed().map(|it| it.wanted.name.to_string()).chain(going.iter().cloned());
+    let names = || changed().map(|it| &it.wanted.name).chain(going).map(ToString::to_string);
     output.show(&Plans { plans }, |_| text(planned, going), |_| names().collect())?;
     let differs = asked.exit_code && Sum::of(planned, going.len()).changes();
     Ok(if differs { Outcome::Differs } else { Outcome::Done })
@@ -47,7 +49,7 @@ pub(super) struct Prepared {
     pub connected: Connected,
     pub planned: Vec<Planned>,
     /// Functions that carry the manifest's tag and that it does not name.
-    pub going: Vec<String>,
+    pub going: Vec<FunctionName>,
 }
 
 impl Prepared {
@@ -108,10 +110,9 @@ pub(super) async fn prepare(
 ) -> Result<Prepared, Failure> {
     let path = &asked.file;
     let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Failure::Refused(format!(
-            "there is no manifest {}: name one by --file, or begin with `formation init`",
-            path.display()
-        )),
+        std::io::ErrorKind::NotFound => {
+            Failure::Refused(format!("there is no manifest {}: name one by --file", path.display()))
+        }
         _ => Failure::Refused(format!("{} cannot be read: {error}", path.display())),
     })?;
     let manifest = Manifest::read(&path.display().to_string(), &text, asked.overlay.as_deref())?;
@@ -151,23 +152,13 @@ async fn going(
     connected: &Connected,
     name: &str,
     planned: &[Planned],
-) -> Result<Vec<String>, Failure> {
+) -> Result<Vec<FunctionName>, Failure> {
     let filter = FunctionFilter {
         tags: [(MANIFEST_TAG.to_owned(), name.to_owned())].into(),
         page_size: Some(100),
         ..FunctionFilter::default()
     };
-    let all = connected.client.functions(filter);
-    let mut going = Vec::new();
-    let mut all = std::pin::pin!(all);
-    while let Some(function) = all.try_next().await? {
-        let spec = &function.spec;
-        let is_named = planned.iter().any(|it| it.wanted.name == spec.function_name);
-        // A tag is key and value: neither is to be read in another way.
-        let is_ours = spec.tags.get(MANIFEST_TAG).is_some_and(|it| it == name);
-        if is_ours && !is_named {
-            going.push(spec.function_name.to_string());
-        }
-    }
-    Ok(going)
+    let is_named = |name: &FunctionName| planned.iter().any(|it| it.wanted.name == *name);
+    let all = connected.client.functions(filter).map_ok(|function| function.spec.function_name);
+    Ok(all.try_filter(|name| ready(!is_named(name))).try_collect().await?)
 }

@@ -1,7 +1,7 @@
 //! A plan as people read it: on a terminal, and as Markdown in CI's summary.
 
-use formation_model::Difference;
 use formation_model::plan::Action;
+use formation_model::{Difference, FunctionName};
 use serde_json::Value;
 
 use super::planned::{Planned, verb};
@@ -44,7 +44,7 @@ impl Sum {
 }
 
 /// A plan for a terminal; `going` are functions that the manifest does not name any more.
-pub fn text(planned: &[Planned], going: &[String]) -> String {
+pub fn text(planned: &[Planned], going: &[FunctionName]) -> String {
     let mut lines = Vec::new();
     for function in planned.iter().filter(|it| it.changes()) {
         let sign = if function.is_new() { "+" } else { "~" };
@@ -71,7 +71,7 @@ pub fn text(planned: &[Planned], going: &[String]) -> String {
 }
 
 /// A plan as Markdown.
-pub fn markdown(planned: &[Planned], going: &[String]) -> String {
+pub fn markdown(planned: &[Planned], going: &[FunctionName]) -> String {
     let sum = Sum::of(planned, going.len());
     let mut lines = vec!["### Formation plan".to_owned(), String::new(), sum.sentence()];
     if sum.changes() {

@@ -188,7 +188,7 @@ mod tests {
         let digests: BTreeSet<_> = sources.iter().map(|it| it.named().to_string()).collect();
         assert_eq!((sources.len(), digests.len()), (4, 3));
         let Source::Archive(c) = &sources[2] else { panic!("{sources:?}") };
-        assert_eq!(c.bytes, b"PK");
+        assert_eq!(&c.bytes[..], b"PK");
         assert_eq!(sources[3].named(), json!("inline"));
     }
 

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
@@ -31,8 +32,8 @@ const LEVEL: i64 = 6;
 /// A code archive.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Archive {
-    /// Its bytes.
-    pub bytes: Vec<u8>,
+    /// Its bytes, of which clones are no copies: there may be 250 MB of them.
+    pub bytes: Bytes,
     /// Their SHA-256 in base64, as Lambda's CodeSha256.
     pub sha256: String,
 }
@@ -41,7 +42,7 @@ impl Archive {
     /// The archive with these bytes.
     pub fn new(bytes: Vec<u8>) -> Self {
         let sha256 = BASE64_STANDARD.encode(Sha256::digest(&bytes));
-        Self { bytes, sha256 }
+        Self { bytes: bytes.into(), sha256 }
     }
 }
 
