@@ -209,7 +209,7 @@ fn renew(profile: Option<&str>) -> String {
     let profile = profile.map(str::to_owned).or_else(|| std::env::var("AWS_PROFILE").ok());
     let of_profile = profile.map_or_else(String::new, |name| format!(" --profile {name}"));
     format!(
-        "\nhelp: `aws sso login{of_profile}` renews those of IAM Identity Center; `formation doctor` tells more"
+        "\nhelp: `aws sso login{of_profile}` renews those of IAM Identity Center; `aws configure list` shows where these come from"
     )
 }
 

@@ -114,15 +114,12 @@ fn of_api(error: &ClientError) -> String {
         ClientError::Problem { problem, .. } => of_problem(problem),
         ClientError::Gateway { status, message, .. } if *status == StatusCode::FORBIDDEN => {
             format!(
-                "error: AWS does not let you do this ({message})\nhelp: `formation doctor` tells whose \
+                "error: AWS does not let you do this ({message})\nhelp: `aws sts get-caller-identity` tells whose \
              credentials are used; the stack's managed policies give the permission"
             )
         }
         ClientError::Credentials(cause) => {
-            format!(
-                "error: {}\nhelp: `formation doctor` tells more",
-                chain(error.to_string(), cause)
-            )
+            format!("error: {}\nhelp: see `aws configure list`", chain(error.to_string(), cause))
         }
         error => format!("error: {}", chain_of(error)),
     }
