@@ -11,10 +11,10 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use formation_client::{Client, ClientError};
-use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::aws::{Aws, AwsError, renew};
 use crate::failure::{Failure, chain_of};
 
 /// The name of a stack that nobody has named.
@@ -56,12 +56,8 @@ pub struct Connected {
     pub client: Client,
     /// Its name, where it is known.
     pub stack: Option<String>,
-    /// Its Region.
-    pub region: String,
-    /// Whose credentials sign.
-    pub credentials: SharedCredentialsProvider,
-    /// Where AWS is, if elsewhere than usual.
-    pub endpoint_url: Option<String>,
+    /// The AWS that it is in.
+    pub aws: Aws,
 }
 
 impl Connection {
@@ -83,27 +79,21 @@ impl Connection {
             let text = "there are no AWS credentials: see `aws configure`, or use --profile";
             Failure::Denied(text.to_owned())
         })?;
-        let endpoint_url = config.endpoint_url().map(str::to_owned);
+        let aws = Aws {
+            region,
+            endpoint_url: config.endpoint_url().map(str::to_owned),
+            credentials,
+            profile: self.profile.clone(),
+        };
         let named = self.stack.as_deref().or(of_manifest);
-        let stack = match &self.api_url {
-            Some(_) => named.map(str::to_owned),
-            None => Some(named.unwrap_or(USUAL_STACK).to_owned()),
-        };
-        let connected = |client| Connected {
-            client,
-            stack: stack.clone(),
-            region: region.clone(),
-            credentials: credentials.clone(),
-            endpoint_url: endpoint_url.clone(),
-        };
-        let builder = |url: &str| Client::builder(url, &region, credentials.clone());
+        let builder = |url: &str| Client::builder(url, &aws.region, aws.credentials.clone());
         if let Some(url) = &self.api_url {
-            return Ok(connected(builder(url).given_explicitly().build()?));
+            let client = builder(url).given_explicitly().build()?;
+            return Ok(Connected { client, stack: named.map(str::to_owned), aws });
         }
-        let name = stack.clone().unwrap_or_default();
-        let aws = AwsEndpoint { region: &region, url: endpoint_url.as_deref() };
-        let url = api_url(&aws, credentials.clone(), &name, self.profile.as_deref()).await?;
-        Ok(connected(builder(&url).build()?))
+        let name = named.unwrap_or(USUAL_STACK);
+        let client = builder(&api_url(&aws, name).await?).build()?;
+        Ok(Connected { client, stack: Some(name.to_owned()), aws })
     }
 
     async fn config(&self) -> SdkConfig {
@@ -119,98 +109,38 @@ impl Connection {
     }
 }
 
-/// Where AWS's own services are.
-struct AwsEndpoint<'a> {
-    region: &'a str,
-    /// Where all of them are, if elsewhere than usual.
-    url: Option<&'a str>,
-}
-
-impl AwsEndpoint<'_> {
-    fn of(&self, service: &str) -> String {
-        // Source: <https://docs.aws.amazon.com/general/latest/gr/ssm.html>.
-        let suffix = if self.region.starts_with("cn-") { ".cn" } else { "" };
-        let usual = || format!("https://{service}.{}.amazonaws.com{suffix}", self.region);
-        self.url.map_or_else(usual, str::to_owned)
-    }
-}
-
 /// What the stack's SSM parameter says of where its API is.
-async fn api_url(
-    aws: &AwsEndpoint<'_>,
-    credentials: SharedCredentialsProvider,
-    stack: &str,
-    profile: Option<&str>,
-) -> Result<String, Failure> {
+async fn api_url(aws: &Aws, stack: &str) -> Result<String, Failure> {
     let parameter = format!("/formation/{stack}/api-url");
-    // The endpoint is the user's own setting, or AWS's.
-    let ssm = Client::builder(aws.of("ssm"), aws.region, credentials).service("ssm");
-    let ssm = ssm.given_explicitly().build()?;
-    let answer = ssm
-        .request(Method::POST, "/")
-        .header("content-type", "application/x-amz-json-1.1")
-        .header("x-amz-target", "AmazonSSM.GetParameter")
-        .body(json!({"Name": parameter}).to_string())
-        .send()
-        .await
-        .map_err(|error| unreachable(error, profile))?;
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    if answer.status.is_success() {
-        let url = body.pointer("/Parameter/Value").and_then(Value::as_str);
-        return url
-            .map(str::to_owned)
-            .ok_or_else(|| Failure::Other(format!("the SSM parameter {parameter} has no value")));
-    }
-    let kind = body["__type"].as_str().unwrap_or_default();
-    let kind = kind.rsplit('#').next().unwrap_or_default();
-    let message = body["message"].as_str().or(body["Message"].as_str()).unwrap_or_default();
-    Err(match kind {
-        "ParameterNotFound" => Failure::Refused(format!(
+    let answer = aws.json("ssm", "AmazonSSM.GetParameter", &json!({"Name": parameter})).await;
+    let error = match answer {
+        Ok(answer) => {
+            let url = answer.pointer("/Parameter/Value").and_then(Value::as_str);
+            let none = || Failure::Other(format!("the SSM parameter {parameter} has no value"));
+            return url.map(str::to_owned).ok_or_else(none);
+        }
+        Err(error) => error,
+    };
+    Err(match &error {
+        AwsError::Client(ClientError::Credentials(cause)) => Failure::Denied(format!(
+            "there are no AWS credentials ({}){}",
+            chain_of(cause),
+            renew(aws.profile.as_deref())
+        )),
+        AwsError::Refused { code, .. } if code == "ParameterNotFound" => Failure::Refused(format!(
             "there is no stack {stack} in {} (no SSM parameter {parameter}): use --stack and \
              --region; a stack before 0.3.0 is named by --api-url",
             aws.region
         )),
-        "AccessDeniedException" => Failure::Denied(format!(
+        AwsError::Refused { message, .. } if error.is_denied() => Failure::Denied(format!(
             "AWS does not let you read the SSM parameter {parameter} ({message}): each of the \
              stack's managed policies allows it; or use --api-url"
         )),
-        "ExpiredTokenException"
-        | "UnrecognizedClientException"
-        | "InvalidSignatureException"
-        | "InvalidClientTokenId"
-        | "IncompleteSignature"
-        | "MissingAuthenticationToken" => Failure::Denied(format!(
-            "AWS does not take these credentials ({kind}: {message}){}",
-            renew(profile)
-        )),
-        _ => Failure::Other(format!(
-            "AWS has not told where the API is ({} {kind}: {message})",
-            answer.status
-        )),
-    })
-}
-
-/// Why AWS could not be asked.
-fn unreachable(error: ClientError, profile: Option<&str>) -> Failure {
-    match error {
-        ClientError::Credentials(cause) => Failure::Denied(format!(
-            "there are no AWS credentials ({}){}",
-            chain_of(&cause),
-            renew(profile)
-        )),
-        error => {
-            Failure::Other(format!("AWS cannot be asked where the API is: {}", chain_of(&error)))
+        _ if error.is_of_credentials() => {
+            aws.failure("AWS does not take these credentials", &error)
         }
-    }
-}
-
-/// What renews credentials.
-fn renew(profile: Option<&str>) -> String {
-    let profile = profile.map(str::to_owned).or_else(|| std::env::var("AWS_PROFILE").ok());
-    let of_profile = profile.map_or_else(String::new, |name| format!(" --profile {name}"));
-    format!(
-        "\nhelp: `aws sso login{of_profile}` renews those of IAM Identity Center; `aws configure list` shows where these come from"
-    )
+        _ => aws.failure("AWS has not told where the API is", &error),
+    })
 }
 
 /// What `make run` writes about the local AWS.
@@ -240,9 +170,12 @@ fn local(folder: &Path) -> Result<Connected, Failure> {
     Ok(Connected {
         client: client.given_explicitly().build()?,
         stack: Some(stack.stack_name),
-        region: stack.region,
-        credentials,
-        endpoint_url: Some(stack.endpoint_url),
+        aws: Aws {
+            region: stack.region,
+            endpoint_url: Some(stack.endpoint_url),
+            credentials,
+            profile: None,
+        },
     })
 }
 

@@ -4,6 +4,7 @@
 //! `formation-client`, with the user's own credentials.
 
 pub mod args;
+pub mod aws;
 pub mod commands;
 pub mod connect;
 pub mod deploy;

@@ -1,97 +1,11 @@
-//! The `formation` command as people and CI type it, each as a process of its own.
+//! `formation plan` and `apply`, and what is done to functions that are there.
 
-use std::ffi::OsStr;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use formation_tests::{Fault, Rule, World};
-use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::process::Command;
+use serde_json::json;
 
-const CODE: &str = "export const handler = async () => process.env.GREETING;";
-
-/// The command that was built beside the tests.
-fn binary() -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    tests.parent().unwrap().parent().unwrap().join("formation")
-}
-
-/// What a command said, and how it ended.
-#[derive(Debug)]
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Said {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    #[track_caller]
-    fn with(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "{self:?}");
-        self
-    }
-}
-
-impl From<Output> for Said {
-    fn from(output: Output) -> Self {
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Self {
-            code: output.status.code().unwrap(),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        }
-    }
-}
-
-/// A command that knows nothing of whoever runs the tests.
-fn command(folder: &Path, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
-    let mut command = Command::new(binary());
-    command.args(arguments).current_dir(folder).env_clear();
-    command.env("PATH", std::env::var_os("PATH").unwrap());
-    command.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
-    command.env("AWS_EC2_METADATA_DISABLED", "true");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-/// A folder with a manifest, and with the local AWS that `make run` would have told of.
-struct Project(TempDir);
-
-impl Project {
-    fn new(world: &World, manifest: &str) -> Self {
-        let folder = TempDir::with_prefix("formation-").unwrap();
-        let stack = &world.stack;
-        let local = json!({
-            "endpointUrl": stack.endpoint_url, "region": stack.region, "accountId": stack.account_id,
-            "accessKeyId": stack.access_key_id, "secretAccessKey": stack.secret_access_key,
-            "apiUrl": stack.api_url, "stackName": stack.stack_name,
-        });
-        fs::create_dir(folder.path().join(".local")).unwrap();
-        fs::write(folder.path().join(".local/stack.json"), local.to_string()).unwrap();
-        let project = Self(folder);
-        project.write("formation.yaml", manifest);
-        project
-    }
-
-    fn write(&self, file: &str, text: &str) {
-        let path = self.0.path().join(file);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
-    /// Runs `formation --local` with these arguments, apart by spaces.
-    async fn run(&self, arguments: &str) -> Said {
-        let arguments = ["--local"].into_iter().chain(arguments.split(' '));
-        command(self.0.path(), arguments).output().await.unwrap().into()
-    }
-}
+use super::{CODE, Project, Said, command};
 
 pub async fn a_manifest_is_planned_applied_changed_and_pruned(world: &World) {
     let [folder, inline] = ["folder", "inline"].map(|what| world.name(what));
@@ -220,45 +134,6 @@ pub async fn the_exit_code_tells_how_an_operation_ended(world: &World) {
     let waited = project.run(&format!("wait {name}")).await.with(5);
     assert!(waited.err.contains("left over: ROLE"), "{waited:?}");
     world.proxy.release(&name);
-}
-
-pub async fn where_the_api_is_and_who_asks_is_found_or_told(world: &World) {
-    let stack = &world.stack;
-    let folder = TempDir::with_prefix("formation-").unwrap();
-    let list = |variables: &[(&str, &str)]| {
-        let mut command = command(folder.path(), ["list", "--prefix", "no-such-function"]);
-        command.envs(variables.iter().copied());
-        async move { Said::from(command.output().await.unwrap()) }
-    };
-    let region = ("AWS_REGION", stack.region.as_str());
-    let key = ("AWS_ACCESS_KEY_ID", stack.access_key_id.as_str());
-    let secret = ("AWS_SECRET_ACCESS_KEY", stack.secret_access_key.as_str());
-    let api = ("FORMATION_API_URL", stack.api_url.as_str());
-    let aws = ("AWS_ENDPOINT_URL", stack.endpoint_url.as_str());
-    let listed = list(&[region, key, secret, api]).await.with(0);
-    assert_eq!(listed.out, "no functions\n");
-    for (variables, code, told) in [
-        (vec![key, secret, api], 64, "no AWS Region"),
-        (vec![region, api], 77, "credentials"),
-        (vec![region, key, secret, ("FORMATION_API_URL", "nonsense")], 64, "URL must be"),
-        (
-            vec![region, key, secret, aws, ("FORMATION_STACK", "no-such")],
-            4,
-            "there is no stack no-such",
-        ),
-        // Only a person may send secrets elsewhere than to API Gateway; a parameter may not.
-        (
-            vec![region, key, secret, aws, ("FORMATION_STACK", &stack.stack_name)],
-            4,
-            "give the URL explicitly",
-        ),
-    ] {
-        let said = list(&variables).await.with(code);
-        assert!(said.err.contains(told), "{said:?}");
-        assert_eq!(said.out, "");
-    }
-    let lost: Said = command(folder.path(), ["--local", "list"]).output().await.unwrap().into();
-    assert!(lost.with(4).err.contains("make run"));
 }
 
 pub async fn interrupted_it_leaves_the_operation_running_and_finds_it_again(world: &World) {
