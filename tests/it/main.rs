@@ -27,6 +27,7 @@ mod properties;
 mod refusals;
 mod replay;
 mod requests;
+mod revisions;
 mod state_machine;
 mod template;
 mod undo;
@@ -168,6 +169,10 @@ fn main() -> ExitCode {
             state_machine::where_an_execution_is_that_has_not_begun_is_its_lanes_first_step,
             state_machine::nothing_acts_after_its_undo_has_begun,
             state_machine::the_time_limit_exceeds_all_attempts_and_waits,
+            revisions::what_a_function_has_been_is_listed_and_told,
+            revisions::as_many_as_the_stack_keeps_stay_with_their_code,
+            revisions::an_update_that_fails_is_no_revision,
+            command::revisions::a_functions_revisions_are_shown,
             template::every_lambda_has_a_role_of_its_own_with_just_its_calls,
             template::the_role_that_functions_have_for_a_moment_may_do_nothing,
             template::what_local_aws_cannot_evaluate_is_in_the_template,

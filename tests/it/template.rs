@@ -63,8 +63,16 @@ const CALLS: [(&str, &str); 11] = [
          logs:DescribeLogGroups logs:DescribeLogStreams logs:ListTagsForResource \
          logs:UntagResource",
     ),
-    ("RecordSuccess", RECORD),
-    ("RecordFailure", RECORD),
+    (
+        "RecordSuccess",
+        "dynamodb:DeleteItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem s3:ListBucket \
+         s3:PutObjectTagging s3:PutObjectVersionTagging",
+    ),
+    (
+        "RecordFailure",
+        "dynamodb:DeleteItem dynamodb:PutItem dynamodb:UpdateItem s3:ListBucket \
+         s3:PutObjectTagging s3:PutObjectVersionTagging",
+    ),
     (
         "Intake",
         "dynamodb:BatchGetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem events:PutEvents \
@@ -90,8 +98,6 @@ const CALLS: [(&str, &str); 11] = [
          states:GetExecutionHistory states:StartExecution states:StopExecution",
     ),
 ];
-const RECORD: &str = "dynamodb:DeleteItem dynamodb:PutItem dynamodb:UpdateItem s3:ListBucket \
-                      s3:PutObjectTagging s3:PutObjectVersionTagging";
 
 pub async fn every_lambda_has_a_role_of_its_own_with_just_its_calls(world: &World) {
     let functions = of_type(world, "AWS::Serverless::Function");

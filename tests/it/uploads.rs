@@ -351,7 +351,7 @@ pub async fn a_link_leads_to_the_code_of_a_function(world: &World) {
     let put = follow(Method::PUT, &link.url, &[].into(), "other").await;
     assert!(put.status.is_client_error(), "{put:?}");
     world.patch(&name, json!({"code": "export const handler = async () => 'second';"})).await;
-    let newer = operator.code_link(&function_name(&name)).await.unwrap();
+    let newer = operator.code_link(&function_name(&name), None).await.unwrap();
     assert_ne!(newer.sha256, link.sha256);
     let again = follow(Method::GET, &link.url, &[].into(), "").await;
     assert_eq!(bundle::sha256(&again.body), link.sha256);

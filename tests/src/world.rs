@@ -158,6 +158,7 @@ impl World {
             "LayerArns=arn:aws:lambda:*:123456789012:layer:example:?",
             "ReconcileSchedule=rate(1 day)",
             "DriftMode=REPAIR",
+            "RevisionsKept=3",
         ];
         let stack = deploy::deploy(project, &url, folder.path(), &parameters).await?;
         let packaged = folder.path().join(deploy::PACKAGED);

@@ -12,7 +12,7 @@ use crate::paths::OPERATION_LOCATION;
 use crate::problem::{ApiError, REQUEST_ID};
 use crate::request::Request;
 use crate::routes::Action;
-use crate::{about, functions, openapi, plan, uploads};
+use crate::{about, functions, openapi, plan, revisions, uploads};
 
 /// How long before Lambda would end the invocation nothing is waited for any more: neither an
 /// outcome, nor the start of what is accepted.
@@ -78,6 +78,8 @@ impl App {
             Action::RepairFunction => functions::repair_function(self, request).await,
             Action::CompareFunction => functions::compare_function(self, request).await,
             Action::DescribeCode => uploads::describe_code(self, request).await,
+            Action::ListRevisions => revisions::list_revisions(self, request).await,
+            Action::DescribeRevision => revisions::describe_revision(self, request).await,
             Action::ListOperations => functions::list_operations(self, request).await,
             Action::DescribeOperation => functions::describe_operation(self, request).await,
             Action::CancelOperation => functions::cancel_operation(self, request).await,

@@ -189,7 +189,7 @@ pub(crate) async fn cancel_operation(app: &App, request: Request) -> Result<Answ
     Ok(accepted(&app.control.cancel(&name, operation, &request.caller).await?))
 }
 
-fn limit(query: &Query) -> Result<i32, ApiError> {
+pub(crate) fn limit(query: &Query) -> Result<i32, ApiError> {
     let within = |text: &str| text.parse().ok().filter(|limit| (1..=MOST).contains(limit));
     Ok(query.value("limit", within, &format!("1 to {MOST}"))?.unwrap_or(DEFAULT_LIMIT))
 }

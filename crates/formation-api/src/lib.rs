@@ -14,6 +14,7 @@ mod plan;
 mod precondition;
 mod problem;
 mod request;
+mod revisions;
 pub mod routes;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use formation_model::schema::{self, function_patch, function_request, plan_reque
 use formation_model::tag::{LONGEST_TAG, MOST_TAGS};
 use formation_model::{
     About, CodeLink, DriftReport, Function, FunctionStatus, Operation, Page, Plan, Plans, Problem,
-    ProblemCode, Upload, UploadRequest,
+    ProblemCode, Revision, Upload, UploadRequest,
 };
 use http::StatusCode;
 use schemars::SchemaGenerator;
@@ -185,6 +185,8 @@ fn schemas() -> Map<String, Value> {
         generator.subschema_for::<Page<Function>>();
         generator.subschema_for::<Operation>();
         generator.subschema_for::<Page<Operation>>();
+        generator.subschema_for::<Revision>();
+        generator.subschema_for::<Page<Revision>>();
         generator.subschema_for::<DriftReport>();
         generator.subschema_for::<Plan>();
         generator.subschema_for::<Plans>();
@@ -219,6 +221,8 @@ fn parameters() -> Value {
     json!({
         "functionName": path("functionName", "^[A-Za-z0-9_-]{1,64}$"),
         "operationId": path("operationId", "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"),
+        "revisionNumber": {"name": "revision", "in": "path", "required": true, "schema": {"type": "integer", "minimum": 1}},
+        "revision": optional("query", "revision", "Of which revision; of the current one by default.", json!({"type": "integer", "minimum": 1})),
         "limit": optional("query", "limit", "The most that a page holds.", json!({"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT})),
         "nextToken": optional("query", "nextToken", "Where the page begins: from the page before, with the same filters.", json!({"type": "string"})),
         "status": optional("query", "status", "Only functions with this status.", json!({"type": "string", "enum": statuses})),
@@ -274,7 +278,7 @@ mod tests {
         let schemas = &document["components"]["schemas"];
         assert_eq!(schemas["Architecture"]["enum"], json!(["arm64", "x86_64"]));
         assert_eq!(schemas["FunctionStatus"]["enum"], json!(FunctionStatus::ALL));
-        assert_eq!(schemas["ProblemCode"]["enum"], json!(ProblemCode::ALL));
+        assert_eq!(schemas["ProblemCode"]["enum"], json!(ProblemCode::ALL.as_slice()));
     }
 
     #[test]

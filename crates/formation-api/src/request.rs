@@ -103,6 +103,17 @@ impl Request {
         let id = self.names.get("operationId").and_then(|id| id.parse().ok());
         id.ok_or(ApiError::NotFound(ProblemCode::OperationNotFound))
     }
+
+    /// The revision that the path names.
+    pub fn revision(&self) -> Result<u64, ApiError> {
+        let number = self.names.get("revision").and_then(|number| revision(number));
+        number.ok_or(ApiError::NotFound(ProblemCode::RevisionNotFound))
+    }
+}
+
+/// The number of a revision, in the one spelling that it has.
+pub(crate) fn revision(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number: &u64| *number > 0 && number.to_string() == text)
 }
 
 /// The route of that key, if the path is that route's and holds its parameters as they are. No name
@@ -159,8 +170,8 @@ fn is_json(content_type: &str) -> bool {
 }
 
 /// What a query may hold, of the parameters that the routes name.
-const QUERY_PARAMETERS: [&str; 8] =
-    ["limit", "nextToken", "status", "prefix", "tag", "steps", "wait", "dryRun"];
+const QUERY_PARAMETERS: [&str; 9] =
+    ["limit", "nextToken", "status", "prefix", "tag", "revision", "steps", "wait", "dryRun"];
 
 /// Those that may be there more than once.
 const REPEATED: [&str; 1] = ["tag"];
@@ -272,10 +283,11 @@ mod tests {
 
     #[test]
     fn every_route_is_matched_by_its_own_path() {
-        let names = names(&[("functionName", "hello"), ("operationId", "01")]);
+        let names = names(&[("functionName", "hello"), ("operationId", "01"), ("revision", "7")]);
         for route in ROUTES {
             let key = route.key();
             let path = route.path.replace("{functionName}", "hello").replace("{operationId}", "01");
+            let path = path.replace("{revision}", "7");
             let found = matched(&key, &path, &names).map(|it| (it.method, it.path));
             assert_eq!(found.ok(), Some((route.method, route.path)));
         }

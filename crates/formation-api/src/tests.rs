@@ -47,11 +47,12 @@ fn request(route_key: &str, query: &str, headers: &[(&str, &str)], body: &str) -
     let mut event: Value = serde_json::from_str(include_str!("fixtures/request.json")).unwrap();
     let (method, path) = route_key.split_once(' ').unwrap();
     let path = path.replace("{functionName}", "hello").replace("{operationId}", ID);
+    let path = path.replace("{revision}", "1");
     event["routeKey"] = json!(route_key);
     event["rawPath"] = json!(path);
     event["rawQueryString"] = json!(query);
     event["requestContext"]["http"]["method"] = json!(method);
-    event["pathParameters"] = json!({"functionName": "hello", "operationId": ID});
+    event["pathParameters"] = json!({"functionName": "hello", "operationId": ID, "revision": "1"});
     for (name, value) in headers {
         event["headers"][*name] = json!(value);
     }

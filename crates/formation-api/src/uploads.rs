@@ -8,7 +8,7 @@ use http::StatusCode;
 use crate::answer::{Answered, json};
 use crate::app::App;
 use crate::problem::ApiError;
-use crate::request::{Request, document};
+use crate::request::{Request, document, revision};
 
 /// `POST /v1/uploads`
 pub(crate) async fn create_upload(app: &App, request: Request) -> Result<Answered, ApiError> {
@@ -20,5 +20,7 @@ pub(crate) async fn create_upload(app: &App, request: Request) -> Result<Answere
 
 /// `GET /v1/functions/{functionName}/code`
 pub(crate) async fn describe_code(app: &App, request: Request) -> Result<Answered, ApiError> {
-    Ok(json(StatusCode::OK, &app.control.code_link(&request.function()?).await?))
+    let name = request.function()?;
+    let revision = request.query.value("revision", revision, "the number of a revision")?;
+    Ok(json(StatusCode::OK, &app.control.code_link(&name, revision).await?))
 }

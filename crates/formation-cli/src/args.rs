@@ -54,6 +54,11 @@ pub enum Command {
     /// Lists the operations on a function, newest first
     #[command(after_help = "Examples:\n  formation operations hello --limit 5")]
     Operations(Operations),
+    /// Lists what a function has been, newest first, or shows one of its revisions
+    #[command(
+        after_help = "Examples:\n  formation revisions hello\n  formation revisions hello 3 -o yaml"
+    )]
+    Revisions(Revisions),
     /// Follows an operation until it has ended
     #[command(
         after_help = "Examples:\n  formation wait hello\n  formation wait hello 01JDJ3M6Q5X8Z7W2V4T9R0N1KB --timeout 60"
@@ -164,6 +169,18 @@ pub struct Operations {
     /// The newest N
     #[arg(long, default_value_t = 20, value_name = "N")]
     pub limit: usize,
+}
+
+/// `formation revisions`
+#[derive(Args, Debug)]
+pub struct Revisions {
+    /// The function
+    pub name: FunctionName,
+    /// The number of one of its revisions
+    pub revision: Option<u64>,
+    /// Show the values of its environment variables
+    #[arg(long, requires = "revision")]
+    pub show_environment: bool,
 }
 
 /// `formation wait`

@@ -57,6 +57,7 @@ mod operations;
 mod pages;
 mod raw;
 mod retry;
+mod revisions;
 mod sign;
 mod transport;
 mod uploads;

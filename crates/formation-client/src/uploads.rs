@@ -62,12 +62,21 @@ impl Client {
         self.retries().repeat(left, attempt).await
     }
 
-    /// A link to a function's code, as its record has it.
+    /// A link to a function's code, as its record has it, or one of its revisions.
     ///
     /// # Errors
-    /// The problem `FUNCTION_NOT_FOUND`, and as for every request: see [`ClientError`].
-    pub async fn code_link(&self, name: &FunctionName) -> Result<CodeLink, ClientError> {
-        self.send(&Request::get(format!("{}/code", path(name)))).await?.read()
+    /// The problems `FUNCTION_NOT_FOUND` and `REVISION_NOT_FOUND`, and as for every request: see
+    /// [`ClientError`].
+    pub async fn code_link(
+        &self,
+        name: &FunctionName,
+        revision: Option<u64>,
+    ) -> Result<CodeLink, ClientError> {
+        let mut request = Request::get(format!("{}/code", path(name)));
+        if let Some(revision) = revision {
+            request.query("revision", &revision.to_string());
+        }
+        self.send(&request).await?.read()
     }
 }
 

@@ -12,6 +12,7 @@ mod executions;
 mod history;
 mod records;
 mod refusal;
+mod revisions;
 #[cfg(test)]
 mod tests;
 mod version_tag;
@@ -25,7 +26,8 @@ pub use control::{
 pub use executions::{ExecutionEnd, ExecutionState, Executions};
 pub use records::{
     Due, DuePage, FunctionRecord, ListFilter, OperationRecord, Outcome, Position, Queue, Reached,
-    Records, RepairedDrift, RequestKey,
+    Records, RepairedDrift, RequestKey, RevisionRecord,
 };
 pub use refusal::Refusal;
+pub use revisions::prune_revisions;
 pub use version_tag::{Condition, InvalidVersionTag, VersionTag};

@@ -28,6 +28,14 @@ pub enum Refusal {
         /// What was asked for.
         operation: OperationId,
     },
+    /// There is no such revision, or it is not kept any more.
+    #[error("the function {function} has no revision {revision} that is kept")]
+    RevisionNotFound {
+        /// The function.
+        function: FunctionName,
+        /// What was asked for.
+        revision: u64,
+    },
     /// There is a function of that name.
     #[error("there is a function {0} already; update or delete it, or choose another name")]
     FunctionExists(FunctionName),
@@ -102,6 +110,7 @@ impl Refusal {
             Self::UploadNotFound(_) => ProblemCode::UploadNotFound,
             Self::FunctionNotFound(_) => ProblemCode::FunctionNotFound,
             Self::OperationNotFound { .. } => ProblemCode::OperationNotFound,
+            Self::RevisionNotFound { .. } => ProblemCode::RevisionNotFound,
             Self::FunctionExists(_) => ProblemCode::FunctionExists,
             Self::OperationInProgress { .. } => ProblemCode::OperationInProgress,
             Self::NeverAvailable(_) => ProblemCode::NeverAvailable,

@@ -73,6 +73,14 @@ pub fn function_settings() -> Result<FunctionSettings, BadVariable> {
     })
 }
 
+/// How many revisions of a function are kept, the current one included.
+///
+/// # Errors
+/// [`BadVariable`] if it is not set or is no number.
+pub fn revisions_kept() -> Result<u64, BadVariable> {
+    Ok(number("REVISIONS_KEPT")?.into())
+}
+
 /// How long after a change or a comparison a function is compared with AWS.
 ///
 /// # Errors

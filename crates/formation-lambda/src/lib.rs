@@ -13,8 +13,8 @@ mod step;
 pub use config::sdk_config;
 pub use door::Door;
 pub use environment::{
-    BadVariable, drift_check_interval, function_settings, required_var, role_settings,
-    stack_identity,
+    BadVariable, drift_check_interval, function_settings, required_var, revisions_kept,
+    role_settings, stack_identity,
 };
 pub use invocation::run;
 pub use lambda_runtime::Error;

@@ -25,6 +25,7 @@ pub mod problem;
 #[cfg(test)]
 mod releases;
 pub mod request;
+pub mod revision;
 pub mod runtime;
 pub mod schema;
 pub mod step;
@@ -51,6 +52,7 @@ pub use part::{Facet, Part};
 pub use plan::{Plan, PlannedPart};
 pub use plans::{FunctionPlan, PlanError, PlanErrorCode, Plans};
 pub use problem::{FieldProblem, FieldProblemCode, FieldProblems, Problem, ProblemCode};
+pub use revision::Revision;
 pub use step::{ErrorName, ExecutionInput, Failure, Goal, Lane, Recovery, StepInput};
 pub use upload::{CodeLink, Upload, UploadId, UploadRequest};
 pub use view::{Function, FunctionStatus};

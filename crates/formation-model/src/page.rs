@@ -10,6 +10,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::operation::Operation;
+use crate::revision::Revision;
 use crate::view::Function;
 
 /// One page of a list. It may hold fewer items than asked for, even none: there are more as long as
@@ -50,6 +51,14 @@ impl Listed for Operation {
     const LIST: &'static str = "OperationList";
     const ABOUT_PAGE: &'static str = "One page of a function's operations.";
     const ABOUT_ITEMS: &'static str = "The operations, newest first.";
+}
+
+impl Listed for Revision {
+    const FIELD: &'static str = "revisions";
+    const LIST: &'static str = "RevisionList";
+    const ABOUT_PAGE: &'static str = "One page of a function's revisions.";
+    const ABOUT_ITEMS: &'static str =
+        "The revisions that are kept, newest first, without what each was.";
 }
 
 const NEXT_TOKEN: &str = "nextToken";

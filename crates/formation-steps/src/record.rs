@@ -1,7 +1,6 @@
 //! The steps that record how an operation ended.
 
-use formation_control::OperationRecord;
-use formation_control::{Bundles, Outcome, Reached, Records};
+use formation_control::{Bundles, OperationRecord, Outcome, Reached, Records, prune_revisions};
 use formation_model::step::{Announcement, part_made_by};
 use formation_model::{
     Bundle, ErrorName, Failure, FunctionSpec, OperationKind, OperationStatus, Part, Rollback,
@@ -12,7 +11,7 @@ use jiff::SignedDuration;
 use crate::{StepError, operation_in};
 
 /// Commits that the function is as asked, and answers what is to be announced. After `check_after`
-/// the function is compared with AWS.
+/// the function is compared with AWS; of its revisions the newest `revisions_kept` are kept.
 ///
 /// # Errors
 /// `Formation.Superseded` if a later attempt has taken over; otherwise the name that fits what DynamoDB
@@ -21,23 +20,37 @@ pub async fn record_success(
     records: &Records,
     bundles: &Bundles,
     check_after: SignedDuration,
+    revisions_kept: u64,
     input: StepInput,
 ) -> Result<Announcement, StepError> {
     let statuses = [OperationStatus::Running, OperationStatus::Succeeded];
     let operation = operation_in(&statuses, records, &input).await?;
-    if operation.status == OperationStatus::Succeeded {
+    let committed = match operation.status {
         // An earlier invocation for the same attempt has recorded it.
-        return announce(bundles, &operation).await;
-    }
+        OperationStatus::Succeeded => announce(bundles, &operation).await?,
+        _ => succeed(records, bundles, &operation, check_after, &input).await?,
+    };
+    prune_revisions(records, bundles, &operation, revisions_kept).await?;
+    Ok(committed)
+}
+
+async fn succeed(
+    records: &Records,
+    bundles: &Bundles,
+    operation: &OperationRecord,
+    check_after: SignedDuration,
+    input: &StepInput,
+) -> Result<Announcement, StepError> {
     let (target, previous) = (bundle(&operation.target), bundle(&operation.previous));
     if let Some(target) = only_in(target, previous) {
         // Before the commit: a bundle that a record refers to must never expire. One that it has
         // referred to before is kept already.
         bundles.keep(target).await?;
     }
-    let released = only_in(previous, target).cloned();
-    let outcome = Outcome::Succeeded;
-    commit(records, bundles, &operation, &outcome, released, check_after, &input).await
+    records.keep_previous(operation).await?;
+    // What an update replaces is a revision still.
+    let released = previous.filter(|_| operation.kind == OperationKind::Delete).cloned();
+    commit(records, bundles, operation, &Outcome::Succeeded, released, check_after, input).await
 }
 
 /// Commits that the operation failed and what became of its changes, and answers what is to be

@@ -2,6 +2,7 @@
 
 pub mod connect;
 pub mod deploy;
+pub mod revisions;
 
 use std::ffi::OsStr;
 use std::fs;

@@ -42,10 +42,12 @@ fn case(action: Action) -> Case {
         },
         // It has ended.
         Action::CancelOperation => case(409),
+        Action::DescribeCode => Case { query: "revision=1", ..case(200) },
         Action::DescribeStack
         | Action::DescribeFunction
         | Action::CompareFunction
-        | Action::DescribeCode
+        | Action::ListRevisions
+        | Action::DescribeRevision
         | Action::ListOperations
         | Action::DescribeApi => case(200),
     }
@@ -142,7 +144,8 @@ fn dynamodb(call: &str, request: &Value) -> Value {
         "Query" => {
             let values = request["ExpressionAttributeValues"].as_object().unwrap();
             let asked = |pk: &String| values.values().any(|value| value["S"] == json!(pk));
-            let found = records.iter().filter(|((pk, _), _)| asked(pk));
+            let prefix = values.get(":prefix").and_then(|it| it["S"].as_str()).unwrap_or_default();
+            let found = records.iter().filter(|((pk, sk), _)| asked(pk) && sk.starts_with(prefix));
             json!({"Items": found.map(|(_, item)| attributes(item)).collect::<Value>()})
         }
         _ => json!({}),

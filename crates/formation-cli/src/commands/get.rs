@@ -54,6 +54,26 @@ fn screen(function: &Function, document: &Value) -> String {
         row("created", at(function.created_at)),
         row("code", format!("{} bytes, SHA-256 {}", code.size_bytes, code.sha256)),
     ];
+    rows.extend(fields(document));
+    let resources = document["resources"].as_object().into_iter().flatten();
+    rows.extend(resources.map(|(name, value)| row(name, text(value))));
+    let differences = drift::lines(&function.drift);
+    [pairs(rows), differences]
+        .into_iter()
+        .filter(|it| !it.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
+/// What a specification asks for, below each other.
+pub(super) fn properties(specification: &Value) -> String {
+    pairs(fields(specification))
+}
+
+/// The fields of a function's document that stand below its head, with what each has.
+fn fields(document: &Value) -> Vec<(String, String)> {
+    let row = |name: &str, value: String| (name.to_owned(), value);
+    let mut rows = Vec::new();
     let members = document.as_object().into_iter().flatten();
     for (name, value) in members.filter(|(name, _)| !APART.contains(&name.as_str())) {
         match value {
@@ -67,14 +87,7 @@ fn screen(function: &Function, document: &Value) -> String {
             value => rows.push(row(name, text(value))),
         }
     }
-    let resources = document["resources"].as_object().into_iter().flatten();
-    rows.extend(resources.map(|(name, value)| row(name, text(value))));
-    let differences = drift::lines(&function.drift);
-    [pairs(rows), differences]
-        .into_iter()
-        .filter(|it| !it.is_empty())
-        .collect::<Vec<_>>()
-        .join("\n\n")
+    rows
 }
 
 /// A value in one line.

@@ -9,6 +9,7 @@ mod get;
 mod list;
 mod operations;
 mod plan;
+mod revisions;
 mod wait;
 
 use std::io::{self, BufRead, Write};
@@ -17,6 +18,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use formation_client::ClientError;
 use formation_model::{Function, FunctionName, Operation, OperationId, ProblemCode};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::{Cli, Command};
@@ -59,6 +61,7 @@ async fn dispatch(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
         Command::List(asked) => list::run(&connected().await?, asked, output).await,
         Command::Get(asked) => get::run(&connected().await?, asked, output).await,
         Command::Operations(asked) => operations::run(&connected().await?, asked, output).await,
+        Command::Revisions(asked) => revisions::run(&connected().await?, asked, output).await,
         Command::Wait(asked) => wait::run(&connected().await?, asked, output).await,
         Command::Cancel(asked) => cancel::run(&connected().await?, asked, output).await,
         Command::Repair(asked) => {
@@ -106,14 +109,23 @@ async fn confirm(
 /// A function in JSON, the values of its environment variables masked: they may be secrets, and what
 /// is shown is kept by terminals and by CI.
 fn masked(function: &Function) -> Result<Value, Failure> {
-    let mut value = serde_json::to_value(function)
-        .map_err(|error| Failure::other("the function cannot be shown", &error))?;
-    if let Some(variables) = value["environment"].as_object_mut() {
+    let mut value = document(function)?;
+    mask(&mut value);
+    Ok(value)
+}
+
+/// What is shown, in JSON.
+fn document(shown: &impl Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(shown).map_err(|error| Failure::other("it cannot be shown", &error))
+}
+
+/// Masks the values of environment variables in a function's document.
+fn mask(function: &mut Value) {
+    if let Some(variables) = function["environment"].as_object_mut() {
         for value in variables.values_mut() {
             *value = Value::from("****");
         }
     }
-    Ok(value)
 }
 
 /// Shows an operation that was followed, and tells how it ended.

@@ -154,7 +154,7 @@ async fn every_route_has_a_method() {
     client.delete(&name).if_match(&ETag::any()).wait(Duration::from_secs(99)).await.unwrap();
     client.repair(&name).if_match(&etag).idempotency_key("mine").await.unwrap();
     assert_eq!(client.drift(&name).await.unwrap().revision, 3);
-    assert_eq!(client.code_link(&name).await.unwrap().size_bytes, 1);
+    assert_eq!(client.code_link(&name, None).await.unwrap().size_bytes, 1);
     let upload = UploadRequest { size_bytes: 1, sha256: "x".into() };
     assert_eq!(client.create_upload(&upload).await.unwrap().upload_id.to_string(), ID);
     client.operation(&name, id()).await.unwrap();

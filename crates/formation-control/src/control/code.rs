@@ -21,12 +21,19 @@ impl Control {
         self.bundles.offer(request, caller).await
     }
 
-    /// Where the code of a function can be fetched from, as its record has it.
+    /// Where the code of a function can be fetched from, as its record has it, or one of its revisions.
     ///
     /// # Errors
-    /// [`Refusal::FunctionNotFound`], or why it cannot be read.
-    pub async fn code_link(&self, name: &FunctionName) -> Result<CodeLink, Refusal> {
-        let record = self.function_record(name).await?;
-        self.bundles.link(&record.spec.code).await
+    /// [`Refusal::FunctionNotFound`], [`Refusal::RevisionNotFound`], or why it cannot be read.
+    pub async fn code_link(
+        &self,
+        name: &FunctionName,
+        revision: Option<u64>,
+    ) -> Result<CodeLink, Refusal> {
+        let spec = match revision {
+            Some(revision) => self.revision_record(name, revision).await?.spec,
+            None => self.function_record(name).await?.spec,
+        };
+        self.bundles.link(&spec.code).await
     }
 }

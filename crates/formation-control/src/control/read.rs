@@ -3,11 +3,11 @@
 use std::borrow::Borrow;
 
 use formation_model::view::Function;
-use formation_model::{FunctionName, Operation, OperationId, Page};
+use formation_model::{FunctionName, Operation, OperationId, Page, Revision};
 
 use super::Control;
 use crate::history;
-use crate::records::{ListFilter, OperationRecord};
+use crate::records::{FunctionRecord, ListFilter, OperationRecord, RevisionRecord};
 use crate::refusal::Refusal;
 use crate::version_tag::VersionTag;
 
@@ -117,6 +117,61 @@ impl Control {
         let operations = page.items.iter().map(|record| self.to_operation(record));
         Ok(Page { items: operations.collect(), next_token: page.next_token })
     }
+
+    /// One page of a function's revisions that are kept, newest first; none while its create runs.
+    ///
+    /// # Errors
+    /// [`Refusal::FunctionNotFound`], [`Refusal::InvalidNextToken`], or why they cannot be read.
+    pub async fn revisions(
+        &self,
+        name: &FunctionName,
+        limit: i32,
+        token: Option<&str>,
+    ) -> Result<Page<Revision>, Refusal> {
+        let function = self.function_record(name).await?;
+        let page = self.records.list_revisions(name, limit, token).await?;
+        let mut kept: Vec<_> = page.items;
+        kept.retain(|revision| is_of(revision, &function));
+        // An earlier release kept none.
+        let newest = kept.first().map_or(0, |revision| revision.revision);
+        if token.is_none() && newest < function.revision {
+            kept.insert(0, RevisionRecord::current(&function));
+        }
+        let items = kept.iter().map(|revision| revision.to_revision(false)).collect();
+        Ok(Page { items, next_token: page.next_token })
+    }
+
+    /// A revision of a function, with what the function was.
+    ///
+    /// # Errors
+    /// [`Refusal::FunctionNotFound`], [`Refusal::RevisionNotFound`], or why it cannot be read.
+    pub async fn revision(&self, name: &FunctionName, revision: u64) -> Result<Revision, Refusal> {
+        Ok(self.revision_record(name, revision).await?.to_revision(true))
+    }
+
+    pub(super) async fn revision_record(
+        &self,
+        name: &FunctionName,
+        revision: u64,
+    ) -> Result<RevisionRecord, Refusal> {
+        let function = self.function_record(name).await?;
+        let missing = || Refusal::RevisionNotFound { function: name.clone(), revision };
+        if revision == 0 || revision > function.revision {
+            return Err(missing());
+        }
+        match self.records.revision(name, revision).await? {
+            Some(found) if is_of(&found, &function) => Ok(found),
+            // An earlier release kept none.
+            _ if revision == function.revision => Ok(RevisionRecord::current(&function)),
+            _ => Err(missing()),
+        }
+    }
+}
+
+/// Whether a revision is this function's, and not one of an earlier function of the name: such are
+/// forgotten when that is deleted, or after a later commit.
+fn is_of(revision: &RevisionRecord, function: &FunctionRecord) -> bool {
+    revision.created_at >= function.created_at && revision.revision <= function.revision
 }
 
 /// The attempts whose steps are shown, of so many. Each is a call at least, and recoveries may go on

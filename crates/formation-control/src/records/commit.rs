@@ -4,7 +4,7 @@
 //! attribute that was read. So a step loses no field that a later release has written: steps and doors
 //! are not upgraded at the same moment, and an upgrade may be taken back.
 
-use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update};
 use formation_model::operation::OperationError;
 use formation_model::{
     Bundle, Difference, Drift, FunctionStatus, Open, OperationKind, OperationStatus, Part, Rollback,
@@ -83,10 +83,14 @@ impl Records {
             ended.error = Some(error.clone());
             ended.leftovers = leftovers.iter().copied().map(Open::from).collect();
         }
-        let items = vec![
-            self.settle_function(operation, &ended, reached, now, check_after)?,
+        let committed = committed_spec(operation, &ended)?;
+        let mut items = vec![
+            self.settle_function(operation, &ended, reached, committed.clone(), now, check_after)?,
             self.end_operation(&ended, now)?,
         ];
+        if let Some(spec) = committed {
+            items.push(self.keeping_revision(operation, spec, now)?);
+        }
         if self.transact(items, None).await?.is_none() {
             return Ok(Some(ended));
         }
@@ -100,6 +104,7 @@ impl Records {
         operation: &OperationRecord,
         ended: &OperationRecord,
         reached: Reached<'_>,
+        committed: Option<AttributeValue>,
         now: Timestamp,
         check_after: SignedDuration,
     ) -> Result<TransactWriteItem, Refusal> {
@@ -166,14 +171,7 @@ impl Records {
                     .expression_attribute_values(":roleId", text(role_id));
             }
         }
-        let target = match (&operation.stored_target, &operation.target) {
-            (Some(stored), _) => Some(stored.clone().into_attribute()),
-            (None, target) => target.as_ref().map(to_attribute_value).transpose()?,
-        };
-        if let Some(target) = target
-            && succeeded
-            && operation.kind != OperationKind::Repair
-        {
+        if let Some(target) = committed {
             set.push_str(
                 ", #spec = :spec, #revision = :revision, #committedBy = :operation, \
                  #updatedAt = :now",
@@ -248,4 +246,18 @@ impl Records {
         let update = update.update_expression(set);
         Ok(TransactWriteItem::builder().update(built(update.build())?).build())
     }
+}
+
+/// The specification that is committed when `operation` ends as `ended`, if one is: a repair changes none.
+fn committed_spec(
+    operation: &OperationRecord,
+    ended: &OperationRecord,
+) -> Result<Option<AttributeValue>, Refusal> {
+    if ended.status != OperationStatus::Succeeded || operation.kind == OperationKind::Repair {
+        return Ok(None);
+    }
+    Ok(match (&operation.stored_target, &operation.target) {
+        (Some(stored), _) => Some(stored.clone().into_attribute()),
+        (None, target) => target.as_ref().map(to_attribute_value).transpose()?,
+    })
 }

@@ -14,7 +14,7 @@ use super::commit::OPERATION_RETENTION;
 use super::due::{LOOK_FAILURES, Queue};
 use super::stored::{FunctionRecord, OperationRecord, RepairedDrift};
 use super::table::{
-    OPERATION_PREFIX, Records, function_key, operation_key, operation_partition, text,
+    OPERATION_PREFIX, Records, function_key, function_partition, operation_key, text,
 };
 use crate::refusal::Refusal;
 
@@ -122,7 +122,7 @@ impl Records {
     ) -> Result<(), Refusal> {
         // One page holds a thousand operations at least, and those of the previous release come first.
         let kept = self
-            .query(&operation_partition(function), OPERATION_PREFIX)
+            .query(&function_partition(function), OPERATION_PREFIX)
             .projection_expression("#pk, #sk")
             .filter_expression(
                 "attribute_exists(#endedAt) AND \

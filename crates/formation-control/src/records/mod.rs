@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | function | `FUNCTION` | its name |
 //! | operation | `FUNCTION#<name>` | `OPERATION#<ulid>` |
+//! | revision | `FUNCTION#<name>` | `REVISION#<number, ten digits>` |
 //! | idempotency key | `IDEMPOTENCY#<hash of caller and key>` | `IDEMPOTENCY` |
 //!
 //! The sparse index `due` (a few constant keys, sorted by time) holds what `reconcile` must look at.
@@ -18,6 +19,7 @@ mod due;
 mod idempotency;
 mod looks;
 mod pages;
+mod revisions;
 mod stored;
 mod table;
 #[cfg(test)]
@@ -30,5 +32,7 @@ pub use due::{Due, DuePage, Position, Queue};
 pub(crate) use idempotency::IdempotencyRecord;
 pub use idempotency::RequestKey;
 pub use pages::ListFilter;
+pub(crate) use revisions::KeptRevision;
+pub use revisions::RevisionRecord;
 pub use stored::{FunctionRecord, OperationRecord, RepairedDrift};
 pub use table::Records;

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::stored::{FunctionRecord, OperationRecord};
 use super::table::{
-    FUNCTION_PARTITION, OPERATION_PREFIX, Records, has_expired, key, operation_partition, text,
+    FUNCTION_PARTITION, OPERATION_PREFIX, Records, function_partition, has_expired, key, text,
 };
 use crate::refusal::Refusal;
 
@@ -75,7 +75,7 @@ const LONGEST_TOKEN: usize = 512;
 /// A page token binds the place to the list that it was issued for, filters included.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PageToken {
+pub(super) struct PageToken {
     list: String,
     after: String,
 }
@@ -88,7 +88,11 @@ impl PageToken {
 
     /// The place that `token` leads to in `list`: one that the list `holds`. The token must be
     /// spelled as it is issued, so that DynamoDB is asked only for places that it has named.
-    fn read(token: &str, list: &str, holds: impl Fn(&str) -> bool) -> Result<String, Refusal> {
+    pub(super) fn read(
+        token: &str,
+        list: &str,
+        holds: impl Fn(&str) -> bool,
+    ) -> Result<String, Refusal> {
         let read = || {
             if token.len() > LONGEST_TOKEN {
                 return None;
@@ -142,7 +146,7 @@ impl Records {
         limit: i32,
         token: Option<&str>,
     ) -> Result<Page<OperationRecord>, Refusal> {
-        let partition = operation_partition(function);
+        let partition = function_partition(function);
         let query = self.query(&partition, OPERATION_PREFIX).limit(limit).scan_index_forward(false);
         let list = partition.clone();
         let after = token.map(|token| PageToken::read(token, &list, is_operation));
@@ -171,7 +175,7 @@ impl Records {
 
 /// The page of `list` that begins behind `after`, and the token of the next. What cannot be read is
 /// left out, and the log names it: one bad record must not hide all others.
-async fn page<T: DeserializeOwned>(
+pub(super) async fn page<T: DeserializeOwned>(
     query: QueryFluentBuilder,
     partition: &str,
     list: String,
@@ -363,7 +367,7 @@ mod tests {
                 assert_eq!(read(&token, &other), None);
             }
         }
-        let list = operation_partition(&longest.parse().unwrap());
+        let list = function_partition(&longest.parse().unwrap());
         let after = format!("{OPERATION_PREFIX}{}", OperationId::generate());
         let token = issued(&list, &after);
         assert_eq!(PageToken::read(&token, &list, is_operation).unwrap(), after);
@@ -408,7 +412,7 @@ mod tests {
 
     #[test]
     fn a_page_of_operations_ends_with_an_operation() {
-        let list = operation_partition(&"a".parse().unwrap());
+        let list = function_partition(&"a".parse().unwrap());
         for after in [
             "OPERATION#",
             "OPERATION#01arz3ndektsv4rrffq69g5fav",

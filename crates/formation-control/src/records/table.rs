@@ -18,6 +18,7 @@ use crate::refusal::Refusal;
 
 pub(super) const FUNCTION_PARTITION: &str = "FUNCTION";
 pub(super) const OPERATION_PREFIX: &str = "OPERATION#";
+pub(super) const REVISION_PREFIX: &str = "REVISION#";
 
 /// How often a transaction is tried while others hold its items.
 const CONFLICT_TRIES: u32 = 10;
@@ -99,7 +100,7 @@ impl Records {
         }
     }
 
-    async fn item(&self, key: Item) -> Result<Option<Item>, AwsError> {
+    pub(super) async fn item(&self, key: Item) -> Result<Option<Item>, AwsError> {
         let output = self
             .client
             .get_item()
@@ -128,10 +129,16 @@ pub(super) fn function_key(name: &FunctionName) -> Item {
 }
 
 pub(super) fn operation_key(function: &FunctionName, operation: OperationId) -> Item {
-    key(&operation_partition(function), &format!("{OPERATION_PREFIX}{operation}"))
+    key(&function_partition(function), &format!("{OPERATION_PREFIX}{operation}"))
 }
 
-pub(super) fn operation_partition(function: &FunctionName) -> String {
+/// Numbers have one length, so that they sort as numbers do.
+pub(super) fn revision_key(function: &FunctionName, revision: u64) -> Item {
+    key(&function_partition(function), &format!("{REVISION_PREFIX}{revision:010}"))
+}
+
+/// The partition of what belongs to a function besides its own record.
+pub(super) fn function_partition(function: &FunctionName) -> String {
     format!("{FUNCTION_PARTITION}#{function}")
 }
 

@@ -3,6 +3,7 @@
 //! says, call by call.
 
 mod releases;
+mod revisions;
 mod table;
 mod upgrades;
 
@@ -68,6 +69,8 @@ pub(crate) struct State {
     executions: BTreeMap<String, String>,
     /// The bundles that were stored and not removed.
     stored: Vec<String>,
+    /// The bundles that were marked, and how at last.
+    marked: BTreeMap<String, String>,
     /// Answers to calls instead of the usual ones: status and body.
     answers: BTreeMap<String, (u16, Value)>,
     meanwhile: BTreeMap<String, Meanwhile>,
@@ -137,6 +140,11 @@ impl Aws {
         self.state().stored.clone()
     }
 
+    /// The bundles that were marked, and how at last.
+    pub fn marked(&self) -> BTreeMap<String, String> {
+        self.state().marked.clone()
+    }
+
     /// Every item of the table, as JSON.
     pub fn items(&self) -> Vec<Value> {
         self.state().table.items().map(from_item).collect()
@@ -174,6 +182,12 @@ impl Aws {
         Records::new(aws_sdk_dynamodb::Client::new(&self.config()), "records")
     }
 
+    pub fn bundles(&self) -> Bundles {
+        let buckets = vec!["builds".to_owned()];
+        let client = aws_sdk_s3::Client::new(&self.config());
+        Bundles::new(client, "bundles", "111122223333", buckets)
+    }
+
     pub fn control(&self) -> Control {
         let config = self.config();
         let stack = StackIdentity {
@@ -188,12 +202,11 @@ impl Aws {
             has_platforms_boundary: true,
             guarded: vec!["arn:aws:iam::111122223333:*/formation-*".to_owned()],
         };
-        let buckets = vec!["builds".to_owned()];
         Control::new(
             stack,
             DEFAULTS,
             self.records(),
-            Bundles::new(aws_sdk_s3::Client::new(&config), "bundles", "111122223333", buckets),
+            self.bundles(),
             Executions::new(aws_sdk_sfn::Client::new(&config), MACHINE),
             Comparer::new(&config, settings),
         )
@@ -264,6 +277,12 @@ impl Aws {
                     "<ErrorResponse><Error><Code>NoSuchEntity</Code></Error></ErrorResponse>";
                 return (404, error.to_owned());
             }
+            ("s3", "PutObjectTagging") => {
+                let body = str::from_utf8(bytes).unwrap();
+                let state_tag = body.split("<Value>").nth(1).unwrap().split('<').next().unwrap();
+                state.marked.insert(request.uri().path().to_owned(), state_tag.to_owned());
+                return (200, String::new());
+            }
             ("s3", "PutObject") => {
                 state.stored.push(request.uri().path().to_owned());
                 return (200, String::new());
@@ -313,7 +332,8 @@ fn name(request: &http::Request<SdkBody>, body: &[u8]) -> String {
         "HEAD" => "Head",
         _ => "Get",
     };
-    format!("s3:{kind}Object")
+    let tagging = request.uri().query().is_some_and(|query| query.contains("tagging"));
+    format!("s3:{kind}Object{}", if tagging { "Tagging" } else { "" })
 }
 
 /// A record in DynamoDB's JSON.

@@ -28,7 +28,8 @@ use super::{Aws, DEFAULTS, ann_again};
 use crate::caller::Caller;
 use crate::control::{Change, Decision};
 use crate::records::{
-    FunctionRecord, IdempotencyRecord, OperationRecord, Outcome, Reached, RepairedDrift, RequestKey,
+    FunctionRecord, IdempotencyRecord, OperationRecord, Outcome, Reached, RepairedDrift,
+    RequestKey, RevisionRecord,
 };
 
 /// The release whose folder is written: this one.
@@ -83,6 +84,7 @@ fn read(name: &str, stored: &Value) -> Result<Value, String> {
         "function" => item::<FunctionRecord>(stored),
         "operation" => item::<OperationRecord>(stored),
         "idempotency" => item::<IdempotencyRecord>(stored),
+        "revision" => item::<RevisionRecord>(stored),
         "input" => {
             let told = |error: serde_json::Error| error.to_string();
             let input: ExecutionInput = serde_json::from_value(stored.clone()).map_err(told)?;
@@ -132,6 +134,7 @@ fn never_missing(name: &str) -> &'static [&'static str] {
             "requestedBy",
         ],
         "idempotency" => &["fingerprint", "functionName"],
+        "revision" => &["revision", "operationId", "kind", "createdAt", "createdBy", "spec"],
         _ => &["v", "functionName", "operationId", "attempt", "lane", "recovery"],
     }
 }
@@ -306,7 +309,8 @@ impl Life {
     /// Commits an outcome, and keeps the operation.
     async fn end(&mut self, kind: &str, what: &str, running: &OperationRecord, outcome: Outcome) {
         let released = running.previous.as_ref().map(|previous| previous.code.clone());
-        let released = released.filter(|_| kind == "update");
+        let released =
+            released.filter(|_| kind == "delete" && matches!(outcome, Outcome::Succeeded));
         let hour = SignedDuration::from_hours(1);
         let role_id = Some("AROAEXAMPLE");
         let ended = self
@@ -372,6 +376,7 @@ async fn written() -> Files {
     life.keep_function("creating");
     life.end("create", "succeeded", &creating, Outcome::Succeeded).await;
     life.keep_function("available");
+    life.keep("revision-create", life.aws.item("FUNCTION#hello", "REVISION#0000000001"));
 
     let edit = |current: &_| Ok(request::patched(&json!({}), &DEFAULTS, current)?);
     let nothing = Change::Update { name: Life::name(), condition: None, edit: Box::new(edit) };
@@ -399,6 +404,7 @@ async fn written() -> Files {
     let updating = life.begin(update(384), "update").await;
     life.keep_function("updating");
     life.end("update", "succeeded", &updating, Outcome::Succeeded).await;
+    life.keep("revision-update", life.aws.item("FUNCTION#hello", "REVISION#0000000002"));
 
     let mut other = Life { aws: life.aws.clone(), files: Files::new() };
     let updating = other.begin(update(512), "update").await;

@@ -53,6 +53,19 @@ impl Table {
                 let written = self.update(request);
                 Ok(json!({"Attributes": written}))
             }
+            "PutItem" | "DeleteItem" => {
+                if self.judge(request).is_err() {
+                    return Err(json!({
+                        "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
+                        "message": "The conditional request failed",
+                    }));
+                }
+                match request["Item"].as_object() {
+                    Some(item) => self.put(item.clone()),
+                    None => self.remove(&request["Key"]),
+                }
+                Ok(json!({}))
+            }
             "TransactWriteItems" => self.transact(request["TransactItems"].as_array().unwrap()),
             "Query" => Ok(self.query(request)),
             other => panic!("the table knows no {other}"),

@@ -17,6 +17,8 @@ pub enum ProblemCode {
     FunctionNotFound,
     /// The function has no operation of that id.
     OperationNotFound,
+    /// The function has no revision of that number that is kept.
+    RevisionNotFound,
     /// No such path.
     RouteNotFound,
     /// The path is there, but not with this method.
@@ -76,12 +78,13 @@ pub enum ProblemCode {
 
 impl ProblemCode {
     /// Every code.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::MalformedJson,
         Self::InvalidParameter,
         Self::InvalidNextToken,
         Self::FunctionNotFound,
         Self::OperationNotFound,
+        Self::RevisionNotFound,
         Self::RouteNotFound,
         Self::MethodNotAllowed,
         Self::FunctionExists,
@@ -158,6 +161,11 @@ impl ProblemCode {
                 404,
                 "No such operation",
                 "Check the id; `GET .../operations` lists those of the last 90 days.",
+            ),
+            Self::RevisionNotFound => (
+                404,
+                "No such revision",
+                "Check the number; `GET .../revisions` lists those that are kept, the stack's newest `RevisionsKept`.",
             ),
             Self::RouteNotFound => (
                 404,

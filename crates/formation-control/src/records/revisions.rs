@@ -1,0 +1,278 @@
+//! Revisions: what each commit made of a function, for as long as it is kept.
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use formation_aws::AwsError;
+use formation_model::{
+    Bundle, FunctionName, FunctionSpec, OperationId, OperationKind, Page, Revision,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_dynamo::{from_item, to_item};
+
+use super::pages::{PageToken, page};
+use super::stored::{FunctionRecord, OperationRecord};
+use super::table::{
+    Item, REVISION_PREFIX, Records, built, function_key, function_partition, revision_key, with_key,
+};
+use crate::refusal::Refusal;
+
+/// A revision as it is stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RevisionRecord {
+    /// Its number.
+    pub revision: u64,
+    /// The operation that committed it.
+    pub operation_id: OperationId,
+    /// What that operation did.
+    pub kind: OperationKind,
+    /// When it was committed.
+    pub created_at: Timestamp,
+    /// The verified caller that asked for it.
+    pub created_by: String,
+    /// What the function was.
+    pub spec: FunctionSpec,
+}
+
+impl RevisionRecord {
+    /// The revision that a function is at, as its own record tells it: an earlier release kept none.
+    pub(crate) fn current(function: &FunctionRecord) -> Self {
+        let kind =
+            if function.revision == 1 { OperationKind::Create } else { OperationKind::Update };
+        Self {
+            revision: function.revision,
+            operation_id: function.committed_by,
+            kind,
+            created_at: function.updated_at,
+            created_by: function.created_by.clone(),
+            spec: function.spec.clone(),
+        }
+    }
+
+    /// The revision as its users see it, and with `specification` what the function was.
+    pub(crate) fn to_revision(&self, specification: bool) -> Revision {
+        let code = (&self.spec.code).into();
+        Revision {
+            revision: self.revision,
+            operation_id: self.operation_id,
+            kind: self.kind.into(),
+            created_at: self.created_at,
+            created_by: self.created_by.clone(),
+            sha256: self.spec.code.sha256.clone(),
+            specification: specification.then(|| self.spec.clone().with_code(code)),
+        }
+    }
+}
+
+/// What has to be known of a revision to decide whether it is kept.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct KeptRevision {
+    pub revision: u64,
+    pub operation_id: OperationId,
+    spec: KeptSpec,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct KeptSpec {
+    code: Bundle,
+}
+
+impl KeptRevision {
+    /// Its code.
+    pub fn code(&self) -> &Bundle {
+        &self.spec.code
+    }
+}
+
+/// Whether a page of revisions can end with that sort key.
+fn is_revision(sort_key: &str) -> bool {
+    let number = sort_key.strip_prefix(REVISION_PREFIX);
+    number.is_some_and(|it| it.len() == 10 && it.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+impl Records {
+    /// One page of a function's revisions with at most `limit` of them, newest first, strongly
+    /// consistent. Those whose record cannot be read are left out, so there may be fewer.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidNextToken`], or what DynamoDB answered.
+    pub(crate) async fn list_revisions(
+        &self,
+        function: &FunctionName,
+        limit: i32,
+        token: Option<&str>,
+    ) -> Result<Page<RevisionRecord>, Refusal> {
+        let partition = function_partition(function);
+        let query = self.query(&partition, REVISION_PREFIX).limit(limit).scan_index_forward(false);
+        let list = format!("revisions {function}");
+        let after = token.map(|token| PageToken::read(token, &list, is_revision));
+        page(query, &partition, list, after.transpose()?).await
+    }
+
+    /// A revision of a function, strongly consistent.
+    ///
+    /// # Errors
+    /// [`Refusal::Aws`] if DynamoDB refuses or cannot be reached, [`Refusal::Record`] if the record cannot be
+    /// read.
+    pub(crate) async fn revision(
+        &self,
+        function: &FunctionName,
+        revision: u64,
+    ) -> Result<Option<RevisionRecord>, Refusal> {
+        Ok(self.item(revision_key(function, revision)).await?.map(from_item).transpose()?)
+    }
+
+    /// Keeps the revision that an update replaces where an earlier release has not: before the update is
+    /// committed, since then its specification is gone. Nothing is written over.
+    ///
+    /// # Errors
+    /// [`Refusal::Aws`] if DynamoDB refuses or cannot be reached, [`Refusal::Record`] if a record cannot be
+    /// read or written.
+    pub async fn keep_previous(&self, operation: &OperationRecord) -> Result<(), Refusal> {
+        let (name, previous) = (&operation.function_name, operation.revision.saturating_sub(1));
+        if operation.kind != OperationKind::Update
+            || operation.previous.is_none()
+            || self.revision(name, previous).await?.is_some()
+        {
+            return Ok(());
+        }
+        let Some(item) = self.item(function_key(name)).await? else { return Ok(()) };
+        let spec = item.get("spec").cloned();
+        let function: FunctionRecord = from_item(item)?;
+        let Some(spec) = spec.filter(|_| function.revision == previous) else { return Ok(()) };
+        let current = RevisionRecord::current(&function);
+        let item = Committed {
+            revision: previous,
+            operation_id: current.operation_id,
+            kind: current.kind,
+            created_at: current.created_at,
+            created_by: &current.created_by,
+        };
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item.with_spec(name, spec)?))
+            .condition_expression("attribute_not_exists(#pk)")
+            .expression_attribute_names("#pk", "pk");
+        match put.send().await {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(AwsError::new("dynamodb:PutItem", error).into()),
+        }
+    }
+
+    /// The write that keeps the revision which an operation commits with this specification.
+    pub(super) fn keeping_revision(
+        &self,
+        operation: &OperationRecord,
+        spec: AttributeValue,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem, Refusal> {
+        let OperationRecord { function_name, operation_id, kind, revision, requested_by, .. } =
+            operation;
+        let item = Committed {
+            revision: *revision,
+            operation_id: *operation_id,
+            kind: *kind,
+            created_at: now,
+            created_by: requested_by,
+        };
+        let item = item.with_spec(function_name, spec)?;
+        // Where one of an earlier function of that name has stayed, this one replaces it.
+        let put = Put::builder().table_name(&self.table).set_item(Some(item));
+        Ok(TransactWriteItem::builder().put(built(put.build())?).build())
+    }
+
+    /// All revisions of a function that are stored, those of earlier functions of that name included.
+    ///
+    /// # Errors
+    /// [`Refusal::Aws`]: what DynamoDB answered. [`Refusal::Record`]: one cannot be read.
+    pub(crate) async fn kept_revisions(
+        &self,
+        function: &FunctionName,
+    ) -> Result<Vec<KeptRevision>, Refusal> {
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self
+                .query(&function_partition(function), REVISION_PREFIX)
+                .projection_expression("#revision, #operation, #spec.#code")
+                .expression_attribute_names("#revision", "revision")
+                .expression_attribute_names("#operation", "operationId")
+                .expression_attribute_names("#spec", "spec")
+                .expression_attribute_names("#code", "code")
+                .set_exclusive_start_key(after)
+                .send()
+                .await
+                .map_err(|error| AwsError::new("dynamodb:Query", error))?;
+            for item in page.items.unwrap_or_default() {
+                found.push(from_item(item)?);
+            }
+            after = page.last_evaluated_key;
+            if after.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Forgets a revision, unless another has taken its number since it was seen.
+    ///
+    /// # Errors
+    /// [`Refusal::Aws`]: what DynamoDB answered.
+    pub(crate) async fn forget_revision(
+        &self,
+        function: &FunctionName,
+        seen: &KeptRevision,
+    ) -> Result<(), Refusal> {
+        let delete = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(revision_key(function, seen.revision)))
+            .condition_expression("#operation = :operation")
+            .expression_attribute_names("#operation", "operationId")
+            .expression_attribute_values(
+                ":operation",
+                AttributeValue::S(seen.operation_id.to_string()),
+            );
+        match delete.send().await {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), DeleteItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(AwsError::new("dynamodb:DeleteItem", error).into()),
+        }
+    }
+}
+
+/// What is written of a revision besides its specification: see [`RevisionRecord`].
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Committed<'a> {
+    revision: u64,
+    operation_id: OperationId,
+    kind: OperationKind,
+    created_at: Timestamp,
+    created_by: &'a str,
+}
+
+impl Committed<'_> {
+    /// The item of a revision, with the specification as it was read: with the fields of a later release,
+    /// too.
+    fn with_spec(&self, function: &FunctionName, spec: AttributeValue) -> Result<Item, Refusal> {
+        let mut item: Item = with_key(to_item(self)?, revision_key(function, self.revision));
+        item.insert("spec".to_owned(), spec);
+        Ok(item)
+    }
+}
