@@ -104,6 +104,13 @@ async fn what_is_signed_is_what_is_sent() {
     }
 }
 
+fn revision() -> Value {
+    json!({
+        "revision": 7, "operationId": ID, "kind": "UPDATE", "createdAt": "2026-11-25T17:00:00.123Z",
+        "createdBy": "arn:aws:iam::111122223333:user/ann", "sha256": "x",
+    })
+}
+
 #[tokio::test]
 async fn every_route_has_a_method() {
     let stub = Stub::start(|_, seen| match (seen.method.as_str(), seen.path()) {
@@ -135,6 +142,10 @@ async fn every_route_has_a_method() {
         ("GET", "/v1/functions/hello/operations") => {
             answer(200, &[], &json!({"operations": [operation("SUCCEEDED")]}))
         }
+        ("GET", "/v1/functions/hello/revisions") => {
+            answer(200, &[], &json!({"revisions": [revision()]}))
+        }
+        ("GET", "/v1/functions/hello/revisions/7") => answer(200, &[], &revision()),
         ("GET", _) => answer(200, &[], &operation("SUCCEEDED")),
         _ => answer(202, &[("etag", "\"2-y\"")], &operation("RUNNING")),
     })
@@ -154,7 +165,7 @@ async fn every_route_has_a_method() {
     client.delete(&name).if_match(&ETag::any()).wait(Duration::from_secs(99)).await.unwrap();
     client.repair(&name).if_match(&etag).idempotency_key("mine").await.unwrap();
     assert_eq!(client.drift(&name).await.unwrap().revision, 3);
-    assert_eq!(client.code_link(&name, None).await.unwrap().size_bytes, 1);
+    assert_eq!(client.code_link(&name, Some(7)).await.unwrap().size_bytes, 1);
     let upload = UploadRequest { size_bytes: 1, sha256: "x".into() };
     assert_eq!(client.create_upload(&upload).await.unwrap().upload_id.to_string(), ID);
     client.operation(&name, id()).await.unwrap();
@@ -167,6 +178,8 @@ async fn every_route_has_a_method() {
     client.functions_page(&filter, None).await.unwrap();
     let functions: Vec<_> =
         client.functions(FunctionFilter::default()).try_collect().await.unwrap();
+    let revisions: Vec<_> = client.revisions(name.clone()).try_collect().await.unwrap();
+    assert_eq!(client.revision(&name, 7).await.unwrap(), revisions[0]);
     let operations: Vec<_> = client.operations(name).try_collect().await.unwrap();
     assert_eq!((functions.len(), operations.len()), (1, 1));
 
@@ -177,6 +190,7 @@ async fn every_route_has_a_method() {
     let paths = document["paths"].as_object().unwrap().iter();
     let routes = paths.flat_map(|(path, item)| {
         let path = path.replace("{functionName}", "hello").replace("{operationId}", ID);
+        let path = path.replace("{revision}", "7");
         let methods = item.as_object().unwrap().keys();
         methods.map(move |method| format!("{} {path}", method.to_uppercase()))
     });
@@ -198,7 +212,7 @@ async fn every_route_has_a_method() {
             "DELETE /v1/functions/hello?wait=25".to_owned(),
             "POST /v1/functions/hello/repair".to_owned(),
             "GET /v1/functions/hello/drift".to_owned(),
-            "GET /v1/functions/hello/code".to_owned(),
+            "GET /v1/functions/hello/code?revision=7".to_owned(),
             "POST /v1/uploads".to_owned(),
             format!("GET /v1/functions/hello/operations/{ID}"),
             format!("GET /v1/functions/hello/operations/{ID}?steps=true"),
@@ -206,6 +220,8 @@ async fn every_route_has_a_method() {
             format!("POST /v1/functions/hello/operations/{ID}/cancel"),
             "GET /v1/functions?tag=app%3Atier%3Aa%20b&tag=team%3A".to_owned(),
             "GET /v1/functions".to_owned(),
+            "GET /v1/functions/hello/revisions".to_owned(),
+            "GET /v1/functions/hello/revisions/7".to_owned(),
             "GET /v1/functions/hello/operations".to_owned(),
         ]
     );
