@@ -27,7 +27,7 @@ help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 .PHONY: run
-run: build ## Starts local AWS, deploys Formation to it and shows a function's life; leaves it up
+run: build ## Starts local AWS, deploys Formation to it and shows a function's life by the command; leaves it up
 	@$(LOCAL) run
 
 .PHONY: down
@@ -89,7 +89,7 @@ lint: tools infra/node_modules ## Checks formatting, clippy, docs, the scripts, 
 	cargo fmt --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
-	shellcheck infra/*.sh
+	shellcheck infra/*.sh action/*.sh
 	cfn-lint infra/template.yaml examples/boundary.yaml
 	@# The validator knows ARNs, not substitutions.
 	infra/node_modules/.bin/asl-validator --json-path <(sed 's/$${Partition}/aws/' statemachine.asl.json)
@@ -99,11 +99,16 @@ docs: ## Writes what of docs/ follows from code, the template and the state mach
 	cargo xtask docs
 
 .PHONY: build
-build: tools ## Builds the Lambdas and the tools for local AWS
+build: tools ## Builds the Lambdas, the `formation` command and what starts local AWS
 	@command -v cargo > /dev/null || { echo "error: cargo is missing: install Rust (https://rustup.rs)"; exit 1; }
 	cargo lambda build --locked --workspace --exclude xtask --compiler cargo --lambda-dir target/lambda
 	@# cargo-lambda moves every binary away, these too.
 	@cargo build --quiet --locked --workspace --bin formation --bin formation-local
+	@echo "built $(dir $(LOCAL))formation"
+
+.PHONY: install
+install: ## Installs the `formation` command, where `cargo install` does
+	cargo install --locked --path crates/formation-cli
 
 .PHONY: tools
 tools: .venv/installed ## Installs the pinned tools into .venv

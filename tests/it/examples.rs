@@ -1,13 +1,16 @@
 //! What `examples/` shows, as it stands there.
 
-use std::process::Command;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use formation_local::Project;
-use formation_model::bundle;
 use formation_tests::World;
+use formation_tests::readme::type_in;
 use http::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::command::{Said, binary};
 
 /// One request of a file of sample requests.
 struct Sample {
@@ -58,74 +61,125 @@ pub async fn the_sample_requests_do_what_their_titles_say(world: &World) {
     assert!(!world.is_known("sample").await);
 }
 
-/// The first commands of a section of README.
-fn commands(section: &str, containing: &str) -> String {
-    let readme = include_str!("../../README.md");
-    let (_, section) = readme.split_once(&format!("\n## {section}\n")).unwrap();
-    let (section, _) = section.split_once("\n## ").unwrap_or((section, ""));
-    let mut blocks = section.split("```sh\n").skip(1).map(|it| it.split_once("```").unwrap().0);
-    blocks.find(|block| block.contains(containing)).unwrap().to_owned()
+/// Files that an example does not come with: what building it leaves there.
+const BUILT: [&str; 3] = ["bootstrap", "node_modules", "target"];
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap() {
+            _ if BUILT.iter().any(|it| entry.file_name() == *it) => {}
+            kind if kind.is_dir() => copy(&entry.path(), &to),
+            _ => drop(fs::copy(entry.path(), to).unwrap()),
+        }
+    }
 }
 
-/// Runs commands as a person does who has followed README, in the folder of a project.
-fn run(world: &World, commands: &str) -> String {
-    run_in(&tempfile::tempdir().unwrap(), world, commands)
-}
-
-fn run_in(folder: &TempDir, world: &World, commands: &str) -> String {
+/// A folder with all examples as the project comes with them, and with the local AWS that `make run` would
+/// have told of.
+pub fn clone(world: &World) -> TempDir {
     let project = Project::find().unwrap();
-    std::fs::create_dir(folder.path().join(".local")).unwrap();
+    let folder = TempDir::with_prefix("formation-").unwrap();
+    copy(&project.path("examples"), &folder.path().join("examples"));
+    fs::create_dir(folder.path().join(".local")).unwrap();
     world.stack.write(&folder.path().join(".local/stack.json")).unwrap();
-    std::os::unix::fs::symlink(project.path("examples"), folder.path().join("examples")).unwrap();
-    let tools = project.tool("aws").unwrap().parent().unwrap().to_owned();
-    let path = std::env::var("PATH").unwrap();
-    let ran = Command::new("bash")
-        .args(["-euo", "pipefail", "-c", commands])
-        .current_dir(folder.path())
-        .env("PATH", format!("{}:{path}", tools.display()))
-        .env("AWS_ENDPOINT_URL", &world.stack.endpoint_url)
-        .env("AWS_DEFAULT_REGION", &world.stack.region)
-        .env("AWS_ACCESS_KEY_ID", &world.stack.access_key_id)
-        .env("AWS_SECRET_ACCESS_KEY", &world.stack.secret_access_key)
-        .env("AWS_CONFIG_FILE", "/dev/null")
-        .env("AWS_PAGER", "")
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&ran.stderr);
-    assert!(ran.status.success(), "{told}");
-    String::from_utf8(ran.stdout).unwrap()
+    folder
 }
 
-/// How README says that requests are signed.
-fn signing() -> String {
-    let first = commands("A first function", "SIGN=");
-    first.split_once("\n\n").unwrap().0.to_owned()
+/// What the manifests of the examples need to be known to the API and to run.
+struct Example {
+    name: &'static str,
+    function: &'static str,
+    variables: Vec<(&'static str, String)>,
+    payload: Value,
 }
 
-pub async fn readmes_function_writes_to_its_table(world: &World) {
-    let told =
-        run(world, &format!("{}\n{}", signing(), commands("Permissions", "examples/orders")));
-    for expected in [r#""kept": "1""#, r#""quantity""#, r#""Count": 1"#] {
-        assert!(told.contains(expected), "{told}");
+/// Deploys an example as it is, again, and with its overlay, and answers what the function answered.
+async fn lives(world: &World, example: &Example) -> Value {
+    let clone = clone(world);
+    let folder = clone.path().join("examples").join(example.name);
+    let Example { function, variables, payload, .. } = example;
+    let tools = Project::find().unwrap().path(".venv/bin");
+    let tools = [binary().parent().unwrap().to_owned(), tools];
+    let variables: String =
+        variables.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
+    let run = |arguments: &str| {
+        let typed = format!("{variables}formation --local {arguments}");
+        Said::from(type_in(&folder, &tools, &typed))
+    };
+    run("apply --yes").with(0);
+    let answer = world.invoke(function, payload).await.unwrap();
+    // A build makes the same bytes again, so that nothing is uploaded and nothing done.
+    let again = run("apply --yes").with(0);
+    assert!(again.err.contains("0 to update, 0 to delete, 1 unchanged"), "{again:?}");
+    assert_eq!(world.function(function).await.revision, 1);
+    // Where it is important there is more of something, and the code is the same.
+    let planned = run("plan --overlay prod --no-build --exit-code").with(2);
+    assert!(planned.out.contains("memoryMegabytes: 128 ->"), "{planned:?}");
+    assert!(!planned.out.contains("CODE") && !planned.out.contains("SHA-256"), "{planned:?}");
+    run("apply --overlay prod --no-build --yes").with(0);
+    assert_eq!(world.function(function).await.revision, 2);
+    world.invoke(function, payload).await.unwrap();
+    answer
+}
+
+pub async fn the_node_example_is_built_deployed_and_answers(world: &World) {
+    let answer = lives(
+        world,
+        &Example {
+            name: "node",
+            function: "tickets",
+            variables: vec![("PREFIX", "BUG".to_owned())],
+            payload: json!({"title": "It is late"}),
+        },
+    )
+    .await;
+    assert_eq!(answer["title"], "It is late");
+    let id = answer["id"].as_str().unwrap();
+    assert!(id.starts_with("BUG-") && id.len() == 14, "{id}");
+}
+
+pub async fn the_rust_example_is_built_deployed_and_answers(world: &World) {
+    // Local AWS runs it on this machine.
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    // Its dependencies are compiled once, however often this runs.
+    let binary = binary();
+    let target = binary.ancestors().nth(3).unwrap().to_str().unwrap();
+    let answer = lives(
+        world,
+        &Example {
+            name: "rust",
+            function: "words",
+            variables: vec![
+                ("ARCHITECTURE", architecture.to_owned()),
+                ("SHORTEST", "3".to_owned()),
+                ("CARGO_TARGET_DIR", target.to_owned()),
+            ],
+            payload: json!({"text": "It is as asked, or nothing of it is."}),
+        },
+    )
+    .await;
+    assert_eq!(answer, json!({"words": 2, "longest": "nothing"}));
+}
+
+/// Every manifest among the examples.
+fn manifests() -> Vec<PathBuf> {
+    let examples = Project::find().unwrap().path("examples");
+    let folders = fs::read_dir(examples).unwrap().map(|entry| entry.unwrap().path());
+    folders.map(|folder| folder.join("formation.yaml")).filter(|it| it.is_file()).collect()
+}
+
+pub async fn every_example_shows_what_a_manifest_can_hold(_: &World) {
+    let manifests = manifests();
+    assert_eq!(manifests.len(), 4, "{manifests:?}");
+    for path in manifests {
+        let text = fs::read_to_string(&path).unwrap();
+        let (first, _) = text.split_once('\n').unwrap();
+        // The path for an editor, which then completes and checks what is typed.
+        assert_eq!(first, "# yaml-language-server: $schema=../../docs/formation.schema.json");
+        for part in ["\nname: ", "\ndefaults:", "\noverlays:", "${"] {
+            assert!(text.contains(part), "{} lacks {part}", path.display());
+        }
     }
-    let path = "/v1/functions/orders?wait=25";
-    assert_eq!(world.api(Method::DELETE, path, None).await.status, StatusCode::NO_CONTENT);
-}
-
-pub async fn readmes_code_of_any_size_goes_there_and_comes_back(world: &World) {
-    let archive =
-        bundle::from_source("index.mjs", "export const handler = () => 'large';").unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("function.zip"), &archive).unwrap();
-    let commands = commands("A function", "/v1/uploads");
-    let told = run_in(&folder, world, &format!("{}\n{commands}", signing()));
-    assert!(told.contains(r#""status":"AVAILABLE""#), "{told}");
-    assert_eq!(world.invoke("large", &json!({})).await.unwrap(), "large");
-    assert_eq!(std::fs::read(folder.path().join("large.zip")).unwrap(), archive);
-    // What other users of the machine can see of a command holds no link.
-    for line in commands.lines().filter(|line| line.contains("curl")) {
-        assert!(!line.contains(".url)\""), "{line}");
-    }
-    let path = "/v1/functions/large?wait=25";
-    assert_eq!(world.api(Method::DELETE, path, None).await.status, StatusCode::NO_CONTENT);
 }

@@ -24,6 +24,7 @@ mod plans;
 mod policies;
 mod problems;
 mod properties;
+mod readme;
 mod refusals;
 mod replay;
 mod requests;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
             command::deploy::a_function_of_another_manifest_is_left_alone,
             command::deploy::what_is_wrong_with_a_manifest_is_told_at_its_place,
             command::deploy::the_exit_code_tells_how_an_operation_ended,
+            command::action::a_pull_request_has_one_comment_with_the_plan,
             command::connect::where_the_api_is_and_who_asks_is_found_or_told,
             command::deploy::interrupted_it_leaves_the_operation_running_and_finds_it_again,
             concurrency::a_function_is_stopped_and_says_so_and_answers_again,
@@ -77,8 +79,11 @@ fn main() -> ExitCode {
             events::what_is_no_request_acts_on_nothing_and_is_not_lost,
             events::everything_that_is_announced_fits_its_schema,
             examples::the_sample_requests_do_what_their_titles_say,
-            examples::readmes_function_writes_to_its_table,
-            examples::readmes_code_of_any_size_goes_there_and_comes_back,
+            examples::the_node_example_is_built_deployed_and_answers,
+            examples::the_rust_example_is_built_deployed_and_answers,
+            examples::every_example_shows_what_a_manifest_can_hold,
+            readme::every_block_is_run_or_says_why_not,
+            readme::what_a_newcomer_types_from_top_to_bottom_does_what_it_says,
             fencing::two_executions_of_one_attempt_end_in_one_state,
             fencing::an_operation_that_is_cancelled_at_any_moment_ends_in_one_state,
             fencing::a_cancelled_create_is_undone_and_says_so,

@@ -1,7 +1,10 @@
+//! Scripts that people and CI run: the GitHub Action's in [`action`], and
 //! `infra/deploy.sh` and `infra/destroy.sh` in whatever state an account may be, which local AWS
 //! cannot be put into: an `aws` that only notes its calls answers what the test says.
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
+
+mod action;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

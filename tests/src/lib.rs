@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "a test ends where its world does not answer")]
 
+pub mod action;
 pub mod announcements;
 pub mod answer;
 pub mod links;
@@ -10,6 +11,7 @@ pub mod live;
 pub mod operations;
 pub mod proxy;
 pub mod raw;
+pub mod readme;
 pub mod rows;
 pub mod shown;
 pub mod suite;

@@ -117,6 +117,22 @@ fn every_dependency_comes_from_crates_io_and_none_brings_another_tls_stack() {
 }
 
 #[test]
+fn the_example_in_rust_is_built_of_what_this_is_built_of() {
+    // A package of its own, with a lock of its own: so licences hold for it, too, and what is compiled may be shared.
+    let packages = |path: &str| {
+        let lock = fs::read_to_string(in_project(path)).unwrap();
+        let all = lock.split("[[package]]\n").skip(1);
+        let of_registry = all.filter(|it| it.contains("\nchecksum = "));
+        let known = of_registry.map(|it| it.lines().take(2).collect::<Vec<_>>().join(" "));
+        known.collect::<BTreeSet<_>>()
+    };
+    let (example, own) = (packages("examples/rust/Cargo.lock"), packages("Cargo.lock"));
+    assert!(example.len() > 10, "{example:?}");
+    let others: Vec<_> = example.difference(&own).collect();
+    assert!(others.is_empty(), "{others:?}: cp Cargo.lock examples/rust/, and build it there");
+}
+
+#[test]
 fn cargo_deny_has_the_same_lists() {
     let deny = fs::read_to_string(in_project("deny.toml")).unwrap();
     let listed = |from: &str| {

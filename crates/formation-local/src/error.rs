@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use formation_client::{BuildError, ClientError};
+use formation_client::BuildError;
 
 /// Why local AWS cannot be used. The text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -48,9 +48,6 @@ pub enum LocalError {
     /// The API's URL cannot be used.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// The API refused a request, or cannot be reached.
-    #[error(transparent)]
-    Client(#[from] ClientError),
     /// Something is not the JSON that it should be.
     #[error("unexpected JSON: {0}")]
     Json(#[from] serde_json::Error),

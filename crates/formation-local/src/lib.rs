@@ -1,5 +1,5 @@
 //! Local AWS for people (`make run`) and for the end-to-end tests: MiniStack with IAM enforcement,
-//! and the real template with the real Lambdas.
+//! and the real template with the real Lambdas. `make run` then types the commands of [`tour`].
 //!
 //! What local AWS does otherwise than AWS is dealt with here, in [`deploy`]'s list, and nowhere in
 //! the product.
@@ -9,7 +9,7 @@ pub mod lambda;
 pub mod ministack;
 pub mod project;
 pub mod stack;
-pub mod walkthrough;
+pub mod tour;
 
 mod error;
 

@@ -6,8 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use formation_local::ministack::{MiniStack, Options, free_port, stop_in};
-use formation_local::walkthrough::walk_through;
-use formation_local::{LocalError, Project, deploy};
+use formation_local::{LocalError, Project, deploy, tour};
 
 /// Where tools look for a local AWS first.
 const USUAL_PORT: u16 = 4566;
@@ -43,6 +42,7 @@ async fn run() -> Result<(), LocalError> {
     let project = Project::find()?;
     let folder = project.local();
     require_node()?;
+    let command = tour::command()?;
     let began = Instant::now();
     let progress = |what: &str| println!("[{:5.1} s] {what}", began.elapsed().as_secs_f64());
 
@@ -64,12 +64,17 @@ async fn run() -> Result<(), LocalError> {
     let stack_file = folder.join("stack.json");
     stack.write(&stack_file)?;
 
-    progress("a function's life, through the signed HTTP API:");
-    walk_through(&stack).await?;
+    progress("a function's life, as you would type it:");
+    tour::show(&project, &command)?;
 
     progress("done; local AWS stays up until `make down`");
-    println!("  API:   {}", stack.api_url);
-    println!("  where: {}", stack_file.display());
+    println!("  command: {}", command.display());
+    println!("  API:     {}", stack.api_url);
+    println!("  all:     {}", stack_file.display());
+    if let Some(folder) = command.parent() {
+        println!("Go on by yourself; anywhere below this folder `--local` finds it:");
+        println!("  export PATH=\"{}:$PATH\"", folder.display());
+    }
     Ok(())
 }
 

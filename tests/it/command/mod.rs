@@ -1,5 +1,6 @@
 //! The `formation` command as people and CI type it, each as a process of its own.
 
+pub mod action;
 pub mod connect;
 pub mod deploy;
 pub mod revisions;
@@ -17,26 +18,26 @@ use tokio::process::Command;
 const CODE: &str = "export const handler = async () => process.env.GREETING;";
 
 /// The command that was built beside the tests.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     tests.parent().unwrap().parent().unwrap().join("formation")
 }
 
 /// What a command said, and how it ended.
 #[derive(Debug)]
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
 impl Said {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     #[track_caller]
-    fn with(self, code: i32) -> Self {
+    pub fn with(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{self:?}");
         self
     }
@@ -54,7 +55,7 @@ impl From<Output> for Said {
 }
 
 /// A command that knows nothing of whoever runs the tests.
-fn command(folder: &Path, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+pub fn command(folder: &Path, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     let mut command = Command::new(binary());
     command.args(arguments).current_dir(folder).env_clear();
     command.env("PATH", std::env::var_os("PATH").unwrap());
