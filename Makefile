@@ -37,7 +37,7 @@ down: ## Ends the local AWS of `make run`
 .PHONY: test
 test: build ## Runs unit, wire-level and end-to-end tests, these on a local AWS of their own
 	@# The binaries' own targets hold no tests, and each would have to be linked.
-	cargo test --locked --workspace --lib --test bounds --test it --test scripts --test stack --test wire
+	cargo test --locked --workspace --lib --test bounds --test command --test it --test scripts --test stack --test wire
 	cargo test --locked --workspace --doc
 
 .PHONY: records
@@ -47,7 +47,7 @@ records: ## Writes the records that this release leaves in the table, for the ne
 
 .PHONY: test-unit
 test-unit: tools ## Runs the tests that need no local AWS
-	cargo test --locked --workspace --lib --test wire
+	cargo test --locked --workspace --lib --test command --test wire
 
 .PHONY: test-it
 test-it: build ## Runs those end-to-end tests whose name contains FILTER
@@ -66,8 +66,9 @@ test-api: build .venv/generator ## Tests the API against its own OpenAPI documen
 	cargo test --locked --workspace --test properties
 
 .PHONY: bench
-bench: build ## Measures: pure parts with criterion, then signed requests against local AWS
+bench: build ## Measures: pure parts with criterion, the command, then signed requests against local AWS
 	cargo bench --locked --package formation-model
+	cargo bench --locked --package formation-cli --bench speed
 	cargo test --locked --workspace --test latency -- --nocapture
 
 .PHONY: deploy

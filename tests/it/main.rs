@@ -57,6 +57,7 @@ fn main() -> ExitCode {
             command::deploy::what_is_wrong_with_a_manifest_is_told_at_its_place,
             command::deploy::the_exit_code_tells_how_an_operation_ended,
             command::action::a_pull_request_has_one_comment_with_the_plan,
+            command::conflict::what_somebody_changes_after_the_plan_is_shown_and_left_alone,
             command::connect::where_the_api_is_and_who_asks_is_found_or_told,
             command::deploy::interrupted_it_leaves_the_operation_running_and_finds_it_again,
             concurrency::a_function_is_stopped_and_says_so_and_answers_again,

@@ -171,8 +171,25 @@ fn features(packages: &[&str], kinds: &str) -> BTreeMap<String, String> {
     lines.map(|(package, features)| (package.to_owned(), features.to_owned())).collect()
 }
 
+/// What only the command needs: terminals, YAML, files, and ways to credentials that no Lambda has.
+/// `signal-hook-registry` is what tokio's features `process` and `signal` bring.
+const OF_THE_COMMAND: [&str; 12] = [
+    "annotate-snippets",
+    "anstream",
+    "aws-sdk-sso",
+    "aws-sdk-ssooidc",
+    "clap",
+    "clap_complete",
+    "formation-client",
+    "ignore",
+    "rustix",
+    "saphyr-parser",
+    "serde-saphyr",
+    "signal-hook-registry",
+];
+
 #[test]
-fn no_release_of_a_lambda_can_look_for_credentials_elsewhere() {
+fn no_release_of_a_lambda_has_what_only_the_command_needs() {
     // As `make deploy` builds them.
     let mut lambdas = Vec::new();
     for (package, _) in members() {
@@ -193,8 +210,13 @@ fn no_release_of_a_lambda_can_look_for_credentials_elsewhere() {
     let config = tree.iter().find(|(package, _)| package.starts_with("aws-config ")).unwrap();
     let found: Vec<_> = config.1.split(',').filter(|it| BANNED_IN_LAMBDAS.contains(it)).collect();
     assert!(found.is_empty(), "aws-config has {found:?}");
-    for service in ["aws-sdk-sso ", "aws-sdk-ssooidc "] {
-        assert!(!tree.keys().any(|package| package.starts_with(service)), "{service}");
+    let has = |tree: &BTreeMap<String, String>, name: &str| {
+        tree.keys().any(|package| package.split(' ').next() == Some(name))
+    };
+    let of_command = features(&["--package", "formation-cli"], "normal");
+    for name in OF_THE_COMMAND {
+        assert!(has(&of_command, name), "{name} is not one of the command's any more");
+        assert!(!has(&tree, name), "{name} is in a Lambda: `cargo tree --invert {name}`");
     }
 }
 
@@ -223,6 +245,13 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// The files of other packages that a file has as modules of its own.
+fn of_others(path: &Path) -> Vec<PathBuf> {
+    let text = fs::read_to_string(path).unwrap();
+    let named = text.split("#[path = \"").skip(1).filter_map(|rest| rest.split('"').next());
+    named.map(|named| path.parent().unwrap().join(named)).collect()
+}
+
 /// What follows `word`, wherever it stands in `text` by itself.
 fn after<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = &'a str> {
     let is_part = |it: char| it.is_alphanumeric() || it == '_';
@@ -240,8 +269,11 @@ fn has_word(text: &str, word: &str) -> bool {
 fn every_dependency_is_named_by_a_source() {
     let mut unnamed = BTreeSet::new();
     for (package, folder) in members() {
-        let sources = sources(&folder).into_iter().map(|path| fs::read_to_string(path).unwrap());
-        let sources: String = sources.collect();
+        let mut all = sources(&folder);
+        let shared: Vec<_> = all.iter().flat_map(|path| of_others(path)).collect();
+        all.extend(shared);
+        let sources: String =
+            all.into_iter().map(|path| fs::read_to_string(path).unwrap()).collect();
         for dependency in package["dependencies"].as_array().unwrap() {
             let name = text(dependency, "name");
             let known = dependency["rename"].as_str().unwrap_or(name).replace('-', "_");

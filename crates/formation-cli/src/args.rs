@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use formation_model::{FunctionName, FunctionStatus, OperationId};
 
 pub use crate::connect::Connection;
-use crate::output::Format;
+use crate::output::{Colour, Format};
 
 const EXAMPLES: &str = "\
 Exit codes:
@@ -17,9 +17,29 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "formation", version, after_help = EXAMPLES, max_term_width = 100, infer_subcommands = true)]
 pub struct Cli {
-    /// The form of the result
-    #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORM")]
+    /// The form of the result: table, json, yaml or name
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORM",
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
     pub output: Format,
+    /// Colours: always, never, or auto, by terminal, NO_COLOR and CLICOLOR_FORCE
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
+    pub color: Colour,
     /// Which stack.
     #[command(flatten)]
     pub connection: Connection,

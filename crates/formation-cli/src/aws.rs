@@ -10,6 +10,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::failure::{Failure, chain_of};
+use crate::remedy::{help, renew};
 
 /// How often a call that changes nothing is tried while its errors may pass.
 const TRIES: u32 = 5;
@@ -33,7 +34,7 @@ pub struct Aws {
 #[derive(Debug, Error)]
 pub enum AwsError {
     /// The service refused it.
-    #[error("{service} answers {status} {code}: {message}")]
+    #[error("{service} answers {status}{}", said(code, message))]
     Refused {
         /// The service, as hosts and signatures name it.
         service: &'static str,
@@ -150,14 +151,21 @@ impl Aws {
     /// Why a command that needed a call ends; `what` is what could not be done.
     pub fn failure(&self, what: &str, error: &AwsError) -> Failure {
         let told = chain_of(error);
-        if error.is_of_credentials() {
-            return Failure::Denied(format!("{what}: {told}{}", renew(self.profile.as_deref())));
+        let profile = self.profile.as_deref();
+        let of_credentials = error.is_of_credentials();
+        let help = help(&told, profile).or_else(|| of_credentials.then(|| renew(profile)));
+        let help = help.unwrap_or_default();
+        if of_credentials || error.is_denied() {
+            return Failure::Denied(format!("{what}: {told}{help}"));
         }
-        if error.is_denied() {
-            return Failure::Denied(format!("{what}: {told}"));
-        }
-        Failure::Other(format!("{what}: {told}"))
+        Failure::Other(format!("{what}: {told}{help}"))
     }
+}
+
+/// AWS's code and its message, as far as there are any.
+fn said(code: &str, message: &str) -> String {
+    let said = [(" ", code), (": ", message)].into_iter().filter(|(_, it)| !it.is_empty());
+    said.map(|(before, it)| format!("{before}{it}")).collect()
 }
 
 /// The document of an answer, or why there is none.
@@ -179,12 +187,19 @@ pub fn read(service: &'static str, answer: &Answer) -> Result<Value, AwsError> {
     Err(AwsError::Refused { service, status: answer.status, code, message: message.to_owned() })
 }
 
-/// What renews credentials.
-pub fn renew(profile: Option<&str>) -> String {
-    let profile = profile.map(str::to_owned).or_else(|| std::env::var("AWS_PROFILE").ok());
-    let of_profile = profile.map_or_else(String::new, |name| format!(" --profile {name}"));
-    format!(
-        "\nhelp: `aws sso login{of_profile}` renews those of IAM Identity Center; `aws configure list` shows where \
-         these come from"
-    )
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_service_says_has_no_gaps() {
+        let refused = |code: &str, message: &str| AwsError::Refused {
+            service: "ssm",
+            status: StatusCode::BAD_GATEWAY,
+            code: code.to_owned(),
+            message: message.to_owned(),
+        };
+        assert_eq!(refused("", "").to_string(), "ssm answers 502 Bad Gateway");
+        assert_eq!(refused("C", "m").to_string(), "ssm answers 502 Bad Gateway C: m");
+    }
 }

@@ -10,12 +10,12 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use formation_client::{Client, ClientError};
+use formation_client::Client;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::aws::{Aws, AwsError, renew};
-use crate::failure::{Failure, chain_of};
+use crate::aws::{Aws, AwsError};
+use crate::failure::Failure;
 
 /// The name of a stack that nobody has named.
 pub const USUAL_STACK: &str = "formation";
@@ -122,11 +122,6 @@ async fn api_url(aws: &Aws, stack: &str) -> Result<String, Failure> {
         Err(error) => error,
     };
     Err(match &error {
-        AwsError::Client(ClientError::Credentials(cause)) => Failure::Denied(format!(
-            "there are no AWS credentials ({}){}",
-            chain_of(cause),
-            renew(aws.profile.as_deref())
-        )),
         AwsError::Refused { code, .. } if code == "ParameterNotFound" => Failure::Refused(format!(
             "there is no stack {stack} in {} (no SSM parameter {parameter}): use --stack and \
              --region; a stack before 0.3.0 is named by --api-url",
@@ -136,9 +131,6 @@ async fn api_url(aws: &Aws, stack: &str) -> Result<String, Failure> {
             "AWS does not let you read the SSM parameter {parameter} ({message}): each of the \
              stack's managed policies allows it; or use --api-url"
         )),
-        _ if error.is_of_credentials() => {
-            aws.failure("AWS does not take these credentials", &error)
-        }
         _ => aws.failure("AWS has not told where the API is", &error),
     })
 }

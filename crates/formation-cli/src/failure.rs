@@ -9,6 +9,7 @@ use http::StatusCode;
 
 use crate::manifest::Problems;
 use crate::outcome::Outcome;
+use crate::remedy::help;
 
 /// Why a command ends early.
 #[derive(Debug)]
@@ -112,16 +113,24 @@ impl fmt::Display for Failure {
 fn of_api(error: &ClientError) -> String {
     match error {
         ClientError::Problem { problem, .. } => of_problem(problem),
+        ClientError::Gateway { status, .. } if *status == StatusCode::NOT_FOUND => {
+            "error: the API has no such route\nhelp: it is of an older release than this command, or the URL is that \
+             of another API: `make deploy` upgrades a stack"
+                .to_owned()
+        }
         ClientError::Gateway { status, message, .. } if *status == StatusCode::FORBIDDEN => {
-            format!(
-                "error: AWS does not let you do this ({message})\nhelp: `aws sts get-caller-identity` tells whose \
-             credentials are used; the stack's managed policies give the permission"
-            )
+            let help = help(message, None).unwrap_or_else(|| {
+                "\nhelp: `aws sts get-caller-identity` tells whose credentials are used; the stack's managed \
+                 policies give the permission"
+                    .to_owned()
+            });
+            format!("error: AWS does not let you do this ({message}){help}")
         }
-        ClientError::Credentials(cause) => {
-            format!("error: {}\nhelp: see `aws configure list`", chain(error.to_string(), cause))
+        error => {
+            let told = chain_of(error);
+            let help = help(&told, None).unwrap_or_default();
+            format!("error: {told}{help}")
         }
-        error => format!("error: {}", chain_of(error)),
     }
 }
 

@@ -10,8 +10,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::output::Output;
+use crate::outcome::Outcome;
 use crate::output::table::took;
+use crate::output::{ASIDE, BAD, GOOD, Output, styled};
 
 /// Follows an operation until it has ended, for `patience` at the most; what is answered may run still.
 ///
@@ -28,6 +29,8 @@ pub async fn follow(
     let until = Instant::now() + patience;
     let mut seen = client.operation(name, operation).await?;
     let mut told = Told::default();
+    let busy = output.busy(name.as_str());
+    busy.tell(&operation_of(&seen), "");
     let mut changes = std::pin::pin!(client.watch(name.clone(), operation));
     loop {
         let next = tokio::select! {
@@ -38,7 +41,10 @@ pub async fn follow(
         match next {
             Ok(Ok(Some(now))) => {
                 for line in told.lines(&now) {
-                    output.progress(&format!("{name}: {line}"));
+                    output.step(&format!("{name}: {line}"));
+                }
+                if let Some((what, more)) = at_work(&now) {
+                    busy.tell(&what, &more);
                 }
                 seen = now;
             }
@@ -81,7 +87,7 @@ fn line(step: &OperationStep) -> Option<String> {
     }
     let ended = step.ended_at?;
     let how = match &step.last_error {
-        Some(error) if step.status == formation_model::operation::StepStatus::Failed => {
+        Some(error) if failed(step) => {
             format!("failed: {} ({})", error.message, error.code)
         }
         _ => "done".to_owned(),
@@ -91,10 +97,47 @@ fn line(step: &OperationStep) -> Option<String> {
     Some(format!("{name} {how} in {}{attempts}", took(step.started_at, ended)))
 }
 
+/// What is at work now: the steps that have ended as a mark each, and the one that has not; and which
+/// try of it this is, and what it waits for.
+fn at_work(operation: &Operation) -> Option<(String, String)> {
+    let steps = operation.steps.as_deref()?;
+    let now = steps.iter().rfind(|step| step.ended_at.is_none()).or(steps.last())?;
+    let ended = steps.iter().filter(|step| step.ended_at.is_some());
+    let marks: String =
+        ended.map(|step| if failed(step) { '\u{2717}' } else { '\u{2713}' }).collect();
+    let space = if marks.is_empty() { "" } else { " " };
+    let mut more = String::new();
+    if now.attempts > 1 {
+        more += &format!(", attempt {}", now.attempts);
+    }
+    if let Some(waiting) = &now.waiting_for {
+        more += &format!(", waits for {waiting}");
+    }
+    Some((format!("{marks}{space}{}", now.name), more))
+}
+
+fn failed(step: &OperationStep) -> bool {
+    step.status == formation_model::operation::StepStatus::Failed
+}
+
+fn operation_of(operation: &Operation) -> String {
+    operation.kind.to_string().to_lowercase()
+}
+
+/// How an operation has ended, in a few words.
+pub fn in_short(operation: &Operation) -> String {
+    let (kind, word) = (operation_of(operation), Outcome::of(operation).word());
+    let took = operation.ended_at.map(|ended| took(operation.started_at, ended));
+    let took = took.map_or_else(String::new, |took| format!(" in {took}"));
+    let why = operation.error.as_ref().map(|error| format!(": {} ({})", error.message, error.code));
+    format!("{kind} {word}{took}{}", why.unwrap_or_default())
+}
+
 /// How an operation has ended, in a sentence.
 pub fn outcome(operation: &Operation) -> String {
-    let Operation { function_name, kind, operation_id, .. } = operation;
-    let kind = kind.to_string().to_lowercase();
+    let Operation { function_name, operation_id, console_url, .. } = operation;
+    let kind = operation_of(operation);
+    let link = styled(ASIDE, console_url);
     let Some(ended) = operation.ended_at else {
         return format!(
             "{function_name}: the {kind} goes on; `formation wait {function_name} {operation_id}` follows it"
@@ -102,7 +145,8 @@ pub fn outcome(operation: &Operation) -> String {
     };
     let took = took(operation.started_at, ended);
     let Some(error) = &operation.error else {
-        return format!("{function_name}: {kind} succeeded in {took}");
+        let succeeded = styled(GOOD, "succeeded");
+        return format!("{function_name}: {kind} {succeeded} in {took}  {link}");
     };
     let aws = [&error.aws_error_code, &error.aws_request_id].into_iter().flatten();
     let aws: String = aws.map(|it| format!(", {it}")).collect();
@@ -116,7 +160,10 @@ pub fn outcome(operation: &Operation) -> String {
         }
     };
     format!(
-        "{function_name}: {kind} failed in {took}: {}\n  at {} ({}{aws}); {after}\n  {}",
-        error.message, error.step, error.code, operation.console_url
+        "{function_name}: {kind} {} in {took}: {}\n  at {} ({}{aws}); {after}\n  {link}",
+        styled(BAD, "failed"),
+        error.message,
+        error.step,
+        error.code
     )
 }

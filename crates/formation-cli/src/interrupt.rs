@@ -1,8 +1,14 @@
-//! ^C: whoever presses it leaves what runs running, and is told how to follow it.
+//! ^C, and SIGTERM: what runs is left running, and whoever pressed it is told how to follow it.
+
+use std::pin::pin;
 
 use tokio::sync::watch;
 
-/// Whether ^C has been pressed.
+use crate::failure::Failure;
+use crate::outcome::Outcome;
+use crate::output::{self, Format, Output};
+
+/// Whether the command is to end.
 #[derive(Clone, Debug)]
 pub struct Interrupt(watch::Receiver<bool>);
 
@@ -12,12 +18,18 @@ impl Interrupt {
         let (pressed, receiver) = watch::channel(false);
         tokio::spawn(async move {
             // Without a handler ^C goes on ending the process.
-            if tokio::signal::ctrl_c().await.is_ok() {
+            if asked_to_end().await.is_ok() {
+                output::interrupted();
                 pressed.send_replace(true);
             }
             // Whoever presses it again does not want to wait for an answer that is on its way.
-            if tokio::signal::ctrl_c().await.is_ok() {
-                std::process::exit(i32::from(crate::outcome::Outcome::Running.code()));
+            if asked_to_end().await.is_ok() {
+                output::interrupted();
+                Output::new(Format::Table).progress(
+                    "interrupted again, before an answer came: what was asked for may go on, as `formation \
+                     operations` tells",
+                );
+                output::exit(Outcome::Running);
             }
         });
         Self(receiver)
@@ -35,4 +47,47 @@ impl Interrupt {
             std::future::pending::<()>().await;
         }
     }
+
+    /// Does what comes before anything is started, unless it is pressed.
+    ///
+    /// # Errors
+    /// Those of `first`, and that it was pressed.
+    pub async fn before<T>(
+        &self,
+        first: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let mut first = pin!(first);
+        tokio::select! {
+            done = &mut first => done,
+            () = self.pressed() => Err(Failure::Refused("interrupted: nothing was started".to_owned())),
+        }
+    }
+}
+
+/// Does what takes its time while ^C is listened to.
+///
+/// # Errors
+/// Those of `work`.
+pub async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Failure::other("this is an error of formation's", &error)))
+}
+
+#[cfg(unix)]
+async fn asked_to_end() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    // What CI and process managers send.
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn asked_to_end() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
 }

@@ -15,3 +15,4 @@ pub mod interrupt;
 pub mod manifest;
 pub mod outcome;
 pub mod output;
+pub mod remedy;

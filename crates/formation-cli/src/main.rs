@@ -4,5 +4,5 @@
 async fn main() {
     let outcome = formation_cli::commands::run().await;
     // Without waiting for an answer at the terminal that does not come any more.
-    std::process::exit(outcome.code().into());
+    formation_cli::output::exit(outcome)
 }

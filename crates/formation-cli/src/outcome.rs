@@ -38,6 +38,20 @@ impl Outcome {
         }
     }
 
+    /// In a word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Done => "succeeded",
+            Self::Failed => "failed",
+            Self::Differs => "differs",
+            Self::Running => "goes on",
+            Self::Refused => "refused",
+            Self::Incomplete => "failed, and something is left",
+            Self::Usage => "not understood",
+            Self::Denied => "not allowed",
+        }
+    }
+
     /// How an operation has ended, or that it has not.
     pub fn of(operation: &Operation) -> Self {
         match (operation.status.known(), operation.rollback.known()) {

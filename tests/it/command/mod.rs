@@ -1,9 +1,13 @@
 //! The `formation` command as people and CI type it, each as a process of its own.
 
 pub mod action;
+pub mod conflict;
 pub mod connect;
 pub mod deploy;
 pub mod revisions;
+#[path = "../../../crates/formation-cli/tests/command/terminal.rs"]
+#[allow(dead_code, reason = "the command's own tests use more of it")]
+mod terminal;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,6 +18,8 @@ use formation_tests::World;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
+
+use self::terminal::Terminal;
 
 const CODE: &str = "export const handler = async () => process.env.GREETING;";
 
@@ -88,6 +94,15 @@ impl Project {
         let path = self.0.path().join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
+    }
+
+    /// Runs it so at a terminal.
+    fn at_terminal(&self, arguments: &str) -> Terminal {
+        let command = pty_process::Command::new(binary()).arg("--local");
+        let command = command.args(arguments.split(' ')).current_dir(self.0.path());
+        let path = std::env::var_os("PATH").unwrap();
+        let command = command.env_clear().env("PATH", path).env("TERM", "xterm-256color");
+        Terminal::run(command, 50, 100)
     }
 
     /// Runs `formation --local` with these arguments, apart by spaces.

@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use formation_client::{Changed, ClientError, Condition, ETag};
 use formation_model::bundle::MAX_ZIP_BYTES;
+use formation_model::plans::FunctionPlan;
 use formation_model::{FunctionName, Operation, ProblemCode, UploadRequest};
 use futures_util::{StreamExt, stream};
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::change::{self, Kind};
-use super::plan::{Prepared, Waiting, prepare};
+use super::plan::{Prepared, prepare, summarise};
 use super::{busy_with, confirm};
 use crate::args::{Apply, Connection};
 use crate::connect::Connected;
+use crate::deploy::conflict::theirs;
 use crate::deploy::planned::{Planned, accepted, ask, document};
-use crate::deploy::show::{Sum, text};
+use crate::deploy::show::{Ended, Sum, outcomes as outcomes_of, text};
 use crate::deploy::sources::Source;
 use crate::failure::Failure;
 use crate::folder::Archive;
@@ -35,8 +37,7 @@ pub(super) async fn run(
 ) -> Result<Outcome, Failure> {
     let interrupt = Interrupt::listen();
     let patience = Duration::from_secs(asked.patience.timeout);
-    let waiting = Waiting { interrupt: &interrupt, patience };
-    let prepared = prepare(connection, &asked.manifest, Some(waiting), output).await?;
+    let prepared = prepare(connection, &asked.manifest, &interrupt, Some(patience), output).await?;
     prepared.summarise()?;
     let Prepared { manifest, connected, planned, going } = prepared;
     output.progress(&text(&planned, &going));
@@ -56,17 +57,32 @@ pub(super) async fn run(
     };
     let changed = planned.into_iter().filter(Planned::changes);
     let outcomes = stream::iter(changed).map(|planned| deploy.told(planned));
-    let outcomes: Vec<(Outcome, Option<Operation>)> =
+    let outcomes: Vec<(Outcome, Ended, Option<Operation>)> =
         outcomes.buffer_unordered(asked.parallel.max(1)).collect().await;
-    let mut all = outcomes.iter().fold(Outcome::Done, |all, (one, _)| all.and(*one));
-    let operations: Vec<Operation> = outcomes.into_iter().filter_map(|it| it.1).collect();
-    // What is no longer named goes last, and only where all that is named has come.
-    if all == Outcome::Done && !going.is_empty() {
-        let gone = change::each(&connected, Kind::Delete, &going, patience, &interrupt, output);
-        all = all.and(gone.await);
-    } else if !going.is_empty() {
-        output.progress("nothing was deleted, since not everything else is as asked");
+    let mut all = outcomes.iter().fold(Outcome::Done, |all, (one, _, _)| all.and(*one));
+    let mut ended = Vec::new();
+    let mut operations = Vec::new();
+    for (_, one, operation) in outcomes {
+        ended.push(one);
+        operations.extend(operation);
     }
+    // What is no longer named goes last, and only where all that is named has come.
+    if all != Outcome::Done && !going.is_empty() {
+        output.progress("nothing was deleted, since not everything else is as asked");
+    } else {
+        for name in going {
+            let one = [name];
+            let gone = change::each(&connected, Kind::Delete, &one, patience, &interrupt, output);
+            let gone = gone.await;
+            all = all.and(gone);
+            let [name] = one;
+            ended.push(Ended { name, told: format!("delete {}", gone.word()), link: None });
+            if gone == Outcome::Running {
+                break;
+            }
+        }
+    }
+    summarise(&outcomes_of(&ended))?;
     shown(&operations, all, output)
 }
 
@@ -87,20 +103,25 @@ struct Deploy<'a> {
 
 impl Deploy<'_> {
     /// Deploys a function, and tells what becomes of it.
-    async fn told(&self, planned: Planned) -> (Outcome, Option<Operation>) {
+    async fn told(&self, planned: Planned) -> (Outcome, Ended, Option<Operation>) {
         let name = planned.wanted.name.clone();
+        let ended = |told: String| Ended { name: name.clone(), told, link: None };
         match self.one(planned).await {
             Ok(Some(operation)) => {
                 self.output.progress(&follow::outcome(&operation));
-                (Outcome::of(&operation), Some(operation))
+                let outcome = Outcome::of(&operation);
+                let link = Some(operation.console_url.clone());
+                let ended = Ended { link, ..ended(follow::in_short(&operation)) };
+                (outcome, ended, Some(operation))
             }
             Ok(None) => {
                 self.output.progress(&format!("{name}: is as asked"));
-                (Outcome::Done, None)
+                (Outcome::Done, ended("is as asked".to_owned()), None)
             }
             Err(failure) => {
                 self.output.progress(&format!("{name}: {failure}"));
-                (failure.outcome(), None)
+                let outcome = failure.outcome();
+                (outcome, ended(format!("{}: {failure}", outcome.word())), None)
             }
         }
     }
@@ -143,9 +164,14 @@ impl Deploy<'_> {
             } else {
                 return Err(self.at_its_place(&planned, error));
             }
+            let before = planned.plan.clone();
             planned = self.again(planned).await?;
             if !planned.changes() {
                 return Ok(None);
+            }
+            // What was planned, and agreed to, was another change.
+            if planned.plan.etag != before.etag {
+                return Err(conflicting(&before, planned));
             }
         }
         Err(Failure::Other("other operations are in the way, one after the other".to_owned()))
@@ -194,15 +220,12 @@ impl Deploy<'_> {
         again.ok_or_else(|| Failure::Other("the API planned nothing".to_owned()))
     }
 
-    /// Somebody has changed the function since the plan: what they did shows in what is left to do.
+    /// Somebody has changed the function since the plan.
     async fn conflict(&self, planned: Planned) -> Failure {
         let name = planned.wanted.name.clone();
+        let before = planned.plan.clone();
         match self.again(planned).await {
-            Ok(now) => Failure::Refused(format!(
-                "somebody has changed it since the plan; what is left to do is now:\n{}\n`formation apply` \
-                 plans anew",
-                text(&[now], &[])
-            )),
+            Ok(now) => conflicting(&before, now),
             Err(failure) => Failure::Refused(format!(
                 "somebody has changed {name} since the plan, and it cannot be planned anew: {failure}"
             )),
@@ -221,6 +244,19 @@ impl Deploy<'_> {
         });
         self.manifest.problems(found.collect()).into()
     }
+}
+
+/// What somebody has done to a function since the plan, and what is left to do.
+fn conflicting(before: &FunctionPlan, now: Planned) -> Failure {
+    let theirs = theirs(before, &now.plan).join("\n    ");
+    let left = match now.changes() {
+        true => format!("what is left to do is now:\n{}", text(&[now], &[])),
+        false => "nothing is left to do".to_owned(),
+    };
+    Failure::Refused(format!(
+        "somebody has changed it since the plan, and nothing was done:\n    {theirs}\n{left}\n\
+         help: `formation apply` plans anew"
+    ))
 }
 
 fn base64(bytes: &[u8]) -> String {

@@ -16,6 +16,6 @@ pub(super) fn run(shell: Shell, output: &Output) -> Result<Outcome, Failure> {
     };
     let mut script = Vec::new();
     generate(target, &mut Cli::command(), "formation", &mut script);
-    output.line(String::from_utf8_lossy(&script).trim_end())?;
+    output.verbatim(String::from_utf8_lossy(&script).trim_end())?;
     Ok(Outcome::Done)
 }

@@ -12,10 +12,11 @@ mod plan;
 mod revisions;
 mod wait;
 
+use std::ffi::OsString;
 use std::io::{self, BufRead, Write};
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{Parser, ValueEnum};
 use formation_client::ClientError;
 use formation_model::{Function, FunctionName, Operation, OperationId, ProblemCode};
 use serde::Serialize;
@@ -27,10 +28,12 @@ use crate::failure::Failure;
 use crate::follow;
 use crate::interrupt::Interrupt;
 use crate::outcome::Outcome;
-use crate::output::Output;
+use crate::output::{self, Colour, Output};
 
 /// Does what the process's command line asks for.
 pub async fn run() -> Outcome {
+    // What clap says of a command line has colours, too.
+    output::colour(colour_asked(std::env::args_os()));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -51,6 +54,16 @@ pub async fn run() -> Outcome {
             failure.outcome()
         }
     }
+}
+
+/// What `--color` says, before the command line is known to be right.
+fn colour_asked(arguments: impl Iterator<Item = OsString>) -> Colour {
+    let arguments: Vec<_> = arguments.map(|it| it.to_string_lossy().into_owned()).collect();
+    let asked = arguments.iter().enumerate().find_map(|(at, argument)| match argument.as_str() {
+        "--color" => arguments.get(at + 1).map(String::as_str),
+        argument => argument.strip_prefix("--color="),
+    });
+    asked.and_then(|asked| Colour::from_str(asked, false).ok()).unwrap_or_default()
 }
 
 async fn dispatch(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
@@ -103,6 +116,10 @@ async fn confirm(
     };
     let answer = answer.map_err(io::Error::other).and_then(|answer| answer);
     let answer = answer.map_err(|error| Failure::other("nobody can be asked", &error))?;
+    if !answer.ends_with('\n') {
+        // As after ^D.
+        output::interrupted();
+    }
     Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
 }
 

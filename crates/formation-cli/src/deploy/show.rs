@@ -5,6 +5,7 @@ use formation_model::{Difference, FunctionName};
 use serde_json::Value;
 
 use super::planned::{Planned, verb};
+use crate::output::one_line;
 use crate::output::table::word;
 
 /// How long a value may be before it is cut: what is shown is to be read.
@@ -98,13 +99,17 @@ pub fn markdown(planned: &[Planned], going: &[FunctionName]) -> String {
 
 /// What a property becomes.
 fn line(difference: &Difference) -> String {
-    let Difference { property, expected, actual, .. } = difference;
-    match (expected, actual) {
+    change(&difference.property, &difference.actual, &difference.expected)
+}
+
+/// What a property was, and what it is then.
+pub fn change(property: &str, from: &Value, to: &Value) -> String {
+    match (from, to) {
         // Values that are not shown are both a mask.
-        (expected, actual) if expected == actual => format!("{property}: changes"),
-        (expected, Value::Null) => format!("{property}: {}", shown(expected)),
-        (Value::Null, actual) => format!("{property}: {} is taken away", shown(actual)),
-        (expected, actual) => format!("{property}: {} -> {}", shown(actual), shown(expected)),
+        (from, to) if from == to => format!("{property}: changes"),
+        (Value::Null, to) => format!("{property}: {}", shown(to)),
+        (from, Value::Null) => format!("{property}: {} is taken away", shown(from)),
+        (from, to) => format!("{property}: {} -> {}", shown(from), shown(to)),
     }
 }
 
@@ -120,8 +125,75 @@ fn shown(value: &Value) -> String {
     text.chars().take(LONGEST).chain(['\u{2026}']).collect()
 }
 
-/// A text that changes nothing of the table that it stands in.
+/// A text that is nothing but text in Markdown, in one line.
+/// Source: <https://spec.commonmark.org/0.31.2/#backslash-escapes>.
 fn cell(text: &str) -> String {
-    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('|', "\\|");
-    escaped.replace(['\n', '\r'], " ").replace('`', "\\`")
+    let mut safe = String::with_capacity(text.len());
+    for character in one_line(text).chars() {
+        if character.is_ascii_punctuation() {
+            safe.push('\\');
+        }
+        safe.push(character);
+    }
+    safe
+}
+
+/// How operations ended, as Markdown.
+pub fn outcomes(ended: &[Ended]) -> String {
+    let mut lines = vec!["### Formation apply".to_owned(), String::new()];
+    lines.push("| function | outcome |".to_owned());
+    lines.push("|---|---|".to_owned());
+    for Ended { name, told, link } in ended {
+        let link = match link {
+            Some(link) if link.starts_with("https://") && !link.contains([')', '(', ' ', '|']) => {
+                format!(" ([execution]({link}))")
+            }
+            _ => String::new(),
+        };
+        lines.push(format!("| `{name}` | {}{link} |", cell(told)));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// What became of a function.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The function.
+    pub name: FunctionName,
+    /// What became of it, in a few words.
+    pub told: String,
+    /// Its execution in the console.
+    pub link: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_a_cell_stays_in_it_and_is_no_markdown() {
+        for (text, expected) in [
+            ("plain \u{e4} 8080", "plain \u{e4} 8080"),
+            ("a | b\n| c", "a \\| b\u{240a}\\| c"),
+            ("<img src=x>", "\\<img src\\=x\\>"),
+            ("![x](y) `z` \\|", "\\!\\[x\\]\\(y\\) \\`z\\` \\\\\\|"),
+            ("\u{1b}[2J::set-output", "\\:\\:set\\-output"),
+        ] {
+            assert_eq!(cell(text), expected);
+        }
+    }
+
+    #[test]
+    fn outcomes_have_a_row_each() {
+        let ended = |told: &str, link: &str| Ended {
+            name: "hello".parse().unwrap(),
+            told: told.to_owned(),
+            link: Some(link.to_owned()),
+        };
+        let shown = outcomes(&[ended("create succeeded", "https://c/x"), ended("a|b", "x](y")]);
+        let expected = "### Formation apply\n\n| function | outcome |\n|---|---|\n\
+                        | `hello` | create succeeded ([execution](https://c/x)) |\n\
+                        | `hello` | a\\|b |\n";
+        assert_eq!(shown, expected);
+    }
 }

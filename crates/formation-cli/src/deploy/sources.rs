@@ -5,15 +5,23 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, chain_of};
 use crate::folder::{self, Archive, MOST_BYTES};
+use crate::interrupt::off_thread;
 use crate::manifest::{Code, Local, Manifest, Misplaced, Wanted};
 use crate::output::Output;
+
+/// How long a command may take to end once it has been asked to.
+#[cfg(unix)]
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The code of a function, ready to be sent.
 #[derive(Clone, Debug)]
@@ -78,8 +86,18 @@ pub async fn sources(
         let key = (is_folder, path);
         let archive = match read.get(&key) {
             Some(archive) => Ok(archive.clone()),
-            None if is_folder => folder::zip(&key.1).map_err(|error| error_text(&error)),
-            None => archive(&key.1),
+            None => {
+                let verb = if is_folder { "zipping" } else { "reading" };
+                let _busy = output.busy(&format!("{}: {verb} {}", function.name, key.1.display()));
+                let path = key.1.clone();
+                off_thread(move || {
+                    Ok(match is_folder {
+                        true => folder::zip(&path).map_err(|error| chain_of(&error)),
+                        false => archive(&path),
+                    })
+                })
+                .await?
+            }
         };
         match archive {
             Ok(archive) => {
@@ -118,12 +136,9 @@ fn archive(path: &Path) -> Result<Archive, String> {
     Ok(Archive::new(bytes))
 }
 
-fn error_text(error: &folder::FolderError) -> String {
-    crate::failure::chain_of(error)
-}
-
 /// Runs a build command. What it prints is progress, and nothing of AWS's credentials reaches it: it
-/// is code of the project, not of whoever deploys it.
+/// is code of the project, not of whoever deploys it. When this is dropped, everything ends that the
+/// command has started.
 async fn run(command: &str, folder: &Path, name: &str, output: &Output) -> Result<(), String> {
     let mut process = Command::new("sh");
     process.arg("-c").arg(command).current_dir(folder);
@@ -133,17 +148,42 @@ async fn run(command: &str, folder: &Path, name: &str, output: &Output) -> Resul
             process.env_remove(variable);
         }
     }
-    let mut process = process.spawn().map_err(|error| match folder.is_dir() {
+    // A group of its own, which can be ended as a whole.
+    #[cfg(unix)]
+    process.process_group(0);
+    let process = process.spawn().map_err(|error| match folder.is_dir() {
         true => format!("sh cannot be run: {error}"),
         false => format!("there is no folder {}", folder.display()),
     })?;
-    let (out, err) = (process.stdout.take(), process.stderr.take());
+    let mut process = Group(process);
+    let (out, err) = (process.0.stdout.take(), process.0.stderr.take());
     let (ended, (), ()) =
-        tokio::join!(process.wait(), relay(out, name, output), relay(err, name, output));
+        tokio::join!(process.0.wait(), relay(out, name, output), relay(err, name, output));
     match ended {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("the command failed ({status}); its output is above")),
         Err(error) => Err(format!("the command cannot be waited for: {error}")),
+    }
+}
+
+/// A command with all that it has started. If it has not ended when this is dropped, all of them end.
+struct Group(Child);
+
+#[cfg(unix)]
+impl Drop for Group {
+    fn drop(&mut self) {
+        let id = self.0.id().and_then(|id| i32::try_from(id).ok());
+        let Some(group) = id.and_then(Pid::from_raw) else { return };
+        // The first asks, so that they can take away what they have begun.
+        for signal in [Signal::TERM, Signal::KILL] {
+            let until = Instant::now() + PATIENCE;
+            let sent = kill_process_group(group, signal).is_ok();
+            while sent && test_kill_process_group(group).is_ok() && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(20));
+                // One that has ended is of the group until somebody has looked.
+                let _ = self.0.try_wait();
+            }
+        }
     }
 }
 

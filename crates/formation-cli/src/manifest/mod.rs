@@ -23,7 +23,7 @@ use self::merge::merged;
 pub use self::problems::Problems;
 pub use self::variables::Lookup;
 use self::yaml::{Content, Member, Node};
-pub use self::yaml::{Misplaced, Place};
+pub use self::yaml::{LARGEST, Misplaced, Place};
 
 /// The tag by which a manifest knows its functions.
 pub const MANIFEST_TAG: &str = "formation-manifest";

@@ -1,13 +1,18 @@
 //! What commands say: results on standard output, in the form that was asked for; everything else on
 //! standard error.
 
+mod live;
+mod plain;
 pub mod table;
 
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
+pub use self::live::Busy;
+pub use self::plain::{ASIDE, BAD, GOOD, one_line, styled};
 use crate::failure::Failure;
+use crate::outcome::Outcome;
 
 /// In which form results are shown.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
@@ -23,22 +28,41 @@ pub enum Format {
     Name,
 }
 
-/// Where results and progress go.
+/// Whether colours are shown.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
+pub enum Colour {
+    /// At a terminal, unless the environment says otherwise: `NO_COLOR`, `CLICOLOR_FORCE`.
+    #[default]
+    Auto,
+    /// Everywhere.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+/// Where results and progress go. What is written passes here, so that text from elsewhere does
+/// nothing to a terminal, or to what runs a job.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     /// The form of results.
     pub format: Format,
     /// Whether a person can be asked.
     pub interactive: bool,
+    /// Whether a person watches: progress moves then, and is one line a step otherwise.
+    live: bool,
+    /// Whether it is a job's log that is written.
+    in_ci: bool,
 }
 
 impl Output {
     /// The process's own.
     pub fn new(format: Format) -> Self {
         // Where CI is set, a terminal is one that nobody looks at.
-        let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
-        let terminals = io::stdin().is_terminal() && io::stderr().is_terminal();
-        Self { format, interactive: terminals && !in_ci }
+        let in_ci = is_in_ci();
+        let watched = io::stderr().is_terminal() && !in_ci;
+        let moves = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
+        let interactive = io::stdin().is_terminal() && watched;
+        Self { format, interactive, live: watched && moves, in_ci }
     }
 
     /// Shows a result: `table` for people, `name` for a list of names.
@@ -54,24 +78,34 @@ impl Output {
         let text = match self.format {
             Format::Table => table(result),
             Format::Name => names(result).join("\n"),
-            Format::Json => serde_json::to_string_pretty(result)
-                .map_err(|error| Failure::other("the result cannot be shown", &error))?,
-            Format::Yaml => serde_saphyr::to_string(result)
-                .map_err(|error| Failure::other("the result cannot be shown", &error))?,
+            Format::Json => {
+                let json = serde_json::to_string_pretty(result)
+                    .map_err(|error| Failure::other("the result cannot be shown", &error))?;
+                return self.verbatim(&plain::json(&json));
+            }
+            Format::Yaml => yaml(result)?,
         };
         self.line(text.trim_end_matches('\n'))
     }
 
-    /// Writes a line of the result; nothing for an empty one.
+    /// Writes a line of the result, safe for a terminal; nothing for an empty one.
     ///
     /// # Errors
     /// As for [`Output::show`].
     pub fn line(&self, text: &str) -> Result<(), Failure> {
-        if text.is_empty() {
-            return Ok(());
-        }
-        let mut out = anstream::stdout().lock();
-        let written = writeln!(out, "{text}").and_then(|()| out.flush());
+        if text.is_empty() { Ok(()) } else { self.verbatim(&self.safe(text)) }
+    }
+
+    /// Writes what is not to be changed by a character: what programs read, and what nobody else has
+    /// written.
+    ///
+    /// # Errors
+    /// As for [`Output::show`].
+    pub fn verbatim(&self, text: &str) -> Result<(), Failure> {
+        let written = self.apart(|| {
+            let mut out = anstream::stdout().lock();
+            writeln!(out, "{text}").and_then(|()| out.flush())
+        });
         match written {
             // As when it is piped into `head`: whoever reads has seen enough.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -82,7 +116,69 @@ impl Output {
 
     /// Tells what happens.
     pub fn progress(&self, text: &str) {
+        let text = self.safe(text);
         // That nobody reads it changes nothing of what happens.
-        let _ = writeln!(anstream::stderr().lock(), "{text}");
+        self.apart(|| drop(writeln!(anstream::stderr().lock(), "{text}")));
     }
+
+    /// Tells a step of what happens where it cannot be shown as it moves.
+    pub fn step(&self, text: &str) {
+        if !self.live {
+            self.progress(text);
+        }
+    }
+
+    /// Shows that something is under way, as long as what is answered lives; only to who watches.
+    pub fn busy(&self, what: &str) -> Busy {
+        if self.live { Busy::at_terminal(what) } else { Busy::nowhere() }
+    }
+
+    fn safe(&self, text: &str) -> String {
+        let text = plain::safe(text);
+        if self.in_ci { plain::without_commands(&text) } else { text }
+    }
+
+    fn apart<T>(&self, writes: impl FnOnce() -> T) -> T {
+        if self.live { live::apart(writes) } else { writes() }
+    }
+}
+
+/// Decides about colours, for all that this process writes: by the command line, or else as
+/// [anstream](anstream::AutoStream::choice) does.
+pub fn colour(asked: Colour) {
+    let forced = std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| value != "0");
+    match asked {
+        Colour::Always => anstream::ColorChoice::Always,
+        Colour::Never => anstream::ColorChoice::Never,
+        Colour::Auto if is_in_ci() && !forced => anstream::ColorChoice::Never,
+        Colour::Auto => return,
+    }
+    .write_global();
+}
+
+/// Ends the process at once, and leaves its terminal as it was.
+pub fn exit(outcome: Outcome) -> ! {
+    if Output::new(Format::Table).live {
+        live::clear();
+    }
+    std::process::exit(outcome.code().into())
+}
+
+/// After ^C: whatever the terminal has echoed of it, what is told next begins a line.
+pub fn interrupted() {
+    if Output::new(Format::Table).live {
+        live::echoed();
+    }
+}
+
+fn is_in_ci() -> bool {
+    ["CI", "GITHUB_ACTIONS"].iter().any(|it| std::env::var_os(it).is_some_and(|it| !it.is_empty()))
+}
+
+/// A document in YAML, whose texts are on one line each: so none of their lines can be taken for
+/// something else.
+fn yaml<T: Serialize>(result: &T) -> Result<String, Failure> {
+    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+    serde_saphyr::to_string_with_options(result, options)
+        .map_err(|error| Failure::other("the result cannot be shown", &error))
 }

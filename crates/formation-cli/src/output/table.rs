@@ -2,15 +2,17 @@
 
 use std::fmt::Display;
 
-use anstyle::{AnsiColor, Style};
 use jiff::{Timestamp, Unit};
 use unicode_width::UnicodeWidthStr;
+
+use super::plain::{BAD, GOOD, UNSETTLED, one_line, styled};
 
 /// A table without lines: columns apart by two spaces, as `kubectl` and others show lists.
 pub fn table<const N: usize>(
     head: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
+    let rows = rows.into_iter().map(|row| row.map(|cell| one_line(&cell)));
     let rows: Vec<_> = [head.map(str::to_owned)].into_iter().chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);
@@ -26,7 +28,8 @@ pub fn table<const N: usize>(
 
 /// Names and values below each other.
 pub fn pairs(rows: impl IntoIterator<Item = (String, String)>) -> String {
-    let rows: Vec<_> = rows.into_iter().collect();
+    let rows = rows.into_iter().map(|(name, value)| (one_line(&name), one_line(&value)));
+    let rows: Vec<_> = rows.collect();
     let width = rows.iter().map(|(name, _)| name.width()).max().unwrap_or_default();
     let lines = rows.iter().map(|(name, value)| {
         format!("{name}{}  {}", " ".repeat(width - name.width()), word(value))
@@ -63,16 +66,13 @@ pub fn at(moment: Timestamp) -> String {
 /// A word in the colour that it deserves: colours are taken out where nobody sees them.
 pub fn word(word: impl Display) -> String {
     let word = word.to_string();
-    let colour = match word.as_str() {
-        "AVAILABLE" | "SUCCEEDED" | "IN_SYNC" | "CREATE" => AnsiColor::Green,
-        "FAILED" | "DELETED" | "INCOMPLETE" | "DELETE" => AnsiColor::Red,
-        "CREATING" | "UPDATING" | "DELETING" | "RUNNING" | "DRIFTED" | "CHANGE" => {
-            AnsiColor::Yellow
-        }
+    let style = match word.as_str() {
+        "AVAILABLE" | "SUCCEEDED" | "IN_SYNC" | "CREATE" => GOOD,
+        "FAILED" | "DELETED" | "INCOMPLETE" | "DELETE" => BAD,
+        "CREATING" | "UPDATING" | "DELETING" | "RUNNING" | "DRIFTED" | "CHANGE" => UNSETTLED,
         _ => return word,
     };
-    let style = Style::new().fg_color(Some(colour.into()));
-    format!("{style}{word}{style:#}")
+    styled(style, &word)
 }
 
 #[cfg(test)]
