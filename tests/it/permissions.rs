@@ -175,7 +175,7 @@ pub async fn user(world: &World, what: &str, policies: &[&str]) -> (String, Clie
 }
 
 /// An IAM user with these managed policies of the stack.
-async fn holder(world: &World, what: &str, policies: &[&str]) -> (String, Credentials) {
+pub async fn holder(world: &World, what: &str, policies: &[&str]) -> (String, Credentials) {
     let (name, identity) = new_user(world, what).await;
     for policy in policies {
         let account = &world.stack.account_id;

@@ -44,6 +44,7 @@ fn pages() -> io::Result<Vec<Page>> {
         Page::new("docs/state-machine.md", diagram::state_machine_page(&definition)),
         Page::new("docs/problems.md", problems_page()),
         Page::json("docs/openapi.json", &formation_api::openapi::document(SERVER)),
+        Page::json("docs/formation.schema.json", &formation_cli::manifest::schema::schema()),
     ];
     let events = formation_model::schema::events().into_iter();
     pages.extend(events.map(|(file, schema)| Page::json(format!("docs/events/{file}"), &schema)));

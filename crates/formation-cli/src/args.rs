@@ -51,6 +51,11 @@ pub struct Cli {
 /// What a command line asks for.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Makes a folder with a function that works, or a manifest from a function that exists in AWS
+    #[command(
+        after_help = "Examples:\n  formation init hello\n  formation init --runtime python\n  formation init --from old --as new --download"
+    )]
+    Init(Init),
     /// Makes functions as the manifest says
     #[command(
         after_help = "Examples:\n  formation apply\n  formation apply hello --overlay prod --yes\n  formation apply --prune"
@@ -100,11 +105,62 @@ pub enum Command {
         after_help = "Examples:\n  formation delete hello\n  formation delete hello worker --yes"
     )]
     Delete(Change),
+    /// Tells what is in the way of AWS and the stack, and what to do about it; changes nothing
+    #[command(
+        after_help = "The first check that FAILED decides the exit code: 77 credentials, clock or IAM, 64 no Region, 4 no stack,\n\
+                      1 no network.\n\nExamples:\n  formation doctor\n  formation doctor --profile prod -o json"
+    )]
+    Doctor,
+    /// Writes the JSON Schema of manifests, for editors
+    #[command(after_help = "Examples:\n  formation schema > formation.schema.json")]
+    Schema,
     /// Writes a script that completes command lines
     #[command(
         after_help = "Examples:\n  formation completions bash > ~/.local/share/bash-completion/completions/formation"
     )]
     Completions(Completions),
+}
+
+/// `formation init`
+#[derive(Args, Debug)]
+pub struct Init {
+    /// The folder, made if it is not there; its name is the function's [default: this folder]
+    #[arg(conflicts_with = "from")]
+    pub folder: Option<PathBuf>,
+    /// What the function is written in: nodejs, python or rust
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "LANGUAGE",
+        conflicts_with = "from",
+        hide_possible_values = true
+    )]
+    pub runtime: Language,
+    /// A Lambda function that Formation did not make
+    #[arg(long, value_name = "FUNCTION", requires = "new_name")]
+    pub from: Option<FunctionName>,
+    /// What the new function is to be called
+    #[arg(long = "as", value_name = "NEW", requires = "from")]
+    pub new_name: Option<FunctionName>,
+    /// Download the function's code into the folder NEW beside the manifest
+    #[arg(long, requires = "from")]
+    pub download: bool,
+    /// The manifest to write
+    #[arg(short, long, default_value = "formation.yaml", value_name = "FILE", requires = "from")]
+    pub file: PathBuf,
+}
+
+/// What a new function is written in.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum Language {
+    /// JavaScript, by Node.js.
+    #[default]
+    Nodejs,
+    /// Python.
+    Python,
+    /// Rust, built by cargo-lambda.
+    Rust,
 }
 
 /// What is read of a manifest.

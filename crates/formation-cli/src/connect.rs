@@ -60,6 +60,26 @@ pub struct Connected {
     pub aws: Aws,
 }
 
+/// Where AWS is, and who asks.
+pub(crate) struct Place {
+    /// The Region, if one is chosen.
+    pub region: Option<String>,
+    /// What says so.
+    pub region_from: &'static str,
+    /// Where AWS is, if elsewhere than usual.
+    pub endpoint_url: Option<String>,
+    /// Whose credentials sign.
+    pub credentials: Option<SharedCredentialsProvider>,
+}
+
+impl Place {
+    /// The AWS of a Region, asked by `profile`, if there are credentials.
+    pub fn aws(&self, region: String, profile: Option<String>) -> Option<Aws> {
+        let (endpoint_url, credentials) = (self.endpoint_url.clone(), self.credentials.clone()?);
+        Some(Aws { region, endpoint_url, credentials, profile })
+    }
+}
+
 impl Connection {
     /// Finds the stack; `of_manifest` is the name that a manifest gives it.
     ///
@@ -69,22 +89,73 @@ impl Connection {
         if self.local {
             return local(&std::env::current_dir().unwrap_or_default());
         }
-        let config = self.config().await;
-        let region = config.region().map(ToString::to_string).ok_or_else(|| {
+        self.stack_in(self.aws().await?, of_manifest).await
+    }
+
+    /// The AWS that is meant, whatever stack there is.
+    ///
+    /// # Errors
+    /// That nothing says which Region, or there are no credentials.
+    pub async fn aws(&self) -> Result<Aws, Failure> {
+        if self.local {
+            return Ok(local(&std::env::current_dir().unwrap_or_default())?.aws);
+        }
+        let place = self.place().await?;
+        let region = place.region.clone().ok_or_else(|| {
             let text =
                 "no AWS Region is chosen: use --region, AWS_REGION, or a profile that has one";
             Failure::Usage(text.to_owned())
         })?;
-        let credentials = config.credentials_provider().ok_or_else(|| {
+        place.aws(region, self.profile.clone()).ok_or_else(|| {
             let text = "there are no AWS credentials: see `aws configure`, or use --profile";
             Failure::Denied(text.to_owned())
-        })?;
-        let aws = Aws {
-            region,
-            endpoint_url: config.endpoint_url().map(str::to_owned),
-            credentials,
-            profile: self.profile.clone(),
+        })
+    }
+
+    /// Where AWS is and who asks, as far as anything says so.
+    ///
+    /// # Errors
+    /// That there is no local AWS, if that is meant.
+    pub(crate) async fn place(&self) -> Result<Place, Failure> {
+        if self.local {
+            let local = local(&std::env::current_dir().unwrap_or_default())?;
+            let Aws { region, endpoint_url, credentials, .. } = local.aws;
+            let (region, credentials) = (Some(region), Some(credentials));
+            return Ok(Place { region, region_from: LOCAL, endpoint_url, credentials });
+        }
+        let config = self.config().await;
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let region_from = match self.region {
+            Some(_) => "--region",
+            None if is_set("AWS_REGION") => "AWS_REGION",
+            None if is_set("AWS_DEFAULT_REGION") => "AWS_DEFAULT_REGION",
+            None => "the profile, or the machine",
         };
+        Ok(Place {
+            region: config.region().map(ToString::to_string),
+            region_from,
+            endpoint_url: config.endpoint_url().map(str::to_owned),
+            credentials: config.credentials_provider(),
+        })
+    }
+
+    /// Finds the stack in the AWS that [`Connection::place`] has told of.
+    ///
+    /// # Errors
+    /// As for [`Connection::connect`].
+    pub(crate) async fn found(&self, aws: Aws) -> Result<Connected, Failure> {
+        if self.local { self.connect(None).await } else { self.stack_in(aws, None).await }
+    }
+
+    /// Finds the stack in an AWS: see [`Connection::connect`].
+    ///
+    /// # Errors
+    /// That AWS does not know it, or does not tell this caller.
+    pub async fn stack_in(
+        &self,
+        aws: Aws,
+        of_manifest: Option<&str>,
+    ) -> Result<Connected, Failure> {
         let named = self.stack.as_deref().or(of_manifest);
         let builder = |url: &str| Client::builder(url, &aws.region, aws.credentials.clone());
         if let Some(url) = &self.api_url {

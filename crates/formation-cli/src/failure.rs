@@ -120,7 +120,7 @@ fn of_api(error: &ClientError) -> String {
         }
         ClientError::Gateway { status, message, .. } if *status == StatusCode::FORBIDDEN => {
             let help = help(message, None).unwrap_or_else(|| {
-                "\nhelp: `aws sts get-caller-identity` tells whose credentials are used; the stack's managed \
+                "\nhelp: `formation doctor` tells whose credentials are used and what they may do; the stack's managed \
                  policies give the permission"
                     .to_owned()
             });

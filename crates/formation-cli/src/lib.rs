@@ -8,6 +8,7 @@ pub mod aws;
 pub mod commands;
 pub mod connect;
 pub mod deploy;
+pub mod existing;
 pub mod failure;
 pub mod folder;
 pub mod follow;
@@ -16,3 +17,5 @@ pub mod manifest;
 pub mod outcome;
 pub mod output;
 pub mod remedy;
+#[cfg(test)]
+mod testing;

@@ -30,12 +30,14 @@ pub fn help(told: &str, profile: Option<&str>) -> Option<String> {
         return Some(renew(profile));
     }
     if says(&["cannot be reached", "has not answered within"]) {
-        let text = "\nhelp: is there a network, and is the Region or the URL right? HTTPS_PROXY and NO_PROXY tell of a proxy";
+        let text = "\nhelp: is there a network, and is the Region or the URL right? HTTPS_PROXY and NO_PROXY tell of a proxy, \
+                    and `formation doctor` what is wrong";
         return Some(text.to_owned());
     }
     if says(&["no JSON", "the answer of", "Bad Gateway", "Gateway Timeout", "Proxy Authentication"])
     {
-        let text = "\nhelp: does a proxy answer in its place? HTTPS_PROXY and NO_PROXY tell which there is";
+        let text = "\nhelp: does a proxy answer in its place? HTTPS_PROXY and NO_PROXY tell which there is, and \
+                    `formation doctor` what is wrong";
         return Some(text.to_owned());
     }
     None

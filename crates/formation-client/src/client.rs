@@ -145,6 +145,11 @@ impl Client {
         Self { way: Arc::clone(&self.way), signer }
     }
 
+    /// Where the API is.
+    pub fn url(&self) -> String {
+        self.way.endpoint.to_string()
+    }
+
     /// What the stack is, and what its functions may have.
     ///
     /// # Errors

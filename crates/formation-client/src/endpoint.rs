@@ -1,5 +1,6 @@
 //! Where the API is, and whether requests may go there.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use http::Uri;
@@ -77,9 +78,21 @@ impl Endpoint {
         address.map_or_else(|_| is_localhost(host), |address| address.is_loopback())
     }
 
+    /// Whether it leads to this machine, or to that of `other`.
+    pub(crate) fn is_beside(&self, other: &Self) -> bool {
+        let is_http = self.scheme == Scheme::HTTP || self.is_https();
+        is_http && (self.is_loopback() || self.authority.host() == other.authority.host())
+    }
+
     fn is_api_gateway(&self) -> bool {
         let host = self.authority.host().to_ascii_lowercase();
         self.is_https() && GATEWAYS.iter().any(|end| host.ends_with(end))
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}{}", self.scheme, self.authority, self.base)
     }
 }
 

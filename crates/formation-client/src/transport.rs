@@ -62,6 +62,15 @@ impl Transport {
 
     /// Sends a request and reads its answer, whatever its status.
     pub(crate) async fn send(&self, request: http::Request<Bytes>) -> Result<Answer, ClientError> {
+        self.send_within(request, LARGEST_ANSWER).await
+    }
+
+    /// The same, where a successful answer may have so many bytes.
+    pub(crate) async fn send_within(
+        &self,
+        request: http::Request<Bytes>,
+        largest: usize,
+    ) -> Result<Answer, ClientError> {
         let request = request.map(SdkBody::from).try_into();
         let request =
             request.map_err(|error: HttpError| ClientError::InvalidRequest(error.to_string()))?;
@@ -71,7 +80,7 @@ impl Transport {
             .map_err(|error| ClientError::Transport(ConnectorError::other(error.into(), None)))?;
         let (parts, body) = answer.into_parts();
         let (status, headers) = (parts.status, parts.headers);
-        let most = if status.is_success() { LARGEST_ANSWER } else { LARGEST_REFUSAL };
+        let most = if status.is_success() { largest } else { LARGEST_REFUSAL };
         let body = match Limited::new(body, most).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) if !error.is::<LengthLimitError>() => {

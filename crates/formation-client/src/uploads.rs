@@ -80,6 +80,35 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Fetches what a presigned link leads to, at most so many bytes: code, as a [`CodeLink`] or Lambda's own
+    /// GetFunction names it.
+    ///
+    /// No credentials are sent. The link is a secret, and part of no error.
+    ///
+    /// # Errors
+    /// [`ClientError::Storage`]: what S3 refused it with. [`ClientError::InvalidRequest`] for a link to where
+    /// nothing is sent; [`ClientError::Unreadable`] where there are more bytes; and that it cannot be reached.
+    pub async fn fetch(&self, link: &str, most: usize) -> Result<Bytes, ClientError> {
+        let unusable = || ClientError::InvalidRequest("the link cannot be read".to_owned());
+        let uri = link.parse::<Uri>().map_err(|_| unusable())?;
+        let endpoint = storage(self.endpoint(), &uri)?;
+        let transport = Transport::new(&endpoint, self.ca_bundle())
+            .map_err(|error| ClientError::InvalidRequest(error.to_string()))?;
+        let mut request = http::Request::new(Bytes::new());
+        *request.uri_mut() = uri;
+        let longest = self.timeout() + Duration::from_secs(most as u64 / SLOWEST);
+        let attempt = async |_left: Duration| {
+            let sent = transport.send_within(request.clone(), most);
+            let sent = tokio::time::timeout(longest, sent).await;
+            let answer = sent.unwrap_or(Err(ClientError::Timeout(longest)))?;
+            outcome(&answer)?;
+            Ok(answer.body)
+        };
+        self.retries().repeat(longest, attempt).await
+    }
+}
+
 fn to_http(upload: &Upload, archive: &Bytes) -> Result<http::Request<Bytes>, ClientError> {
     // Neither is repeated: the link is a secret.
     let unusable = || ClientError::InvalidRequest("the upload cannot be read".to_owned());
@@ -103,11 +132,9 @@ fn to_http(upload: &Upload, archive: &Bytes) -> Result<http::Request<Bytes>, Cli
 /// Where the link leads. Code goes by https, unless all that is sent to this API does not.
 fn storage(api: &Endpoint, link: &Uri) -> Result<Endpoint, ClientError> {
     let refused = |told: &str| ClientError::InvalidRequest(told.to_owned());
-    let endpoint = Endpoint::of(link).ok_or_else(|| refused("the upload has no such link"))?;
-    if api.is_https() && !endpoint.is_https() {
-        return Err(refused(
-            "code would be sent without encryption: the upload's link is no https",
-        ));
+    let endpoint = Endpoint::of(link).ok_or_else(|| refused("the link leads nowhere"))?;
+    if !endpoint.is_https() && (api.is_https() || !endpoint.is_beside(api)) {
+        return Err(refused("code would be sent without encryption: the link is no https"));
     }
     Ok(endpoint)
 }
@@ -141,5 +168,11 @@ mod tests {
         let refused = to(&https, "http").unwrap_err().to_string();
         assert!(refused.contains("no https") && !refused.contains("s3cr3t"), "{refused}");
         assert!(storage(&http, &"/b/k".parse().unwrap()).is_err());
+        for elsewhere in ["http://10.0.0.1:4566/b/k", "http://b.example.org/k", "ftp://127.0.0.1/k"]
+        {
+            assert!(storage(&http, &elsewhere.parse().unwrap()).is_err(), "{elsewhere}");
+        }
+        let near = api("http://10.0.0.1:4566");
+        assert!(storage(&near, &"http://10.0.0.1:9000/b/k".parse().unwrap()).is_ok());
     }
 }

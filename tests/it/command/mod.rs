@@ -4,6 +4,8 @@ pub mod action;
 pub mod conflict;
 pub mod connect;
 pub mod deploy;
+pub mod doctor;
+pub mod init;
 pub mod revisions;
 #[path = "../../../crates/formation-cli/tests/command/terminal.rs"]
 #[allow(dead_code, reason = "the command's own tests use more of it")]

@@ -4,12 +4,15 @@ mod apply;
 mod cancel;
 mod change;
 mod completions;
+mod doctor;
 mod drift;
 mod get;
+mod init;
 mod list;
 mod operations;
 mod plan;
 mod revisions;
+mod schema;
 mod wait;
 
 use std::ffi::OsString;
@@ -69,6 +72,7 @@ fn colour_asked(arguments: impl Iterator<Item = OsString>) -> Colour {
 async fn dispatch(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
     let connected = async || cli.connection.connect(None).await;
     match &cli.command {
+        Command::Init(asked) => init::run(&cli.connection, asked, output).await,
         Command::Apply(asked) => apply::run(&cli.connection, asked, output).await,
         Command::Plan(asked) => plan::run(&cli.connection, asked, output).await,
         Command::List(asked) => list::run(&connected().await?, asked, output).await,
@@ -84,6 +88,8 @@ async fn dispatch(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
             change::run(&connected().await?, change::Kind::Delete, asked, output).await
         }
         Command::Drift(asked) => drift::run(&connected().await?, asked, output).await,
+        Command::Doctor => doctor::run(&cli.connection, output).await,
+        Command::Schema => schema::run(output),
         Command::Completions(asked) => completions::run(asked.shell, output),
     }
 }

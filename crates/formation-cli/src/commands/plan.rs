@@ -154,7 +154,10 @@ fn read(path: &Path, overlay: Option<&str>) -> Result<Manifest, Failure> {
     let refused = |why: &dyn std::fmt::Display| Failure::Refused(format!("{shown} {why}"));
     let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
-            Failure::Refused(format!("there is no manifest {shown}: name one by --file"))
+            let text = format!(
+                "there is no manifest {shown}: name one by --file; `formation init` makes one"
+            );
+            Failure::Refused(text)
         }
         _ => refused(&format!("cannot be read: {error}")),
     })?;

@@ -7,6 +7,7 @@
 //! one fixed time, and the mode 0644 or 0755. Links are followed within the folder.
 
 mod files;
+mod unzip;
 
 use std::fs;
 use std::io::{self, Cursor, Write};
@@ -20,6 +21,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 pub use self::files::{File, IGNORE_FILE, files};
+pub use self::unzip::{UnzipError, unzip};
 
 /// What Lambda takes, unzipped.
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.

@@ -7,7 +7,9 @@
 
 mod merge;
 mod problems;
+pub mod schema;
 mod variables;
+pub mod write;
 mod yaml;
 
 #[cfg(test)]
@@ -189,6 +191,12 @@ impl Manifest {
     /// What is wrong at places of this file.
     pub fn problems(&self, found: Vec<Misplaced>) -> Problems {
         Problems::new(&self.file, &self.text, found)
+    }
+
+    /// All that stands in it.
+    #[cfg(test)]
+    pub(crate) fn document(&self) -> Value {
+        self.root.to_json()
     }
 
     fn overlay_of(&self, member: &str) -> Option<&Node> {

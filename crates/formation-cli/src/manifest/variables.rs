@@ -70,6 +70,23 @@ fn replace(scalar: &mut Scalar, at: Place, lookup: Lookup<'_>, problems: &mut Ve
     *scalar = Scalar { text, plain: scalar.plain && alone };
 }
 
+/// How a text is written that is to be read as it is, whatever looks like a variable in it.
+pub fn escaped(text: &str) -> String {
+    let mut written = String::new();
+    let mut rest = text;
+    while let Some(found) = rest.find("${") {
+        let (before, from) = rest.split_at(found);
+        written += before;
+        // The other `${` are read as they are, but behind a dollar sign.
+        if variable(from).is_some() || before.ends_with('$') {
+            written.push('$');
+        }
+        written += "${";
+        rest = &from[2..];
+    }
+    written + rest
+}
+
 struct Variable<'a> {
     name: &'a str,
     otherwise: Option<&'a str>,
@@ -135,6 +152,33 @@ mod tests {
         ] {
             assert_eq!(with(text), (expected, Vec::new()), "{text}");
         }
+    }
+
+    #[test]
+    fn a_text_is_written_as_it_is_to_be_read() {
+        for text in [
+            "plain $ and $$",
+            "${NAME}",
+            "$${NAME}",
+            "$$${NAME}$",
+            "a${A:-b}c${D}",
+            "${aws:username}/*",
+            "$${aws:username}",
+            "${",
+            "${}",
+            "${${NAME}}",
+            "${NAME",
+            "$${${NAME}",
+            "${A}${B}$${C}",
+        ] {
+            let written = Value::from(escaped(text)).to_string();
+            assert_eq!(
+                with(&format!("a: {written}")),
+                (json!({"a": text}), Vec::new()),
+                "{written}"
+            );
+        }
+        assert_eq!(escaped("${aws:username} ${A-B}"), "${aws:username} ${A-B}");
     }
 
     #[test]

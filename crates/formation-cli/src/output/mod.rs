@@ -10,7 +10,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 pub use self::live::Busy;
-pub use self::plain::{ASIDE, BAD, GOOD, one_line, styled};
+pub use self::plain::{ASIDE, BAD, GOOD, bare, one_line, styled};
 use crate::failure::Failure;
 use crate::outcome::Outcome;
 

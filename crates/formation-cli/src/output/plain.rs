@@ -54,6 +54,11 @@ pub fn one_line(text: &str) -> String {
     safe(text).replace('\n', "\u{240a}").replace('\t', " ")
 }
 
+/// The same without any sequence, colours included: for a line of a file.
+pub fn bare(text: &str) -> String {
+    text.chars().map(|character| if is_unsafe(character) { ' ' } else { character }).collect()
+}
+
 /// A safe text whose lines are no commands to the program that runs a job: GitHub takes `::` at the
 /// beginning of a line, and `##[` anywhere.
 /// Source: <https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs>.

@@ -114,3 +114,31 @@ async fn an_archive_of_another_length_is_not_sent() {
     assert!(matches!(error, ClientError::InvalidRequest(_)), "{error:?}");
     assert!(stub.seen().is_empty());
 }
+
+#[tokio::test]
+async fn what_a_link_leads_to_comes_without_credentials_and_no_larger_than_it_may_be() {
+    let stub = Stub::start(|before, _| match before {
+        0 => Reply::Lost,
+        _ => raw(200, &[], vec![7; 1000]),
+    });
+    let stub = stub.await;
+    let client = stub.client();
+    let link = format!("{}{LINK}", stub.url);
+    assert_eq!(client.fetch(&link, 1000).await.unwrap(), vec![7; 1000]);
+    for seen in stub.seen() {
+        assert_eq!((seen.target.as_str(), seen.header("authorization")), (LINK, ""));
+        assert!(seen.headers.get("x-amz-security-token").is_none(), "{seen:?}");
+    }
+    let error = client.fetch(&link, 999).await.unwrap_err();
+    assert!(matches!(error, ClientError::Unreadable { .. }), "{error}");
+    let stub = Stub::start(|_, _| refused(403, "AccessDenied")).await;
+    let link = format!("{}{LINK}", stub.url);
+    for link in
+        [link.as_str(), "http://192.0.2.1/x?X-Amz-Signature=s3cr3t", "/x?X-Amz-Signature=s3cr3t"]
+    {
+        let error = stub.client().fetch(link, 1000).await.unwrap_err();
+        let told = format!("{error} {error:?}");
+        assert!(!told.contains("s3cr3t") && !told.contains(TOKEN), "{told}");
+    }
+    assert_eq!(stub.seen().len(), 1);
+}
