@@ -67,9 +67,11 @@ pub fn at(moment: Timestamp) -> String {
 pub fn word(word: impl Display) -> String {
     let word = word.to_string();
     let style = match word.as_str() {
-        "AVAILABLE" | "SUCCEEDED" | "IN_SYNC" | "CREATE" => GOOD,
+        "AVAILABLE" | "SUCCEEDED" | "IN_SYNC" | "CREATE" | "ok" => GOOD,
         "FAILED" | "DELETED" | "INCOMPLETE" | "DELETE" => BAD,
-        "CREATING" | "UPDATING" | "DELETING" | "RUNNING" | "DRIFTED" | "CHANGE" => UNSETTLED,
+        "CREATING" | "UPDATING" | "DELETING" | "RUNNING" | "DRIFTED" | "CHANGE" | "warning" => {
+            UNSETTLED
+        }
         _ => return word,
     };
     styled(style, &word)

@@ -1,5 +1,9 @@
 //! Every check as it may go, on the wire.
 
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -253,9 +257,16 @@ async fn without_a_region_or_a_network_only_that_has_failed() {
         endpoint_url: Some(endpoint.to_owned()),
         credentials: Some(stub.aws().credentials),
     };
+    let over = SystemTime::now() - Duration::from_secs(60);
+    let over = Credentials::new("AKIDEXAMPLE", "s3cr3t", None, Some(over), "a test");
+    let over = Place {
+        credentials: Some(SharedCredentialsProvider::new(over)),
+        ..place(Some("eu-west-1"), &stub.url)
+    };
     // Nobody listens there.
     let nobody = "http://127.0.0.1:1";
     for (place, check, exit) in [
+        (over, "credentials", 77),
         (place(None, &stub.url), "region", 64),
         (place(Some("europe"), &stub.url), "region", 64),
         (place(Some("eu-west-1"), nobody), "network", 1),

@@ -42,7 +42,7 @@ fn refuse_what_is_there<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result
         return Ok(());
     }
     let text =
-        format!("{} there already, and nothing is overwritten: nothing was written", is(&there));
+        format!("{} there already: nothing is overwritten, and nothing was written", is(&there));
     Err(Failure::Refused(text))
 }
 

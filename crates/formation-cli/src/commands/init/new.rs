@@ -179,6 +179,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_deployed_is_the_code_and_nothing_that_stands_beside_it() {
+        for (language, expected) in [
+            (Language::Nodejs, "index.mjs"),
+            (Language::Python, "index.py"),
+            (Language::Rust, "bootstrap"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let written = files(folder.path(), &"hello".parse().unwrap(), language);
+            write(&written).unwrap();
+            let code = match language {
+                Language::Rust => folder.path().to_owned(),
+                Language::Nodejs | Language::Python => folder.path().join("src"),
+            };
+            // What a build and somebody who works on it leave there.
+            let of_builds = ["bootstrap", "target/lambda/hello"];
+            let of_builds = of_builds.iter().filter(|_| language == Language::Rust);
+            for file in ["README.md", "test/a", ".git/config"].iter().chain(of_builds) {
+                let file = code.join(file);
+                std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+                std::fs::write(file, "x").unwrap();
+            }
+            let deployed = crate::folder::files(&code).unwrap();
+            let names: Vec<_> = deployed.iter().map(|file| file.name.as_str()).collect();
+            assert_eq!(names, [expected], "{language:?}");
+        }
+    }
+
+    #[test]
     fn a_function_is_called_as_its_folder_where_it_can_be() {
         for (folder, expected) in [
             ("/nowhere/shop", "shop"),
