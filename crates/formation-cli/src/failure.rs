@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use formation_client::{BuildError, ClientError};
-use formation_model::Problem;
+use formation_model::{Problem, ProblemCode};
 use http::StatusCode;
 
 use crate::manifest::Problems;
@@ -114,9 +114,7 @@ fn of_api(error: &ClientError) -> String {
     match error {
         ClientError::Problem { problem, .. } => of_problem(problem),
         ClientError::Gateway { status, .. } if *status == StatusCode::NOT_FOUND => {
-            "error: the API has no such route\nhelp: it is of an older release than this command, or the URL is that \
-             of another API: `make deploy` upgrades a stack"
-                .to_owned()
+            format!("error: the API has no such route{OLDER}")
         }
         ClientError::Gateway { status, message, .. } if *status == StatusCode::FORBIDDEN => {
             let help = help(message, None).unwrap_or_else(|| {
@@ -134,6 +132,10 @@ fn of_api(error: &ClientError) -> String {
     }
 }
 
+/// What helps where the API does not know what it is asked for.
+const OLDER: &str = "\nhelp: the stack is of an older release than this command, which `make deploy` upgrades; or the \
+                     URL is that of another API";
+
 fn of_problem(problem: &Problem) -> String {
     let mut text = format!("error: {} ({})", problem.detail, problem.code);
     for field in &problem.errors {
@@ -145,6 +147,9 @@ fn of_problem(problem: &Problem) -> String {
         problem.error_count.and_then(|all| all.checked_sub(shown)).filter(|it| *it > 0)
     {
         text += &format!("\n  and {more} more");
+    }
+    if problem.code == ProblemCode::RouteNotFound {
+        text += OLDER;
     }
     if problem.status >= 500
         && let Some(id) = &problem.request_id

@@ -71,15 +71,22 @@ pub(super) async fn run(
         output.progress("nothing was deleted, since not everything else is as asked");
     } else {
         for name in going {
-            let one = [name];
-            let gone = change::each(&connected, Kind::Delete, &one, patience, &interrupt, output);
-            let gone = gone.await;
-            all = all.and(gone);
-            let [name] = one;
-            ended.push(Ended { name, told: format!("delete {}", gone.word()), link: None });
-            if gone == Outcome::Running {
-                break;
-            }
+            let told = match all {
+                // Whoever has stopped following has stopped what is not begun.
+                Outcome::Running => {
+                    output.progress(&format!("{name}: not begun"));
+                    "not begun".to_owned()
+                }
+                _ => {
+                    let one = std::slice::from_ref(&name);
+                    let gone =
+                        change::each(&connected, Kind::Delete, one, patience, &interrupt, output);
+                    let gone = gone.await;
+                    all = all.and(gone);
+                    format!("delete {}", gone.word())
+                }
+            };
+            ended.push(Ended { name, told, link: None });
         }
     }
     summarise(&outcomes_of(&ended))?;

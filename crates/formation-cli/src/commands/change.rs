@@ -64,7 +64,7 @@ pub(super) async fn each(
     output: &Output,
 ) -> Outcome {
     let mut all = Outcome::Done;
-    for name in names {
+    for (at, name) in names.iter().enumerate() {
         let one = change(connected, kind, name, patience, interrupt, output).await;
         let one = one.unwrap_or_else(|failure| {
             output.progress(&format!("{name}: {failure}"));
@@ -72,6 +72,9 @@ pub(super) async fn each(
         });
         all = all.and(one);
         if one == Outcome::Running {
+            for name in &names[at + 1..] {
+                output.progress(&format!("{name}: not begun"));
+            }
             break;
         }
     }

@@ -13,7 +13,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::plain::one_line;
 
 /// The lines of the process's terminal, which it has one of.
-static SCREEN: Mutex<Screen> = Mutex::new(Screen { lines: Vec::new(), drawn: 0, next: 0 });
+static SCREEN: Mutex<Screen> =
+    Mutex::new(Screen { lines: Vec::new(), drawn: 0, next: 0, moves: false });
 /// How often a line moves.
 const TICK: Duration = Duration::from_millis(120);
 /// What moves.
@@ -37,6 +38,8 @@ struct Screen {
     drawn: usize,
     /// The next line's id.
     next: u64,
+    /// Whether something moves them.
+    moves: bool,
 }
 
 /// What is shown.
@@ -66,12 +69,13 @@ impl Busy {
             since: Instant::now(),
         });
         screen.draw();
-        if screen.lines.len() == 1 {
+        if !std::mem::replace(&mut screen.moves, true) {
             tokio::spawn(async {
                 loop {
                     tokio::time::sleep(TICK).await;
                     let mut screen = self::screen();
                     if screen.lines.is_empty() {
+                        screen.moves = false;
                         break;
                     }
                     screen.draw();

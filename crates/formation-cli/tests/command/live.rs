@@ -111,6 +111,18 @@ async fn interrupted_it_tells_how_to_follow_and_leaves_the_terminal_as_it_was() 
 }
 
 #[tokio::test]
+async fn what_comes_one_after_the_other_ends_with_the_interrupted() {
+    let stub = stub(Path::new("/no/such/file")).await;
+    let project = Project::new(&stub.url, ONE);
+    let mut terminal = project.at_terminal("delete one two three --yes", 24, 80);
+    terminal.until("one \u{2713}").await;
+    terminal.types("\u{3}").await;
+    let left = terminal.ends().await.with(3);
+    assert!(left.text().ends_with("two: not begun\nthree: not begun") && left.ready, "{left:#?}");
+    assert_eq!(stub.seen().iter().filter(|seen| changes(seen)).count(), 1);
+}
+
+#[tokio::test]
 async fn interrupted_twice_it_waits_for_no_answer() {
     let stub = Stub::start(|_, seen| match seen.path() {
         PLAN => plan(seen),

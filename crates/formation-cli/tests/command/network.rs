@@ -4,27 +4,38 @@ use super::*;
 
 const NO_JSON: &str = "<html><body>Please sign in</body></html>";
 
+const EXPIRED: &str = "The security token included in the request is expired";
+const INVALID: &str = "The security token included in the request is invalid.";
+const UNLIKE: &str =
+    "The request signature we calculated does not match the signature you provided.";
+const LATE: &str = "Signature expired: 20261125T120000Z is now earlier than 20261125T121000Z";
+const EARLY: &str =
+    "Signature not yet current: 20261125T120000Z is still later than 20261125T110000Z";
+
 #[tokio::test]
 async fn what_the_api_or_what_is_before_it_says_is_told_with_its_remedy() {
+    let gateway = |message: &str| json!({"message": message}).to_string();
+    let older = "of an older release than this command";
+    let proxy = "does a proxy answer in its place?";
     for (status, body, code, told) in [
-        (403, json!({"message": "The security token included in the request is expired"}).to_string(), 77, "aws sso login"),
-        (403, json!({"message": "Signature expired: 20261125T120000Z is now earlier than 20261125T121000Z"}).to_string(), 77, "the clock of this machine is off"),
-        (403, json!({"message": "Signature not yet current: 20261125T120000Z is still later than 20261125T110000Z"}).to_string(), 77, "timedatectl"),
-        (403, json!({"message": "The request signature we calculated does not match the signature you provided."}).to_string(), 77, "aws configure list"),
-        (403, json!({"message": "Forbidden"}).to_string(), 77, "managed policies"),
-        (404, json!({"message": "Not Found"}).to_string(), 4, "of an older release than this command"),
+        (403, gateway(EXPIRED), 77, "aws sso login"),
+        (403, gateway(LATE), 77, "the clock of this machine is off"),
+        (403, gateway(EARLY), 77, "timedatectl"),
+        (403, gateway(UNLIKE), 77, "aws configure list"),
+        (403, gateway("Forbidden"), 77, "managed policies"),
+        (404, gateway("Not Found"), 4, older),
+        (404, problem(404, "ROUTE_NOT_FOUND").to_string(), 4, older),
         (500, problem(500, "INTERNAL").to_string(), 1, "request id r-1"),
-        (407, NO_JSON.to_owned(), 4, "does a proxy answer in its place?"),
-        (502, NO_JSON.to_owned(), 1, "does a proxy answer in its place?"),
-        (200, NO_JSON.to_owned(), 1, "does a proxy answer in its place?"),
+        (407, NO_JSON.to_owned(), 4, proxy),
+        (502, NO_JSON.to_owned(), 1, proxy),
+        (200, NO_JSON.to_owned(), 1, proxy),
     ] {
         let sent = body.clone();
-        // Errors that may pass are tried again, and a fifth time soon is as good as much later.
         let stub = Stub::start(move |_, _| stub::raw(status, &[], sent.clone())).await;
         for command in ["plan", "get hello"] {
             let said = Project::new(&stub.url, ONE).run(command).await.with(code);
-            assert!(said.err.starts_with("error: ") && said.err.contains(told), "{body}: {}", said.err);
-            assert!(!said.err.contains("sign in") && said.out.is_empty(), "{said:?}");
+            assert!(said.err.starts_with("error: ") && said.err.contains(told), "{said:#?}");
+            assert!(!said.err.contains("sign in") && said.out.is_empty(), "{said:#?}");
         }
         assert!(!stub.seen().iter().any(changes));
     }
@@ -32,21 +43,26 @@ async fn what_the_api_or_what_is_before_it_says_is_told_with_its_remedy() {
 
 #[tokio::test]
 async fn what_ssm_says_is_told_with_its_remedy() {
-    for (status, body, code, told) in [
-        (400, json!({"__type": "ExpiredTokenException", "message": "The security token included in the request is expired"}).to_string(), 77, "aws sso login"),
-        (400, json!({"__type": "InvalidSignatureException", "message": "Signature expired: 20261125T120000Z is now earlier than 20261125T121000Z"}).to_string(), 77, "the clock of this machine is off"),
-        (400, json!({"__type": "UnrecognizedClientException", "message": "The security token included in the request is invalid."}).to_string(), 77, "aws configure list"),
-        (400, json!({"__type": "AccessDeniedException", "message": "no"}).to_string(), 77, "managed policies"),
-        (400, json!({"__type": "ParameterNotFound"}).to_string(), 4, "there is no stack shop in eu-central-1"),
-        (502, NO_JSON.to_owned(), 1, "does a proxy answer in its place?"),
-        (200, NO_JSON.to_owned(), 1, "does a proxy answer in its place?"),
+    let refused =
+        |kind: &str, message: &str| (400, json!({"__type": kind, "message": message}).to_string());
+    let proxy = "does a proxy answer in its place?";
+    for ((status, body), code, told) in [
+        (refused("ExpiredTokenException", EXPIRED), 77, "aws sso login"),
+        (refused("InvalidSignatureException", LATE), 77, "the clock of this machine is off"),
+        (refused("InvalidSignatureException", UNLIKE), 77, "aws configure list"),
+        (refused("UnrecognizedClientException", INVALID), 77, "aws configure list"),
+        (refused("IncompleteSignature", "no"), 77, "aws configure list"),
+        (refused("AccessDeniedException", "no"), 77, "managed policies"),
+        (refused("ParameterNotFound", ""), 4, "there is no stack shop in eu-central-1"),
+        ((502, NO_JSON.to_owned()), 1, proxy),
+        ((200, NO_JSON.to_owned()), 1, proxy),
     ] {
         let stub = Stub::start(move |_, _| stub::raw(status, &[], body.clone())).await;
         let project = Project::new("", ONE).with("FORMATION_API_URL", "");
         let project = project.with("AWS_ENDPOINT_URL", &stub.url).with("FORMATION_STACK", "shop");
         let said = project.run("list").await.with(code);
-        assert!(said.err.starts_with("error: ") && said.err.contains(told), "{}", said.err);
-        assert!(!said.err.contains("sign in") && said.out.is_empty(), "{said:?}");
+        assert!(said.err.starts_with("error: ") && said.err.contains(told), "{said:#?}");
+        assert!(!said.err.contains("sign in") && said.out.is_empty(), "{said:#?}");
     }
 }
 

@@ -3,7 +3,8 @@
 use super::*;
 
 /// Clears the screen, sets a title, turns text around, and would be two commands to GitHub's runner.
-const EVIL: &str = "x\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}1;1H\u{202e}\r\u{8}\n::set-output name=a::b\n ##[add-mask]c";
+const EVIL: &str = "x\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}1;1H\u{202e}\r\u{8}\n::set-output name=a::b\n \
+                    ##[add-mask]c";
 
 fn stub_of(description: &'static str) -> impl Fn(usize, &Seen) -> Reply {
     move |_, seen| {
