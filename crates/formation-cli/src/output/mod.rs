@@ -60,7 +60,7 @@ impl Output {
         // Where CI is set, a terminal is one that nobody looks at.
         let in_ci = is_in_ci();
         let watched = io::stderr().is_terminal() && !in_ci;
-        let moves = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
+        let moves = std::env::var_os("TERM").map_or(cfg!(windows), |term| term != "dumb");
         let interactive = io::stdin().is_terminal() && watched;
         Self { format, interactive, live: watched && moves, in_ci }
     }
@@ -78,12 +78,14 @@ impl Output {
         let text = match self.format {
             Format::Table => table(result),
             Format::Name => names(result).join("\n"),
-            Format::Json => {
-                let json = serde_json::to_string_pretty(result)
-                    .map_err(|error| Failure::other("the result cannot be shown", &error))?;
-                return self.verbatim(&plain::json(&json));
+            Format::Json => return self.verbatim(&json(result)?),
+            Format::Yaml => {
+                let text = yaml(result)?;
+                let text = text.trim_end_matches('\n');
+                // JSON is YAML, and what would have to be changed is an escape there.
+                let is_safe = self.safe(text) == text;
+                return self.verbatim(&if is_safe { text.to_owned() } else { json(result)? });
             }
-            Format::Yaml => yaml(result)?,
         };
         self.line(text.trim_end_matches('\n'))
     }
@@ -173,6 +175,12 @@ pub fn interrupted() {
 
 fn is_in_ci() -> bool {
     ["CI", "GITHUB_ACTIONS"].iter().any(|it| std::env::var_os(it).is_some_and(|it| !it.is_empty()))
+}
+
+fn json<T: Serialize>(result: &T) -> Result<String, Failure> {
+    let json = serde_json::to_string_pretty(result)
+        .map_err(|error| Failure::other("the result cannot be shown", &error))?;
+    Ok(plain::json(&json))
 }
 
 /// A document in YAML, whose texts are on one line each: so none of their lines can be taken for

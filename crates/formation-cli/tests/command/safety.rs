@@ -91,4 +91,10 @@ async fn programs_get_it_as_it_is() {
     let shown: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(shown["description"], EVIL);
     assert!(!said.out.chars().any(|it| it.is_control() && it != '\n'), "{said:?}");
+    // JSON is YAML, too.
+    let yaml = Project::new(&stub.url, ONE).run("get hello -o yaml").await.with(0);
+    assert_eq!(yaml.out, said.out);
+    let stub = Stub::start(stub_of("a\u{1b}[2J\n::b")).await;
+    let yaml = Project::new(&stub.url, ONE).run("get hello -o yaml").await.with(0);
+    assert!(yaml.out.contains("\ndescription: \"a\\e[2J\\n::b\"\n"), "{yaml:#?}");
 }
