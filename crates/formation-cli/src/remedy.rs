@@ -2,6 +2,10 @@
 
 use jiff::Timestamp;
 
+/// What helps against a clock that is off.
+pub const SET_CLOCK: &str = "let the system set its clock (`timedatectl set-ntp true`; on macOS `sudo sntp -sS \
+                             time.apple.com`)";
+
 /// What helps against what AWS, or what is on the way to it, said: by its words, since several services
 /// and what stands before the API use the same ones with codes of their own.
 pub fn help(told: &str, profile: Option<&str>) -> Option<String> {
@@ -15,7 +19,7 @@ pub fn help(told: &str, profile: Option<&str>) -> Option<String> {
     ]) {
         return Some(format!(
             "\nhelp: the clock of this machine is off, and AWS takes no request that is signed so long before or \
-             after. It says {}: set it, as by `sudo timedatectl set-ntp true`",
+             after. It says {}: {SET_CLOCK}",
             Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ")
         ));
     }

@@ -1,7 +1,6 @@
 //! Manifests and folders that are wrong: one clear message with the remedy, and nothing is asked of AWS.
 
 use std::fs::{self, File};
-use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 
@@ -145,6 +144,7 @@ async fn what_a_command_line_lacks_is_told_with_how_to_say_it() {
     assert!(stub.seen().is_empty());
 }
 
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_pipe_that_nobody_writes_to_can_be_interrupted() {
     let stub = nobody().await;
@@ -152,8 +152,13 @@ async fn a_pipe_that_nobody_writes_to_can_be_interrupted() {
     let made = std::process::Command::new("mkfifo").arg(project.path("pipe")).status().unwrap();
     assert!(made.success());
     let mut terminal = project.at_terminal("apply --file pipe", 24, 80);
-    // There is no other sign of when it has begun to listen.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // The signals that a process listens to: SIGINT is the second bit.
+    let listens = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", terminal.id())).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        u64::from_str_radix(caught.trim(), 16).unwrap() & 2 > 0
+    };
+    until("it listens", listens).await;
     terminal.types("\u{3}").await;
     let left = terminal.ends().await.with(4);
     assert!(left.text().contains("interrupted: nothing was started"), "{left:#?}");

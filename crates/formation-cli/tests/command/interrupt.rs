@@ -1,21 +1,13 @@
 //! ^C and SIGTERM while a build command runs: all that it has started ends, and nothing is started.
 
-use std::time::Duration;
-
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use super::*;
 
-/// The processes whose ids are in the file, once there are so many.
-async fn processes(file: &Path, count: usize) -> Vec<Pid> {
-    loop {
-        let text = fs::read_to_string(file).unwrap_or_default();
-        let ids: Vec<i32> = text.lines().filter_map(|line| line.parse().ok()).collect();
-        if ids.len() == count {
-            return ids.into_iter().map(|id| Pid::from_raw(id).unwrap()).collect();
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+/// The processes whose ids are in the file.
+fn processes(file: &Path) -> Vec<Pid> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    text.lines().filter_map(|line| line.parse().ok().and_then(Pid::from_raw)).collect()
 }
 
 #[tokio::test]
@@ -33,7 +25,9 @@ async fn all_of_a_build_ends_and_nothing_is_started() {
                 let project = Project::new(&stub.url, &manifest);
                 project.write("app/index.mjs", "x");
                 let running = project.command(command).spawn().unwrap();
-                let started = processes(&project.path("app/ids"), 2).await;
+                let ids = project.path("app/ids");
+                until("it builds", || processes(&ids).len() == 2).await;
+                let started = processes(&ids);
                 let id = i32::try_from(running.id().unwrap()).unwrap();
                 kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
                 let said = Said::from(running.wait_with_output().await.unwrap()).with(4);

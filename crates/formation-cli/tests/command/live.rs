@@ -1,7 +1,5 @@
 //! What is shown while operations run, and what stays when they have ended.
 
-use std::time::Duration;
-
 use super::*;
 
 const WAITS: &str = "waits for the role";
@@ -79,8 +77,8 @@ async fn a_long_name_is_cut_and_resizing_does_no_harm() {
     assert_eq!(lives(&terminal.lines()), 3, "{:#?}", terminal.lines());
     for columns in [30, 120, 10, 64] {
         terminal.resize(20, columns);
-        // As many redraws as it takes to see that nothing piles up.
-        tokio::time::sleep(Duration::from_millis(400)).await;
+        // So often that what piles up would be seen.
+        terminal.until_more("\u{1b}[J", 4).await;
     }
     fs::write(go.path().join("go"), "").unwrap();
     let left = terminal.ends().await.with(0);
@@ -132,12 +130,10 @@ async fn interrupted_twice_it_waits_for_no_answer() {
     let project = Project::new(&stub.url, ONE);
     let mut terminal = project.at_terminal("apply --yes", 24, 80);
     terminal.until("hello: create").await;
-    while !stub.seen().iter().any(changes) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("it has asked", || stub.seen().iter().any(changes)).await;
     // What was asked for may be accepted yet.
     terminal.types("\u{3}").await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    terminal.until_begun_after("^C").await;
     terminal.types("\u{3}").await;
     let left = terminal.ends().await.with(3);
     assert!(left.text().contains("what was asked for may go on") && left.ready, "{left:#?}");

@@ -180,3 +180,12 @@ fn changes(seen: &Seen) -> bool {
 fn told(file: &Path) -> bool {
     file.exists()
 }
+
+/// Waits until it is so.
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let began = std::time::Instant::now();
+    while !is_so() {
+        assert!(began.elapsed().as_secs() < 30, "waited in vain until {what}");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}

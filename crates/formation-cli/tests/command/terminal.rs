@@ -88,6 +88,36 @@ impl Terminal {
         }
     }
 
+    /// Waits until so many more of these bytes have come.
+    pub async fn until_more(&self, bytes: &str, times: usize) {
+        let began = Instant::now();
+        let count = || {
+            let seen = self.seen.lock().unwrap();
+            String::from_utf8_lossy(&seen.bytes).matches(bytes).count()
+        };
+        let before = count();
+        while count() < before + times {
+            let waits = began.elapsed() < LIMIT && !self.reader.is_finished();
+            assert!(waits, "waited in vain for {bytes:?}: {:#?}", self.lines());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits until a new line has begun after this, which the terminal itself has echoed.
+    pub async fn until_begun_after(&self, echoed: &str) {
+        self.until(echoed).await;
+        let began = Instant::now();
+        while self.seen.lock().unwrap().screen.screen().cursor_position().1 > 0 {
+            assert!(began.elapsed() < LIMIT, "no line begins: {:#?}", self.lines());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// The command's process.
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     pub async fn types(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).await.unwrap();
     }

@@ -14,7 +14,7 @@ use crate::aws::{Aws, AwsError, query, read_xml};
 use crate::connect::Place;
 use crate::failure::chain_of;
 use crate::outcome::Outcome;
-use crate::remedy::renew;
+use crate::remedy::{SET_CLOCK, renew};
 
 const CREDENTIALS: &str = "credentials";
 const CLOCK: &str = "clock";
@@ -227,13 +227,12 @@ fn clock(ahead: Option<i64>) -> Check {
     let (off, unit) = if off < 120 { (off, "s") } else { (off / 60, "min") };
     let told =
         format!("{off} {unit} {}", if ahead < 0 { "behind AWS's" } else { "ahead of AWS's" });
-    let remedy = "let the system set its clock (`timedatectl set-ntp true`; on macOS `sudo sntp -sS time.apple.com`)";
     if ahead.abs() > MOST_SKEW {
         let told = format!("{told}; AWS takes no signature that is off by more than 5 min");
-        return Check::failed(CLOCK, Outcome::Denied, told, remedy);
+        return Check::failed(CLOCK, Outcome::Denied, told, SET_CLOCK);
     }
     if ahead.abs() > QUIET_SKEW {
-        return Check::warning(CLOCK, told, remedy);
+        return Check::warning(CLOCK, told, SET_CLOCK);
     }
     Check::ok(CLOCK, "as AWS's")
 }
