@@ -89,7 +89,10 @@ pub(super) async fn run(
             ended.push(Ended { name, told, link: None });
         }
     }
-    summarise(&outcomes_of(&ended))?;
+    // What was done is done, whoever is told of it.
+    if let Err(failure) = summarise(&outcomes_of(&ended)) {
+        output.progress(&failure.to_string());
+    }
     shown(&operations, all, output)
 }
 

@@ -91,6 +91,33 @@ async fn a_long_name_is_cut_and_resizing_does_no_harm() {
 }
 
 #[tokio::test]
+async fn more_lines_than_a_terminal_has_are_counted() {
+    let go = TempDir::with_prefix("formation-").unwrap();
+    let stub = stub(&go.path().join("go")).await;
+    let manifest = (0..9).map(|number| format!("  f{number}: {{code: x}}\n"));
+    let manifest = format!("functions:\n{}", manifest.collect::<String>());
+    let project = Project::new(&stub.url, &manifest);
+    let terminal = project.at_terminal("apply --yes --parallel 9", 6, 80);
+    terminal.until("\u{2026} and 5 more").await;
+    // All of them are where the next draw finds them.
+    terminal.until_more("\u{1b}[J", 4).await;
+    let lines = terminal.lines();
+    let moving = lines.iter().filter(|line| line.contains(" f") && line.contains('\u{2713}'));
+    assert_eq!((lines.len(), moving.count()), (5, 4), "{lines:#?}");
+    fs::write(go.path().join("go"), "").unwrap();
+    let left = terminal.ends().await.with(0);
+    for number in 0..9 {
+        let line = format!("f{number}: create succeeded in 3.2 s");
+        assert_eq!(
+            left.raw.replace("\u{1b}[32m", "").replace("\u{1b}[0m", "").matches(&line).count(),
+            1,
+            "{left:#?}"
+        );
+    }
+    assert!(left.ready && !left.text().contains(" more"), "{left:#?}");
+}
+
+#[tokio::test]
 async fn interrupted_it_tells_how_to_follow_and_leaves_the_terminal_as_it_was() {
     let never = Path::new("/no/such/file");
     let stub = stub(never).await;
