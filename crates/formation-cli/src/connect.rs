@@ -102,9 +102,13 @@ impl Connection {
         }
         let place = self.place().await?;
         let region = place.region.clone().ok_or_else(|| {
-            let text =
-                "no AWS Region is chosen: use --region, AWS_REGION, or a profile that has one";
-            Failure::Usage(text.to_owned())
+            let profile = self.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
+            let why = profile.map_or_else(String::new, |profile| {
+                format!(", and the profile {profile} has none, or is none of `aws configure list-profiles`")
+            });
+            Failure::Usage(format!(
+                "no AWS Region is chosen{why}: use --region, AWS_REGION, or a profile that has one"
+            ))
         })?;
         place.aws(region, self.profile.clone()).ok_or_else(|| {
             let text = "there are no AWS credentials: see `aws configure`, or use --profile";

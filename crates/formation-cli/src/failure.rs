@@ -43,6 +43,18 @@ impl Failure {
         }
     }
 
+    /// What is told of it to somebody who uses this profile.
+    pub fn told(&self, profile: Option<&str>) -> String {
+        match self {
+            Self::Usage(text) | Self::Refused(text) | Self::Denied(text) | Self::Other(text) => {
+                format!("error: {text}")
+            }
+            Self::Running => String::new(),
+            Self::Manifest(problems) => problems.to_string(),
+            Self::Client(error) => of_api(error, profile),
+        }
+    }
+
     /// What was not done, with its cause: of an error of some library.
     pub fn other(what: impl Into<String>, error: &dyn Error) -> Self {
         Self::Other(chain(what.into(), error))
@@ -98,26 +110,19 @@ impl From<BuildError> for Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Usage(text) | Self::Refused(text) | Self::Denied(text) | Self::Other(text) => {
-                write!(f, "error: {text}")
-            }
-            Self::Running => Ok(()),
-            Self::Manifest(problems) => problems.fmt(f),
-            Self::Client(error) => f.write_str(&of_api(error)),
-        }
+        f.write_str(&self.told(None))
     }
 }
 
 /// What the API, or what stands before it, says.
-fn of_api(error: &ClientError) -> String {
+fn of_api(error: &ClientError, profile: Option<&str>) -> String {
     match error {
         ClientError::Problem { problem, .. } => of_problem(problem),
         ClientError::Gateway { status, .. } if *status == StatusCode::NOT_FOUND => {
             format!("error: the API has no such route{OLDER}")
         }
         ClientError::Gateway { status, message, .. } if *status == StatusCode::FORBIDDEN => {
-            let help = help(message, None).unwrap_or_else(|| {
+            let help = help(message, profile).unwrap_or_else(|| {
                 "\nhelp: `formation doctor` tells whose credentials are used and what they may do; the stack's managed \
                  policies give the permission"
                     .to_owned()
@@ -126,7 +131,7 @@ fn of_api(error: &ClientError) -> String {
         }
         error => {
             let told = chain_of(error);
-            let help = help(&told, None).unwrap_or_default();
+            let help = help(&told, profile).unwrap_or_default();
             format!("error: {told}{help}")
         }
     }

@@ -47,10 +47,11 @@ pub async fn run() -> Outcome {
         }
     };
     let output = Output::new(cli.output);
+    let profile = cli.connection.profile.clone();
     match dispatch(cli, &output).await {
         Ok(outcome) => outcome,
         Err(failure) => {
-            let told = failure.to_string();
+            let told = failure.told(profile.as_deref());
             if !told.is_empty() {
                 output.progress(&told);
             }

@@ -81,3 +81,32 @@ async fn without_a_network_it_says_what_to_look_at() {
         assert!(of_ssm.err.contains("is there a network"), "{of_ssm:?}");
     }
 }
+
+#[tokio::test]
+async fn credentials_that_cannot_be_had_are_told_with_the_profile_that_is_used() {
+    let stub = Stub::start(|_, seen| panic!("{seen:?}")).await;
+    let project = Project::new(&stub.url, ONE);
+    let config = project.path("config");
+    project.write(
+        "config",
+        "[sso-session corp]\nsso_start_url = https://example.awsapps.com/start\n\
+         sso_region = eu-central-1\n[profile dev]\nsso_session = corp\nregion = eu-central-1\n\
+         sso_account_id = 111122223333\nsso_role_name = Dev\n[profile broken]\n\
+         region = eu-central-1\ncredential_process = sh -c 'exit 3'\n[profile nowhere]\n",
+    );
+    let mut project = project.with("AWS_CONFIG_FILE", config.to_str().unwrap());
+    for variable in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
+        project = project.with(variable, "");
+    }
+    for (profile, code, told) in [
+        ("dev", 77, "`aws sso login --profile dev` renews"),
+        ("broken", 77, "exit status: 3"),
+        ("nowhere", 64, "the profile nowhere has none, or is none of"),
+        ("mistyped", 64, "the profile mistyped has none, or is none of"),
+    ] {
+        for command in ["list", "plan"] {
+            let said = project.run(&format!("{command} --profile {profile}")).await.with(code);
+            assert!(said.err.contains(told), "{said:#?}");
+        }
+    }
+}
