@@ -206,7 +206,10 @@ impl Deploy<'_> {
             return Ok(json!({"zipFile": base64(bytes)}));
         }
         let name = &planned.wanted.name;
-        self.output.progress(&format!("{name}: uploading {} bytes", bytes.len()));
+        let what = format!("uploads {:.1} MB", bytes.len() as f64 / 1e6);
+        self.output.step(&format!("{name}: {what}"));
+        let busy = self.output.busy(name.as_str());
+        busy.tell(&what, "");
         let asked = UploadRequest { size_bytes: bytes.len() as u64, sha256: sha256.clone() };
         let client = &self.connected.client;
         let mut upload = client.create_upload(&asked).await?;

@@ -1,5 +1,7 @@
 //! What is shown while operations run, and what stays when they have ended.
 
+use std::time::Duration;
+
 use super::*;
 
 const WAITS: &str = "waits for the role";
@@ -55,6 +57,41 @@ async fn a_line_moves_while_an_operation_runs_and_one_stays() {
         );
         assert!(!left.text().contains(WAITS) && left.ready, "{left:#?}");
     }
+}
+
+#[tokio::test]
+async fn an_upload_is_shown_while_it_takes_its_time() {
+    let stub = Stub::start(|_, seen| match seen.path() {
+        PLAN => plan(seen),
+        "/v1/uploads" => {
+            let url = format!("http://{}/upload", seen.header("host"));
+            let upload = json!({
+                "uploadId": ID, "method": "PUT", "url": url, "headers": {},
+                "expiresAt": "2126-11-25T17:00:00Z",
+            });
+            answer(201, &[], &upload)
+        }
+        "/upload" => {
+            assert_eq!(seen.body.len(), 4_200_000);
+            let Reply::Answer(stored) = answer(200, &[], &json!({})) else { panic!() };
+            Reply::Late(Duration::from_secs(1), stored)
+        }
+        _ if changes(seen) => {
+            let document: Value = serde_json::from_slice(&seen.body).unwrap();
+            assert_eq!(document["code"], json!({"uploadId": ID}));
+            answer(202, &[], &with_steps(operation("SUCCEEDED"), &[]))
+        }
+        _ => answer(200, &[], &with_steps(operation("SUCCEEDED"), &[])),
+    })
+    .await;
+    let project = Project::new(&stub.url, "functions:\n  hello: {code: {zip: app.zip}}\n");
+    project.write("app.zip", vec![b'x'; 4_200_000]);
+    let terminal = project.at_terminal("apply --yes", 24, 80);
+    terminal.until("hello uploads 4.2 MB").await;
+    let left = terminal.ends().await.with(0);
+    assert!(!left.text().contains("uploads") && left.ready, "{left:#?}");
+    let said = project.run("apply --yes").await.with(0);
+    assert!(said.err.contains("hello: uploads 4.2 MB\n"), "{said:#?}");
 }
 
 #[tokio::test]
