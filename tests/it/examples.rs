@@ -173,11 +173,17 @@ fn manifests() -> Vec<PathBuf> {
 pub async fn every_example_shows_what_a_manifest_can_hold(_: &World) {
     let manifests = manifests();
     assert_eq!(manifests.len(), 4, "{manifests:?}");
+    let start = "# yaml-language-server: $schema=";
     for path in manifests {
         let text = fs::read_to_string(&path).unwrap();
-        let (first, _) = text.split_once('\n').unwrap();
-        // The path for an editor, which then completes and checks what is typed.
-        assert_eq!(first, "# yaml-language-server: $schema=../../docs/formation.schema.json");
+        // By it an editor completes and checks what is typed.
+        let schema = text.lines().next().and_then(|line| line.strip_prefix(start)).unwrap();
+        let schema = fs::read(path.with_file_name(schema)).unwrap();
+        let schema = jsonschema::validator_for(&serde_json::from_slice(&schema).unwrap());
+        let schema = schema.unwrap();
+        let manifest = formation_tests::yaml::read(&path);
+        let problems: Vec<_> = schema.iter_errors(&manifest).map(|it| it.to_string()).collect();
+        assert!(problems.is_empty(), "{}: {problems:?}", path.display());
         for part in ["\nname: ", "\ndefaults:", "\noverlays:", "${"] {
             assert!(text.contains(part), "{} lacks {part}", path.display());
         }

@@ -4,9 +4,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use formation_local::Project;
 use formation_tests::action::Workflow;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -15,14 +13,8 @@ fn in_project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
-/// A file in YAML, read as people's tools do.
 fn yaml(path: &str) -> Value {
-    let python = Project::find().unwrap().tool("python3").unwrap();
-    // To YAML 1.1, `on` is true.
-    let program = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))";
-    let read = Command::new(python).args(["-c", program]).arg(in_project(path)).output().unwrap();
-    assert!(read.status.success(), "{path}: {}", String::from_utf8_lossy(&read.stderr));
-    serde_json::from_slice(&read.stdout).unwrap()
+    formation_tests::yaml::read(&in_project(path))
 }
 
 /// A command that prints its arguments, writes `summary` as its plan, and ends with `code`.

@@ -16,6 +16,7 @@ pub mod rows;
 pub mod shown;
 pub mod suite;
 pub mod world;
+pub mod yaml;
 
 pub use answer::{Answer, ask, ask_unsigned};
 pub use live::Live;
