@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::*;
 
 const WAITS: &str = "waits for the role";
@@ -156,20 +158,27 @@ async fn more_lines_than_a_terminal_has_are_counted() {
 
 #[tokio::test]
 async fn interrupted_it_tells_how_to_follow_and_leaves_the_terminal_as_it_was() {
-    let never = Path::new("/no/such/file");
-    let stub = stub(never).await;
+    let stub = stub(Path::new("/no/such/file")).await;
     let manifest = "functions:\n  one: {code: x}\n  two: {code: x}\n";
-    let project = Project::new(&stub.url, manifest);
-    let mut terminal = project.at_terminal("apply --yes", 24, 80);
-    terminal.until("one \u{2713}").await;
-    terminal.until("two \u{2713}").await;
-    terminal.types("\u{3}").await;
-    let left = terminal.ends().await.with(3);
-    for name in ["one", "two"] {
-        let follow = format!("`formation wait {name} {ID}`");
-        assert!(left.text().replace('\n', "").contains(&follow), "{left:#?}");
+    for by_key in [true, false] {
+        let project = Project::new(&stub.url, manifest);
+        let mut terminal = project.at_terminal("apply --yes", 24, 80);
+        terminal.until("one \u{2713}").await;
+        terminal.until("two \u{2713}").await;
+        if by_key {
+            terminal.types("\u{3}").await;
+        } else {
+            // What a job that is cancelled is sent.
+            let process = Pid::from_raw(i32::try_from(terminal.id()).unwrap()).unwrap();
+            kill_process(process, Signal::TERM).unwrap();
+        }
+        let left = terminal.ends().await.with(3);
+        for name in ["one", "two"] {
+            let follow = format!("`formation wait {name} {ID}`");
+            assert!(left.text().replace('\n', "").contains(&follow), "{left:#?}");
+        }
+        assert!(!left.text().contains(WAITS) && left.ready, "{left:#?}");
     }
-    assert!(!left.text().contains(WAITS) && left.ready, "{left:#?}");
 }
 
 #[tokio::test]
