@@ -7,6 +7,7 @@ use formation_model::{FunctionName, FunctionStatus, OperationId};
 
 pub use crate::connect::Connection;
 use crate::output::{Colour, Format};
+use crate::since::Since;
 
 const EXAMPLES: &str = "\
 Exit codes:
@@ -105,6 +106,22 @@ pub enum Command {
         after_help = "Examples:\n  formation delete hello\n  formation delete hello worker --yes"
     )]
     Delete(Change),
+    /// Shows what functions have logged
+    #[command(
+        after_help = "Reports of invocations are one line: 312 ms, 88 MB, cold (145 ms). -o json is one event a line, with its\n\
+        message as it is; events have no names, so there is no -o name.\n\n\
+        Examples:\n  formation logs hello\n  formation logs hello worker --follow\n  formation logs hello --since 2h \
+        --grep ERROR\n  formation logs hello --since 2026-11-26T09:30:00Z -o json | jq .message"
+    )]
+    Logs(Logs),
+    /// Invokes a function
+    #[command(
+        after_help = "The function's answer is the result, and the end of its log is told beside it; -o json is both:\n\
+        {statusCode, executedVersion, functionError, payload, logTail}.\n\n\
+        Examples:\n  formation invoke hello\n  formation invoke hello -d '{\"name\": \"Ann\"}'\n  formation invoke hello \
+        -d @event.json --async\n  jq .detail event.json | formation invoke hello -d -"
+    )]
+    Invoke(Invoke),
     /// Tells what is in the way of AWS and the stack, and what to do about it; changes nothing
     #[command(
         after_help = "The first check that FAILED decides the exit code: 77 credentials, clock or IAM, 64 no Region, 4 no stack,\n\
@@ -317,6 +334,39 @@ pub struct Drift {
     /// End with 2 where there are differences
     #[arg(long)]
     pub exit_code: bool,
+}
+
+/// `formation logs`
+#[derive(Args, Debug)]
+pub struct Logs {
+    /// The functions
+    #[arg(required = true)]
+    pub names: Vec<FunctionName>,
+    /// Go on showing what comes, until ^C
+    #[arg(short, long)]
+    pub follow: bool,
+    /// How far back to look, or from which moment on: 30s, 10m, 2h, 1d or 2026-11-26T09:30:00Z
+    #[arg(long, default_value = "10m", value_name = "TIME")]
+    pub since: Since,
+    /// Only what has this text
+    #[arg(long, value_name = "TEXT")]
+    pub grep: Option<String>,
+    /// Only what belongs to this invocation
+    #[arg(long, value_name = "ID")]
+    pub request_id: Option<String>,
+}
+
+/// `formation invoke`
+#[derive(Args, Debug)]
+pub struct Invoke {
+    /// The function
+    pub name: FunctionName,
+    /// The payload: JSON, @FILE, or - for standard input [default: none]
+    #[arg(short, long, alias = "payload", value_name = "JSON|@FILE|-")]
+    pub data: Option<String>,
+    /// Do not wait for the function, and have Lambda try again where it fails
+    #[arg(long = "async")]
+    pub asynchronous: bool,
 }
 
 /// `formation completions`

@@ -105,7 +105,7 @@ impl AwsError {
     }
 
     /// Whether the same call may succeed a little later.
-    fn is_transient(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Refused { status, code, .. } => {
                 status.is_server_error()
@@ -147,8 +147,15 @@ impl Aws {
         (self.endpoint_url.clone().unwrap_or_else(usual), region)
     }
 
-    /// Calls an action that changes nothing of a service with AWS's JSON protocol, and repeats it while its
-    /// errors may pass; `target` is that of the header, for example `AmazonSSM.GetParameter`.
+    /// A service with AWS's JSON protocol, for several calls on one connection.
+    ///
+    /// # Errors
+    /// [`AwsError::Build`].
+    pub fn service(&self, name: &'static str) -> Result<Service, AwsError> {
+        Ok(Service { name, client: self.client(name, TIMEOUT)? })
+    }
+
+    /// Calls an action of a service once: see [`Service::json`].
     ///
     /// # Errors
     /// All of [`AwsError`].
@@ -158,14 +165,7 @@ impl Aws {
         target: &str,
         document: &Value,
     ) -> Result<Value, AwsError> {
-        let client = self.client(service, TIMEOUT)?;
-        repeated(async || {
-            let request = client.request(Method::POST, "/");
-            let request = request.header("content-type", "application/x-amz-json-1.1");
-            let request = request.header("x-amz-target", target).body(document.to_string());
-            read(service, &request.send().await?)
-        })
-        .await
+        self.service(service)?.json(target, document).await
     }
 
     /// Gets a document of a service with the REST-JSON protocol, and repeats that while its errors may pass;
@@ -215,6 +215,30 @@ impl Aws {
 fn said(code: &str, message: &str) -> String {
     let said = [(" ", code), (": ", message)].into_iter().filter(|(_, it)| !it.is_empty());
     said.map(|(before, it)| format!("{before}{it}")).collect()
+}
+
+/// A service of AWS's with its JSON protocol.
+#[derive(Clone, Debug)]
+pub struct Service {
+    name: &'static str,
+    client: Client,
+}
+
+impl Service {
+    /// Calls an action that changes nothing, and repeats it while its errors may pass; `target` is that of
+    /// the header, for example `AmazonSSM.GetParameter`.
+    ///
+    /// # Errors
+    /// All of [`AwsError`] but [`AwsError::Build`].
+    pub async fn json(&self, target: &str, document: &Value) -> Result<Value, AwsError> {
+        repeated(async || {
+            let request = self.client.request(Method::POST, "/");
+            let request = request.header("content-type", "application/x-amz-json-1.1");
+            let request = request.header("x-amz-target", target).body(document.to_string());
+            read(self.name, &request.send().await?)
+        })
+        .await
+    }
 }
 
 /// The document of an answer, or why there is none.

@@ -60,6 +60,14 @@ pub struct Connected {
     pub aws: Aws,
 }
 
+impl Connected {
+    /// One of the stack's managed policies by its name, to be told to people.
+    pub fn policy(&self, kind: &str) -> String {
+        let stack = self.stack.as_deref().unwrap_or("<stack>");
+        format!("{stack}-{}-{kind}", self.aws.region)
+    }
+}
+
 /// Where AWS is, and who asks.
 pub(crate) struct Place {
     /// The Region, if one is chosen.

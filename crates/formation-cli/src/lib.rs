@@ -13,9 +13,11 @@ pub mod failure;
 pub mod folder;
 pub mod follow;
 pub mod interrupt;
+pub mod logs;
 pub mod manifest;
 pub mod outcome;
 pub mod output;
 pub mod remedy;
+pub mod since;
 #[cfg(test)]
 mod testing;

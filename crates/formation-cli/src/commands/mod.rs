@@ -8,7 +8,9 @@ mod doctor;
 mod drift;
 mod get;
 mod init;
+mod invoke;
 mod list;
+mod logs;
 mod operations;
 mod plan;
 mod revisions;
@@ -91,6 +93,8 @@ async fn dispatch(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
         Command::Drift(asked) => drift::run(&connected().await?, asked, output).await,
         Command::Doctor => doctor::run(&cli.connection, output).await,
         Command::Schema => schema::run(output),
+        Command::Logs(asked) => logs::run(&connected().await?, asked, output).await,
+        Command::Invoke(asked) => invoke::run(&connected().await?, asked, output).await,
         Command::Completions(asked) => completions::run(asked.shell, output),
     }
 }

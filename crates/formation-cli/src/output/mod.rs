@@ -10,7 +10,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 pub use self::live::Busy;
-pub use self::plain::{ASIDE, BAD, GOOD, bare, one_line, styled};
+pub use self::plain::{ASIDE, BAD, GOOD, NAMES, UNSETTLED, bare, one_line, styled};
 use crate::failure::Failure;
 use crate::outcome::Outcome;
 
@@ -79,13 +79,7 @@ impl Output {
             Format::Table => table(result),
             Format::Name => names(result).join("\n"),
             Format::Json => return self.verbatim(&json(result)?),
-            Format::Yaml => {
-                let text = yaml(result)?;
-                let text = text.trim_end_matches('\n');
-                // JSON is YAML, and what would have to be changed is an escape there.
-                let is_safe = self.safe(text) == text;
-                return self.verbatim(&if is_safe { text.to_owned() } else { json(result)? });
-            }
+            Format::Yaml => return self.verbatim(&self.yaml(result)?),
         };
         self.line(text.trim_end_matches('\n'))
     }
@@ -104,16 +98,55 @@ impl Output {
     /// # Errors
     /// As for [`Output::show`].
     pub fn verbatim(&self, text: &str) -> Result<(), Failure> {
-        let written = self.apart(|| {
-            let mut out = anstream::stdout().lock();
-            writeln!(out, "{text}").and_then(|()| out.flush())
-        });
-        match written {
-            // As when it is piped into `head`: whoever reads has seen enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Err(error) => Err(Failure::other("the result cannot be written", &error)),
-            Ok(()) => Ok(()),
+        // As when it is piped into `head`: whoever reads has seen enough.
+        self.write(text.as_bytes()).map(|_| ())
+    }
+
+    /// Shows an event of a stream, at once, and answers whether anybody reads on: for people as `table`, if
+    /// they have to read it; JSON is a line, YAML a document.
+    ///
+    /// # Errors
+    /// As for [`Output::show`].
+    pub fn event<T: Serialize>(
+        &self,
+        event: &T,
+        table: impl FnOnce() -> Option<String>,
+    ) -> Result<bool, Failure> {
+        let text = match self.format {
+            Format::Table | Format::Name => match table() {
+                Some(text) => self.safe(&text),
+                None => return Ok(true),
+            },
+            Format::Json => {
+                let json = serde_json::to_string(event)
+                    .map_err(|error| Failure::other("the event cannot be shown", &error))?;
+                plain::json(&json)
+            }
+            Format::Yaml => format!("---\n{}", self.yaml(event)?),
+        };
+        self.write(text.as_bytes())
+    }
+
+    /// Writes a JSON document that is somebody else's as it came, with an end of line after it; where a person,
+    /// or a job's log, may have it, what acts on those is an escape.
+    ///
+    /// # Errors
+    /// As for [`Output::show`].
+    pub fn raw(&self, document: &[u8]) -> Result<(), Failure> {
+        if !self.in_ci && !io::stdout().is_terminal() {
+            let mut out = io::stdout().lock();
+            let written = out.write_all(document).and_then(|()| out.write_all(b"\n"));
+            return read_on(written.and_then(|()| out.flush())).map(|_| ());
         }
+        self.verbatim(&plain::json(&String::from_utf8_lossy(document)))
+    }
+
+    /// Writes a text, and answers whether anybody reads on.
+    fn write(&self, text: &[u8]) -> Result<bool, Failure> {
+        read_on(self.apart(|| {
+            let mut out = anstream::stdout().lock();
+            out.write_all(text).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush())
+        }))
     }
 
     /// Tells what happens.
@@ -133,6 +166,13 @@ impl Output {
     /// Shows that something is under way, as long as what is answered lives; only to who watches.
     pub fn busy(&self, what: &str) -> Busy {
         if self.live { Busy::at_terminal(what) } else { Busy::nowhere() }
+    }
+
+    fn yaml<T: Serialize>(&self, result: &T) -> Result<String, Failure> {
+        let text = yaml(result)?;
+        let text = text.trim_end_matches('\n');
+        // JSON is YAML, and what would have to be changed is an escape there.
+        if self.safe(text) == text { Ok(text.to_owned()) } else { json(result) }
     }
 
     fn safe(&self, text: &str) -> String {
@@ -170,6 +210,15 @@ pub fn exit(outcome: Outcome) -> ! {
 pub fn interrupted() {
     if Output::new(Format::Table).live {
         live::echoed();
+    }
+}
+
+/// Whether what was written is read.
+fn read_on(written: io::Result<()>) -> Result<bool, Failure> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::other("the result cannot be written", &error)),
+        Ok(()) => Ok(true),
     }
 }
 

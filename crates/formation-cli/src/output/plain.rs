@@ -14,6 +14,19 @@ pub const BAD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor
 pub const UNSETTLED: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
 /// What is there for whoever looks for it.
 pub const ASIDE: Style = Style::new().effects(Effects::DIMMED);
+/// What tells names apart.
+pub const NAMES: [Style; 6] = [
+    name(AnsiColor::Cyan),
+    name(AnsiColor::Magenta),
+    name(AnsiColor::Blue),
+    name(AnsiColor::BrightCyan),
+    name(AnsiColor::BrightMagenta),
+    name(AnsiColor::BrightBlue),
+];
+
+const fn name(colour: AnsiColor) -> Style {
+    Style::new().fg_color(Some(anstyle::Color::Ansi(colour)))
+}
 
 /// A text in a style.
 pub fn styled(style: Style, text: &str) -> String {
@@ -23,7 +36,8 @@ pub fn styled(style: Style, text: &str) -> String {
 /// A text that moves no cursor, changes no title, hides nothing and turns no text around. Of escape
 /// sequences only those pass that this command writes itself: colours.
 pub fn safe(text: &str) -> String {
-    let ours = [GOOD, BAD, UNSETTLED, ASIDE].map(|style| style.render().to_string());
+    let ours = [GOOD, BAD, UNSETTLED, ASIDE].into_iter().chain(NAMES);
+    let ours: Vec<_> = ours.map(|style| style.render().to_string()).collect();
     let reset = GOOD.render_reset().to_string();
     let mut safe = String::with_capacity(text.len());
     let mut rest = text;

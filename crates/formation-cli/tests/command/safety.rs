@@ -1,5 +1,8 @@
 //! Text from elsewhere: it is shown, and does nothing.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
 use super::*;
 
 /// Clears the screen, sets a title, turns text around, and would be two commands to GitHub's runner.
@@ -31,6 +34,20 @@ fn stub_of(description: &'static str) -> impl Fn(usize, &Seen) -> Reply {
                 answer(200, &[], &plans(seen, &each))
             }
             "/v1/functions" => answer(200, &[], &json!({"functions": [function]})),
+            // FilterLogEvents.
+            "/" => {
+                let level = json!({"level": description, "message": description}).to_string();
+                let events = [description, &level].map(|message| {
+                    json!({"eventId": message, "timestamp": 1000, "logStreamName": "s", "message": message})
+                });
+                answer(200, &[], &json!({"events": events}))
+            }
+            path if path.ends_with("/invocations") => {
+                let tail = BASE64_STANDARD.encode(description);
+                let headers = [("x-amz-function-error", "Unhandled"), ("x-amz-log-result", &tail)];
+                let error = json!({"errorType": description, "errorMessage": description});
+                answer(200, &headers, &error)
+            }
             "/v1/functions/hello/operations" => answer(200, &[], &json!({"operations": [ended]})),
             "/v1/functions/refused" => {
                 let mut problem = problem(422, "INVALID_FUNCTION");
@@ -46,7 +63,7 @@ fn stub_of(description: &'static str) -> impl Fn(usize, &Seen) -> Reply {
     }
 }
 
-const COMMANDS: [(&str, i32); 8] = [
+const COMMANDS: [(&str, i32); 11] = [
     ("get hello", 0),
     ("list", 0),
     ("operations hello", 0),
@@ -55,6 +72,9 @@ const COMMANDS: [(&str, i32); 8] = [
     ("apply --yes", 1),
     ("wait hello", 1),
     ("get hello -o yaml", 0),
+    ("logs hello", 0),
+    ("invoke hello", 1),
+    ("invoke hello -o json", 1),
 ];
 
 #[tokio::test]
@@ -62,6 +82,7 @@ async fn it_moves_no_terminal() {
     let stub = Stub::start(stub_of(EVIL)).await;
     for (command, code) in COMMANDS {
         let project = Project::new(&stub.url, ONE).with("NO_COLOR", "1").with("TERM", "dumb");
+        let project = project.with("AWS_ENDPOINT_URL", &stub.url);
         let left = project.at_terminal(command, 50, 200).ends().await.with(code);
         let raw = left.raw.replace("\r\n", "\n");
         let bad = raw.chars().find(|it| (it.is_control() && *it != '\n') || *it == '\u{202e}');
@@ -72,10 +93,13 @@ async fn it_moves_no_terminal() {
 #[tokio::test]
 async fn it_commands_nothing_that_runs_a_job() {
     let stub = Stub::start(stub_of(EVIL)).await;
-    for (command, code) in
-        COMMANDS.into_iter().chain([("get hello -o json", 0), ("apply --yes -o json", 1)])
-    {
+    for (command, code) in COMMANDS.into_iter().chain([
+        ("get hello -o json", 0),
+        ("apply --yes -o json", 1),
+        ("logs hello -o json", 0),
+    ]) {
         let project = Project::new(&stub.url, ONE).with("GITHUB_ACTIONS", "true");
+        let project = project.with("AWS_ENDPOINT_URL", &stub.url);
         let said = project.run(command).await.with(code);
         for line in said.out.lines().chain(said.err.lines()) {
             let commands = line.trim_start().starts_with("::") || line.contains("##[");
@@ -94,6 +118,14 @@ async fn programs_get_it_as_it_is() {
     // JSON is YAML, too.
     let yaml = Project::new(&stub.url, ONE).run("get hello -o yaml").await.with(0);
     assert_eq!(yaml.out, said.out);
+    let project = Project::new(&stub.url, ONE).with("AWS_ENDPOINT_URL", &stub.url);
+    let said = project.run("logs hello -o json").await.with(0);
+    let events: Vec<Value> =
+        said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&events[0]["message"], events.len()), (&json!(EVIL), 2));
+    let said = project.run("invoke hello").await.with(1);
+    let error: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(error["errorMessage"], EVIL);
     let stub = Stub::start(stub_of("a\u{1b}[2J\n::b")).await;
     let yaml = Project::new(&stub.url, ONE).run("get hello -o yaml").await.with(0);
     assert!(yaml.out.contains("\ndescription: \"a\\e[2J\\n::b\"\n"), "{yaml:#?}");

@@ -1,0 +1,149 @@
+//! `formation logs`
+
+use formation_client::{Client, ClientError};
+use formation_model::{FunctionName, FunctionStatus, ProblemCode};
+use futures_util::future::try_join_all;
+use jiff::Timestamp;
+
+use crate::args::Logs;
+use crate::aws::AwsError;
+use crate::connect::Connected;
+use crate::failure::{Failure, chain_of};
+use crate::interrupt::Interrupt;
+use crate::logs::{Filter, Heard, Shown, Source, Tail};
+use crate::outcome::Outcome;
+use crate::output::table::at;
+use crate::output::{Format, Output};
+
+pub(super) async fn run(
+    connected: &Connected,
+    asked: &Logs,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    if output.format == Format::Name {
+        let text = "events have no names: use -o table, json or yaml";
+        return Err(Failure::Usage(text.to_owned()));
+    }
+    let interrupt = asked.follow.then(Interrupt::listen);
+    let shown = show(connected, asked, output);
+    let Some(interrupt) = interrupt else { return shown.await };
+    tokio::select! {
+        ended = shown => ended,
+        // So far it has been followed, as was asked for.
+        () = interrupt.pressed() => Ok(Outcome::Done),
+    }
+}
+
+async fn show(connected: &Connected, asked: &Logs, output: &Output) -> Result<Outcome, Failure> {
+    let mut names: Vec<FunctionName> = Vec::new();
+    for name in &asked.names {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    let functions = names.iter().map(async |name| connected.client.describe(name).await);
+    let functions = try_join_all(functions).await?;
+    // The record tells which log group is Formation's.
+    let sources = functions.into_iter().map(|described| Source {
+        name: described.function.spec.function_name,
+        log_group: described.function.resources.log_group_name,
+    });
+    let sources: Vec<_> = sources.collect();
+    let since = asked.since.before(Timestamp::now());
+    let filter = Filter { text: asked.grep.clone(), request_id: asked.request_id.clone() };
+    let logs = connected
+        .aws
+        .service("logs")
+        .map_err(|error| connected.aws.failure("CloudWatch Logs cannot be asked", &error))?;
+    let mut tail = Tail::new(logs, sources.clone(), since, filter);
+
+    let (mut outcome, mut found) = (Outcome::Done, false);
+    let show = |event: Shown| {
+        found = true;
+        output.event(&event.document(), || event.line(&names))
+    };
+    let hear = async |name: &FunctionName, heard: Heard<'_>| {
+        let group = sources.iter().find(|source| source.name == *name);
+        let group = group.map_or("", |source| &source.log_group);
+        match heard {
+            Heard::Trouble(error) => {
+                let told = chain_of(error);
+                output.progress(&format!("{name}: CloudWatch Logs is tried again: {told}"));
+                true
+            }
+            Heard::Refused(error) => {
+                let refused = refused(connected, name, group, error).await;
+                match refused {
+                    None if asked.follow => output.progress(&format!("{name} has been deleted")),
+                    None => {
+                        let text = format!("error: {name} has been deleted, and its log with it");
+                        output.progress(&text);
+                        outcome = outcome.and(Outcome::Refused);
+                    }
+                    Some(failure) => {
+                        output.progress(&failure.to_string());
+                        outcome = outcome.and(failure.outcome());
+                    }
+                }
+                false
+            }
+        }
+    };
+    if asked.follow {
+        let all: Vec<_> = names.iter().map(FunctionName::as_str).collect();
+        output.progress(&format!("following {} since {}; ^C ends it", all.join(", "), at(since)));
+        tail.follow(show, hear).await?;
+    } else {
+        tail.read(show, hear).await?;
+        if !found && outcome == Outcome::Done {
+            let which =
+                if asked.grep.is_some() || asked.request_id.is_some() { " of these" } else { "" };
+            let text =
+                format!("no events{which} since {}; --since 1d looks further back", at(since));
+            output.progress(&text);
+        }
+    }
+    Ok(outcome)
+}
+
+/// Why a log cannot be read; nothing where its function is no more.
+async fn refused(
+    connected: &Connected,
+    name: &FunctionName,
+    group: &str,
+    error: &AwsError,
+) -> Option<Failure> {
+    let gone = error.code() == "ResourceNotFoundException";
+    let denied = error.is_denied();
+    // Of a log group that is gone, IAM sees no tag that would allow to read it.
+    if (gone || denied) && is_deleted(&connected.client, name).await {
+        return None;
+    }
+    if gone {
+        return Some(Failure::Other(format!(
+            "the log group {group} is gone: `formation drift {name}` compares the function with AWS, and \
+             `formation repair {name}` brings the group back, empty"
+        )));
+    }
+    if denied {
+        let told = chain_of(error);
+        return Some(Failure::Denied(format!(
+            "AWS does not let you read the log group {group} ({told})\nhelp: the managed policies {} and {} allow it \
+             while the group carries the stack's tag; `formation drift {name}` tells whether it does",
+            connected.policy("ReadOnly"),
+            connected.policy("FullAccess"),
+        )));
+    }
+    Some(connected.aws.failure(&format!("the log group {group} cannot be read"), error))
+}
+
+async fn is_deleted(client: &Client, name: &FunctionName) -> bool {
+    match client.describe(name).await {
+        Ok(described) => described.function.status == FunctionStatus::Deleting,
+        Err(error) => is_unknown(&error),
+    }
+}
+
+fn is_unknown(error: &ClientError) -> bool {
+    error.code() == Some(ProblemCode::FunctionNotFound)
+}
