@@ -332,6 +332,52 @@ pub async fn whoever_may_call_the_api_may_find_it(world: &World) {
     assert_eq!(policy_statements(&all["PlanPolicy"]).len(), 2);
 }
 
+/// What the managed policies allow besides the API: the policies that have it, the call, on what, and
+/// whether only where the stack's tag is.
+const DAILY_CALLS: [(&[&str], &str, &str, bool); 3] = [
+    (
+        &["ReadOnlyPolicy", "FullAccessPolicy"],
+        "logs:FilterLogEvents",
+        "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/*",
+        true,
+    ),
+    (&["ReadOnlyPolicy", "FullAccessPolicy"], "cloudwatch:GetMetricData", "*", false),
+    (
+        &["FullAccessPolicy"],
+        "lambda:InvokeFunction",
+        "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:*",
+        true,
+    ),
+];
+
+pub async fn the_managed_policies_read_logs_and_invoke_by_the_stacks_tag(world: &World) {
+    let all = &world.template["Resources"];
+    let of_the_api = ["execute-api:Invoke", "ssm:GetParameter", "events:PutEvents"];
+    for policy in ["PlanPolicy", "ReadOnlyPolicy", "FullAccessPolicy"] {
+        let statements = policy_statements(&all[policy]).iter();
+        let mut found: Vec<_> = statements
+            .filter(|statement| !of_the_api.contains(&actions(statement)[0]))
+            .map(|statement| {
+                let resource = &statement["Resource"];
+                let resource = resource["Fn::Sub"].as_str().or(resource.as_str()).unwrap();
+                let tag = json!({"StringEquals": {
+                    "aws:ResourceTag/formation:stack": {"Fn::GetAtt": ["StackKey", "Value"]}
+                }});
+                let tagged = statement.get("Condition").inspect(|it| assert_eq!(**it, tag));
+                assert_eq!(statement["Effect"], "Allow");
+                (actions(statement).join(" "), resource, tagged.is_some())
+            })
+            .collect();
+        found.sort_unstable();
+        let expected = DAILY_CALLS.iter().filter(|(policies, ..)| policies.contains(&policy));
+        let mut expected: Vec<_> = expected
+            .map(|(_, call, resource, tagged)| ((*call).to_owned(), *resource, *tagged))
+            .collect();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{policy}");
+    }
+}
+
 pub async fn a_reader_is_denied_code_whatever_else_it_holds(world: &World) {
     let policy = &world.template["Resources"]["ReadOnlyPolicy"];
     let mut statements = policy_statements(policy).iter();

@@ -10,8 +10,10 @@ use crate::project::Project;
 pub const FOLDER: &str = "examples/hello";
 
 /// The commands, in the order in which they are typed in [`FOLDER`].
-pub const COMMANDS: [&str; 5] = [
+pub const COMMANDS: [&str; 7] = [
     "formation apply --local --yes",
+    "formation invoke hello --local",
+    "formation logs hello --local",
     "GREETING='Good evening' formation plan --local",
     "GREETING='Good evening' formation apply --local --yes",
     "formation list --local",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use formation_tests::{Fault, Rule, World};
 use serde_json::json;
 
-use super::{CODE, Project, Said, command};
+use super::{CODE, Project, Said, command, interrupt};
 
 pub async fn a_manifest_is_planned_applied_changed_and_pruned(world: &World) {
     let [folder, inline] = ["folder", "inline"].map(|what| world.name(what));
@@ -147,12 +147,10 @@ pub async fn interrupted_it_leaves_the_operation_running_and_finds_it_again(worl
         Fault::Delay(Duration::from_secs(5)),
     ));
     let running = command(project.0.path(), ["--local", "apply", "--yes"]).spawn().unwrap();
-    let id = running.id().unwrap();
     world
         .until("the function is claimed", async || world.is_known(&name).await.then_some(()))
         .await;
-    let pid = rustix::process::Pid::from_raw(i32::try_from(id).unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    interrupt(&running);
     let said: Said = running.wait_with_output().await.unwrap().into();
     let said = said.with(3);
     assert!(said.err.contains(&format!("`formation wait {name}")), "{said:?}");

@@ -6,6 +6,8 @@ pub mod connect;
 pub mod deploy;
 pub mod doctor;
 pub mod init;
+pub mod invoke;
+pub mod logs;
 pub mod revisions;
 #[path = "../../../crates/formation-cli/tests/command/terminal.rs"]
 #[allow(dead_code, reason = "the command's own tests use more of it")]
@@ -16,10 +18,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
+use aws_credential_types::Credentials;
 use formation_tests::World;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use self::terminal::Terminal;
 
@@ -71,6 +74,33 @@ pub fn command(folder: &Path, arguments: impl IntoIterator<Item = impl AsRef<OsS
     command.env("AWS_EC2_METADATA_DISABLED", "true");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
+}
+
+/// The command as somebody who has these credentials, on local AWS.
+fn command_as(
+    world: &World,
+    credentials: &Credentials,
+    folder: &Path,
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Command {
+    let mut command = command(folder, arguments);
+    let stack = &world.stack;
+    command.envs([
+        ("AWS_REGION", stack.region.as_str()),
+        ("AWS_ACCESS_KEY_ID", credentials.access_key_id()),
+        ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key()),
+        ("AWS_ENDPOINT_URL", stack.endpoint_url.as_str()),
+        ("FORMATION_API_URL", stack.api_url.as_str()),
+        ("FORMATION_STACK", stack.stack_name.as_str()),
+    ]);
+    command
+}
+
+/// ^C, as a terminal sends it.
+fn interrupt(running: &Child) {
+    let id = i32::try_from(running.id().unwrap()).unwrap();
+    let id = rustix::process::Pid::from_raw(id).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
 }
 
 /// A folder with a manifest, and with the local AWS that `make run` would have told of.
