@@ -127,8 +127,8 @@ impl Output {
         self.write(text.as_bytes())
     }
 
-    /// Writes a JSON document that is somebody else's as it came, with an end of line after it; where a person,
-    /// or a job's log, may have it, what acts on those is an escape.
+    /// Writes a document that is somebody else's as it came, with an end of line after it; where a person, or a
+    /// job's log, may have it, what acts on those is an escape in JSON, and taken out of anything else.
     ///
     /// # Errors
     /// As for [`Output::show`].
@@ -138,7 +138,9 @@ impl Output {
             let written = out.write_all(document).and_then(|()| out.write_all(b"\n"));
             return read_on(written.and_then(|()| out.flush())).map(|_| ());
         }
-        self.verbatim(&plain::json(&String::from_utf8_lossy(document)))
+        let text = String::from_utf8_lossy(document);
+        let is_json = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
+        self.verbatim(&if is_json { plain::json(&text) } else { self.safe(&text) })
     }
 
     /// Writes a text, and answers whether anybody reads on.

@@ -94,12 +94,14 @@ pub fn without_commands(text: &str) -> String {
 pub fn json(document: &str) -> String {
     let mut safe = String::with_capacity(document.len());
     // Outside of its texts a document holds neither.
+    let document = document.replace("\r\n", "\n");
     for (part, text) in document.split("##[").enumerate() {
         if part > 0 {
             safe += "#\\u0023[";
         }
         for character in text.chars() {
-            if character != '\n' && is_unsafe(character) {
+            // Between its values a document may have these.
+            if !"\n\t".contains(character) && is_unsafe(character) {
                 // None is beyond the first 65,536.
                 let _ = write!(safe, "\\u{:04x}", u32::from(character));
             } else {
@@ -190,5 +192,6 @@ mod tests {
         assert!(!text.contains("##[") && text.lines().count() == 3, "{text}");
         assert!(!text.chars().any(|it| it != '\n' && is_unsafe(it)), "{text}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+        assert_eq!(json("{\r\n\t\"a\": 1\n}"), "{\n\t\"a\": 1\n}");
     }
 }
