@@ -18,7 +18,10 @@ const NOT_RUN: [&str; 3] =
 /// What the commands of each block that is run say, each text behind the one before, and the heading that the
 /// block stands under.
 const SAID: [(&str, &[&str]); 7] = [
-    ("The first minute", &["1 to create", " ms, ", "AVAILABLE"]),
+    (
+        "The first minute",
+        &["1 to create", "Good evening, Ann!", "Good evening, Ann!", " ms, ", "AVAILABLE"],
+    ),
     ("In CI", &["1 to create", "SUCCEEDED", "1 unchanged"]),
     ("Permissions", &["\"kept\"", "\"quantity\"", "\"Count\": 1"]),
     ("The API", &["201 Created", "greeter", "good evening"]),
@@ -56,8 +59,9 @@ pub async fn what_a_newcomer_types_from_top_to_bottom_does_what_it_says(world: &
     let shown = type_in(clone.path(), &tools, &shown);
     let said = String::from_utf8(shown.stdout).unwrap();
     assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
-    assert!(said.contains(" ms, "), "{said}");
-    assert!(said.contains("environment/GREETING: changes"), "{said}");
+    for text in ["Hello, Ann!", " ms, ", "environment/GREETING: changes", "Good evening, you!"] {
+        assert!(said.contains(text), "{text} is not in {said}");
+    }
     assert!(!world.is_known("hello").await);
 
     // What README shows, as one session.

@@ -10,12 +10,13 @@ use crate::project::Project;
 pub const FOLDER: &str = "examples/hello";
 
 /// The commands, in the order in which they are typed in [`FOLDER`].
-pub const COMMANDS: [&str; 7] = [
+pub const COMMANDS: [&str; 8] = [
     "formation apply --local --yes",
-    "formation invoke hello --local",
+    r#"formation invoke hello --local -d '{"name": "Ann"}'"#,
     "formation logs hello --local",
     "GREETING='Good evening' formation plan --local",
     "GREETING='Good evening' formation apply --local --yes",
+    "formation invoke hello --local",
     "formation list --local",
     "formation delete hello --local --yes",
 ];
