@@ -3,6 +3,7 @@
 //! something.
 
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 use anstyle::{AnsiColor, Effects, Style};
 
@@ -28,27 +29,36 @@ const fn name(colour: AnsiColor) -> Style {
     Style::new().fg_color(Some(anstyle::Color::Ansi(colour)))
 }
 
+/// The bytes of the longest sequence that is taken for one: a link's URL has 2,083 at the most.
+/// Source: <https://gist.github.com/egmontkob/eb114294efbcd5adb1944c9f3cb5feda>.
+const LONGEST_SEQUENCE: usize = 4096;
+
 /// A text in a style.
 pub fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// The sequences that this command writes itself.
+static OURS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let styles = [GOOD, BAD, UNSETTLED, ASIDE].into_iter().chain(NAMES);
+    let styles = styles.map(|style| style.render().to_string());
+    styles.chain([GOOD.render_reset().to_string()]).collect()
+});
+
 /// A text that moves no cursor, changes no title, hides nothing and turns no text around. Of escape
 /// sequences only those pass that this command writes itself: colours.
 pub fn safe(text: &str) -> String {
-    let ours = [GOOD, BAD, UNSETTLED, ASIDE].into_iter().chain(NAMES);
-    let ours: Vec<_> = ours.map(|style| style.render().to_string()).collect();
-    let reset = GOOD.render_reset().to_string();
     let mut safe = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let known = ours.iter().chain([&reset]).find(|it| rest.starts_with(it.as_str()));
+        let is_escape = first == '\u{1b}';
+        let known = OURS.iter().find(|it| is_escape && rest.starts_with(it.as_str()));
         let length = match known {
             Some(known) => {
                 safe += known;
                 known.len()
             }
-            None if first == '\u{1b}' => sequence(rest).unwrap_or_else(|| {
+            None if is_escape => sequence(rest).unwrap_or_else(|| {
                 safe.push(shown(first));
                 first.len_utf8()
             }),
@@ -114,6 +124,8 @@ pub fn json(document: &str) -> String {
 
 /// The length of a whole sequence that a terminal acts on: a colour, a movement, a title, a link.
 fn sequence(text: &str) -> Option<usize> {
+    // What is longer is none, or every escape in a long line would be looked for an end to the end of it.
+    let text = &text[..text.floor_char_boundary(LONGEST_SEQUENCE)];
     let line = text.split('\n').next()?;
     let rest = line.strip_prefix('\u{1b}')?;
     let length = match rest.as_bytes().first()? {
@@ -170,6 +182,9 @@ mod tests {
         ] {
             assert_eq!(safe(text), expected, "{text:?}");
         }
+        // However many begin in a line, it takes no longer than their number.
+        let many = "\u{1b}]".repeat(500_000);
+        assert_eq!(safe(&many), "\u{241b}]".repeat(500_000));
         assert_eq!(one_line("a\nb\tc\u{1b}[2J"), "a\u{240a}b c");
     }
 
