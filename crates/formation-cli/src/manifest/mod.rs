@@ -5,6 +5,7 @@
 //! overlay's defaults, the function, the overlay's function. A function is sent to the API as it is
 //! then, but for its code, which may be a folder or an archive beside the manifest.
 
+mod blank;
 mod merge;
 mod problems;
 pub mod schema;
@@ -82,6 +83,13 @@ impl Wanted {
             // A field that should not be there is shown, not its value.
             Some(member) if pointer.matches('/').count() == 1 && property(first).is_none() => {
                 member.key_at
+            }
+            // What is wrong with a variable is shown at its name: its value may be a secret.
+            Some(member) if first == "environment" => {
+                let name = pointer.split('/').nth(2).unwrap_or_default();
+                let name = name.replace("~1", "/").replace("~0", "~");
+                let variable = member.node.members().and_then(|it| it.get(&name));
+                variable.map_or(member.node.at, |variable| variable.key_at)
             }
             Some(_) => self.node.place_of(pointer),
             None => self.name_at,
@@ -231,7 +239,10 @@ fn function(
     let before = found.len();
     let parsed = name.parse::<FunctionName>();
     if let Err(error) = &parsed {
-        found.push(Misplaced::new(name_at, format!("`{name}` is no name for a function: {error}")));
+        found.push(Misplaced::new(
+            name_at,
+            format!("`{name}` cannot be a function's name: {error}"),
+        ));
     }
     let Content::Map(members) = &mut node.content else { return None };
     for (field, member) in &mut *members {
@@ -273,11 +284,9 @@ fn texts(field: &str, node: &mut Node, lookup: Lookup<'_>, found: &mut Vec<Mispl
         for (key, member) in members {
             let Content::Scalar(scalar) = &member.node.content else { continue };
             if scalar.plain && may_be_no_text(&scalar.text) {
-                let message = format!(
-                    "a value in `{field}` is a text: write {key}: {}",
-                    Value::from(scalar.text.as_str())
-                );
-                found.push(Misplaced::new(member.node.at, message));
+                let message =
+                    format!("a value in `{field}` is a text: put that of {key} in quotes");
+                found.push(Misplaced::new(member.key_at, message));
             }
         }
     }

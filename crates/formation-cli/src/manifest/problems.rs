@@ -4,6 +4,7 @@ use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
+use super::blank::blanked;
 use super::yaml::{Misplaced, Place};
 
 /// Everything that is wrong with a file.
@@ -11,7 +12,7 @@ use super::yaml::{Misplaced, Place};
 pub struct Problems {
     /// The file as the user names it.
     pub file: String,
-    /// What stands in it.
+    /// What stands in it, as it may be shown.
     pub text: String,
     /// What is wrong, by place.
     pub found: Vec<Misplaced>,
@@ -26,10 +27,12 @@ impl fmt::Display for Problems {
 }
 
 impl Problems {
-    /// The problems of a file, in its order.
+    /// The problems of a file, in its order; what its environments hold is not shown.
     pub fn new(file: &str, text: &str, mut found: Vec<Misplaced>) -> Self {
         found.sort_by_key(|it| it.at);
-        Self { file: file.to_owned(), text: text.to_owned(), found }
+        // An editor's byte order mark is no part of the document, nor of its columns.
+        let text = blanked(text.strip_prefix('\u{feff}').unwrap_or(text));
+        Self { file: file.to_owned(), text, found }
     }
 
     /// As compilers show it: each with the line that it is in.

@@ -108,7 +108,7 @@ fn what_is_wrong_is_told_at_its_place_and_all_at_once() {
         ("functions: [1]", vec!["1:12: `functions` must be an object"]),
         ("functions:\n  a: 1", vec!["2:6: `a` must be an object"]),
         ("functions: {}\noverlays:\n  x: {y: 1}", vec!["3:7: an overlay has no `y`"]),
-        ("functions:\n  a b: {code: x}", vec!["2:3: `a b` is no name for a function"]),
+        ("functions:\n  a b: {code: x}", vec!["2:3: `a b` cannot be a function's name"]),
         ("functions:\n  a: {}", vec!["2:3: `code` is missing"]),
         ("functions:\n  a: {code: {build: make}}", vec!["2:14: `build` makes what"]),
         (
@@ -126,9 +126,9 @@ fn what_is_wrong_is_told_at_its_place_and_all_at_once() {
         (
             "functions:\n  a:\n    code: x\n    environment:\n      PORT: 8080\n      ON: yes\n      V: 1.10\n      S: text",
             vec![
-                "5:13: a value in `environment` is a text: write PORT: \"8080\"",
-                "6:11: a value in `environment` is a text: write ON: \"yes\"",
-                "7:10: a value in `environment` is a text: write V: \"1.10\"",
+                "5:7: a value in `environment` is a text: put that of PORT in quotes",
+                "6:7: a value in `environment` is a text: put that of ON in quotes",
+                "7:7: a value in `environment` is a text: put that of V in quotes",
             ],
         ),
         (
@@ -152,7 +152,7 @@ fn what_the_api_says_of_a_field_is_shown_at_it() {
     let place = |pointer: &str| wanted[0].place_of(pointer).to_string();
     assert_eq!(place("/memoryMegabytes"), "10:22");
     assert_eq!(place("/tags/team"), "5:16");
-    assert_eq!(place("/environment/PORT"), "12:13");
+    assert_eq!(place("/environment/PORT"), "12:7");
     assert_eq!(place("/handler"), "8:3", "what is not there is shown at the function's name");
     assert_eq!(place(""), "8:3");
 }

@@ -87,6 +87,11 @@ pub fn escaped(text: &str) -> String {
     written + rest
 }
 
+/// Whether a text is a variable and nothing else, so that it tells no more than a name.
+pub(super) fn is_reference(text: &str) -> bool {
+    variable(text).is_some_and(|(it, length)| it.otherwise.is_none() && length == text.len())
+}
+
 struct Variable<'a> {
     name: &'a str,
     otherwise: Option<&'a str>,

@@ -30,11 +30,11 @@ async fn a_wrong_manifest_is_told_at_its_place() {
         (of("    memory_megabytes: 128\n"), "4:5", "is `memoryMegabytes` meant?"),
         (of("    timeout: 128\n"), "4:5", "is `timeoutSeconds` meant?"),
         ("functons: {}\nfunctions: {}\n".to_owned(), "1:1", "there is name, stack"),
-        (of("    environment: {PORT: 8080}\n"), "4:25", "write PORT: \"8080\""),
-        (of("    environment: {ON: yes}\n"), "4:23", "write ON: \"yes\""),
+        (of("    environment: {PORT: 8080}\n"), "4:19", "put that of PORT in quotes"),
+        (of("    environment: {ON: yes}\n"), "4:19", "put that of ON in quotes"),
         (of("    description: ${UNSET_HERE}\n"), "4:18", "export it, or write ${UNSET_HERE:-text}"),
         (of("    <<: {}\n"), "4:5", "`defaults`"),
-        ("functions: {'a b': {code: x}}\n".to_owned(), "1:13", "is no name for a function"),
+        ("functions: {'a b': {code: x}}\n".to_owned(), "1:13", "cannot be a function's name"),
         ("functions: {hello: {}}\n".to_owned(), "1:13", "`code` is missing"),
         ("functions: {hello: {code: {folder: 1}}}\n".to_owned(), "1:36", "must be a text"),
         (of("---\nfunctions: {}\n"), "4:1", "one document"),
@@ -44,6 +44,7 @@ async fn a_wrong_manifest_is_told_at_its_place() {
         let at = format!("formation.yaml:{place}");
         assert!(said.err.contains(&at) && said.err.contains(told), "{manifest}: {}", said.err);
         assert_eq!(said.out, "");
+        assert!(!said.err.contains("8080"), "a value of an environment is shown: {}", said.err);
     }
     let said = Project::new(&stub.url, ONE).run("plan --overlay prod").await.with(4);
     assert!(said.err.contains("there is no overlay prod"), "{said:?}");
@@ -88,7 +89,7 @@ async fn a_folder_that_cannot_be_deployed_is_told_at_its_place() {
     let stub = nobody().await;
     for (code, told) in [
         ("{folder: missing}", "there is no folder ./missing"),
-        ("{folder: formation.yaml}", "is no folder; an archive is named by `zip`"),
+        ("{folder: formation.yaml}", "is not a folder; an archive is named by `zip`"),
         ("{folder: empty}", "has no file to deploy"),
         ("{zip: missing.zip}", "there is no archive ./missing.zip"),
         ("{zip: app}", "a folder is named by `folder`"),
@@ -121,7 +122,8 @@ async fn a_folder_that_lambda_does_not_take_is_refused_before_it_is_read() {
     command.current_dir(project.folder.path()).env_clear();
     command.envs(project.variables.iter().map(pair));
     let said = Said::from(command.output().await.unwrap()).with(4);
-    let told = "app holds 314572801 bytes, and Lambda takes 262144000; the largest file is large";
+    let told =
+        "app holds more than the 262144000 bytes that Lambda takes. Its largest file is large.";
     assert!(said.err.contains(told) && said.err.contains(".formationignore"), "{said:?}");
 }
 
