@@ -1,5 +1,6 @@
 //! Which files of a folder are in its archive.
 
+use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,11 @@ use std::path::{Path, PathBuf};
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use super::FolderError;
+use super::{FolderError, MOST_BYTES};
+
+/// The most files and folders that are looked at: more than what Lambda takes has, and few enough that links
+/// which stand in each other's folders, and multiply what is in those, end soon.
+pub(super) const MOST_ENTRIES: usize = 100_000;
 
 /// The file in a folder that names what is not to be deployed.
 pub const IGNORE_FILE: &str = ".formationignore";
@@ -42,7 +47,14 @@ pub fn files(folder: &Path) -> Result<Vec<File>, FolderError> {
         return Err(FolderError::NoFolder(folder.to_owned()));
     }
     let ignored = patterns(&root)?;
-    let mut walk = Walk { root: &root, shown: folder, ignored: &ignored, files: Vec::new() };
+    let mut walk = Walk {
+        root: &root,
+        shown: folder,
+        ignored: &ignored,
+        files: Vec::new(),
+        entries: 0,
+        bytes: 0,
+    };
     walk.enter(&root, "", &mut vec![root.clone()])?;
     let mut files = walk.files;
     files.sort_by(|one, other| one.name.as_bytes().cmp(other.name.as_bytes()));
@@ -78,6 +90,10 @@ struct Walk<'a> {
     shown: &'a Path,
     ignored: &'a Gitignore,
     files: Vec<File>,
+    /// The files and folders so far that are not ignored.
+    entries: usize,
+    /// What the files so far hold.
+    bytes: u64,
 }
 
 impl Walk<'_> {
@@ -125,6 +141,11 @@ impl Walk<'_> {
             Err(_) if link => return Err(led("to nothing")),
             Err(source) => return Err(unreadable(source)),
         };
+        self.entries += 1;
+        self.bytes += if metadata.is_file() { metadata.len() } else { 0 };
+        if self.bytes > MOST_BYTES || self.entries > MOST_ENTRIES {
+            return Err(self.too_large(&name, metadata.len()));
+        }
         let real = path.canonicalize().map_err(unreadable)?;
         if link && !real.starts_with(self.root) {
             return Err(led("out of the folder"));
@@ -144,6 +165,34 @@ impl Walk<'_> {
         let executable = is_executable(path, &metadata).map_err(unreadable)?;
         self.files.push(File { name, path: path.to_owned(), executable, size: metadata.len() });
         Ok(())
+    }
+}
+
+impl Walk<'_> {
+    /// That it holds too much, now that a file of this name and size has come.
+    fn too_large(&self, name: &str, size: u64) -> FolderError {
+        let path = self.shown.to_owned();
+        let files = self.files.iter().map(|file| (file.name.as_str(), file.size));
+        let files: Vec<_> = files.chain([(name, size)]).collect();
+        let largest = files.iter().max_by_key(|(_, size)| size);
+        let largest_file = largest.map_or(name, |(name, _)| name).to_owned();
+        // By number and size of the files in them, of those with the same files the innermost.
+        let mut folders: BTreeMap<&str, (usize, u64)> = BTreeMap::new();
+        for (name, size) in files {
+            for (end, _) in name.match_indices('/') {
+                let (number, bytes) = folders.entry(&name[..end]).or_default();
+                (*number, *bytes) = (*number + 1, *bytes + size);
+            }
+        }
+        let too_many = self.entries > MOST_ENTRIES;
+        let fullest = folders.into_iter().max_by_key(|(name, (number, bytes))| {
+            (if too_many { *number as u64 } else { *bytes }, name.len())
+        });
+        let largest_folder = fullest.map(|(name, _)| name.to_owned());
+        match too_many {
+            true => FolderError::TooMany { path, largest_folder },
+            false => FolderError::TooLarge { path, largest_file, largest_folder },
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
+use self::files::MOST_ENTRIES;
 pub use self::files::{File, IGNORE_FILE, files};
 pub use self::unzip::{UnzipError, unzip};
 
@@ -43,9 +44,14 @@ pub struct Archive {
 impl Archive {
     /// The archive with these bytes.
     pub fn new(bytes: Vec<u8>) -> Self {
-        let sha256 = BASE64_STANDARD.encode(Sha256::digest(&bytes));
+        let sha256 = sha256(&bytes);
         Self { bytes: bytes.into(), sha256 }
     }
+}
+
+/// The SHA-256 of code in base64, as Lambda's CodeSha256.
+pub fn sha256(bytes: &[u8]) -> String {
+    BASE64_STANDARD.encode(Sha256::digest(bytes))
 }
 
 /// Why a folder cannot be an archive.
@@ -55,7 +61,7 @@ pub enum FolderError {
     #[error("there is no folder {}", .0.display())]
     Missing(PathBuf),
     /// It is a file.
-    #[error("{} is no folder; an archive is named by `zip`", .0.display())]
+    #[error("{} is not a folder; an archive is named by `zip`", .0.display())]
     NoFolder(PathBuf),
     /// A file cannot be read.
     #[error("{} cannot be read", path.display())]
@@ -74,7 +80,7 @@ pub enum FolderError {
         whither: &'static str,
     },
     /// It is neither a file nor a folder nor a link.
-    #[error("{} is no file: put it into {IGNORE_FILE}", .0.display())]
+    #[error("{} is neither a file nor a folder: put it into {IGNORE_FILE}", .0.display())]
     Special(PathBuf),
     /// A zip has names in Unicode.
     #[error("the name of {} is not in UTF-8: rename it", .0.display())]
@@ -92,16 +98,27 @@ pub enum FolderError {
     Empty(PathBuf),
     /// It is larger than Lambda takes.
     #[error(
-        "{} holds {bytes} bytes, and Lambda takes {MOST_BYTES}; the largest file is {largest}. What the \
-         function does not need goes into {IGNORE_FILE}", path.display()
+        "{} holds more than the {MOST_BYTES} bytes that Lambda takes. Its largest file is {largest_file}{}. What \
+         the function does not need goes into {IGNORE_FILE}", path.display(), and_folder(largest_folder.as_deref())
     )]
     TooLarge {
         /// The folder.
         path: PathBuf,
-        /// How much it holds.
-        bytes: u64,
-        /// Its largest file.
-        largest: String,
+        /// The largest file so far.
+        largest_file: String,
+        /// The folder in it that holds the most so far.
+        largest_folder: Option<String>,
+    },
+    /// It holds more files than anything that Lambda takes.
+    #[error(
+        "{} has more than {MOST_ENTRIES} files and folders, links followed{}. What the function does not need \
+         goes into {IGNORE_FILE}", path.display(), and_folder(largest_folder.as_deref())
+    )]
+    TooMany {
+        /// The folder.
+        path: PathBuf,
+        /// The folder in it that has the most so far.
+        largest_folder: Option<String>,
     },
     /// The archive cannot be written.
     #[error("{} cannot be zipped", path.display())]
@@ -113,18 +130,16 @@ pub enum FolderError {
     },
 }
 
+fn and_folder(folder: Option<&str>) -> String {
+    folder.map_or_else(String::new, |folder| format!(", and the largest folder is {folder}"))
+}
+
 /// Zips a folder.
 ///
 /// # Errors
 /// Why it cannot be an archive that Lambda takes.
 pub fn zip(folder: &Path) -> Result<Archive, FolderError> {
     let files = files(folder)?;
-    let bytes = files.iter().map(|file| file.size).sum();
-    if bytes > MOST_BYTES {
-        let largest = files.iter().max_by_key(|file| file.size);
-        let largest = largest.map_or_else(String::new, |file| file.name.clone());
-        return Err(FolderError::TooLarge { path: folder.to_owned(), bytes, largest });
-    }
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for file in &files {
         let unreadable = |source| FolderError::Unreadable { path: folder.join(&file.name), source };

@@ -160,13 +160,38 @@ fn what_cannot_be_deployed_is_told_with_its_remedy() {
     let _listener = std::os::unix::net::UnixListener::bind(socket).unwrap();
     for (path, expected) in [
         (Path::new("/no/such/folder"), "there is no folder /no/such/folder"),
-        (&file.path().join("a"), "is no folder; an archive is named by `zip`"),
+        (&file.path().join("a"), "is not a folder; an archive is named by `zip`"),
         (empty.path(), "has no file to deploy"),
         (pattern.path(), ".formationignore: "),
-        (large.path(), "the largest file is lib/large"),
-        (special.path(), "socket is no file"),
+        (large.path(), "largest file is lib/large, and the largest folder is lib."),
+        (special.path(), "socket is neither a file nor a folder"),
     ] {
         let refused = zip(path).unwrap_err().to_string();
         assert!(refused.contains(expected), "{refused}");
     }
+}
+
+#[test]
+fn links_that_multiply_what_is_there_end_soon() {
+    let many = folder(&[("src/a", "x"), ("deps/18/a", "x")]);
+    for level in 0..18 {
+        let folder = many.path().join(format!("deps/{level}"));
+        fs::create_dir_all(&folder).unwrap();
+        for name in ["one", "other"] {
+            symlink(format!("../{}", level + 1), folder.join(name)).unwrap();
+        }
+    }
+    let refused = zip(many.path()).unwrap_err().to_string();
+    assert!(refused.contains("100000 files and folders, links followed"), "{refused}");
+    assert!(refused.contains("largest folder is deps"), "{refused}");
+
+    // A file that is reached often counts as often.
+    let large = folder(&[("a/large", ""), ("b/x", "x")]);
+    let file = fs::File::options().write(true).open(large.path().join("a/large")).unwrap();
+    file.set_len(MOST_BYTES / 3).unwrap();
+    for name in ["1", "2", "3"] {
+        symlink("../a", large.path().join("b").join(name)).unwrap();
+    }
+    let refused = zip(large.path()).unwrap_err().to_string();
+    assert!(refused.contains("/large, and the largest folder is "), "{refused}");
 }

@@ -5,14 +5,13 @@ use std::path::Path;
 
 use formation_model::FunctionName;
 use serde_json::{Map, json};
-use sha2::{Digest, Sha256};
 
 use super::{File, refuse_what_is_there, schema_beside, write};
 use crate::args::{Connection, Init};
 use crate::aws::Aws;
 use crate::existing::{Existing, Found, find};
 use crate::failure::{Failure, chain_of};
-use crate::folder::{MOST_BYTES, unzip};
+use crate::folder::{MOST_BYTES, sha256, unzip};
 use crate::manifest::write::block;
 use crate::outcome::Outcome;
 use crate::output::{Output, bare};
@@ -98,7 +97,7 @@ fn manifest(from: &FunctionName, new: &FunctionName, region: &str, existing: &Ex
 /// Fetches the code into a folder, whole or not at all.
 async fn download(aws: &Aws, found: &Found, folder: &Path, output: &Output) -> Result<(), Failure> {
     let Some(link) = &found.code_location else {
-        return Err(Failure::Other("Lambda tells no link to the code".to_owned()));
+        return Err(Failure::Other("Lambda's answer has no link to the code".to_owned()));
     };
     output.progress(&format!("downloading the code to {}", folder.display()));
     let most = usize::try_from(MOST_BYTES).unwrap_or(usize::MAX);
@@ -109,7 +108,7 @@ async fn download(aws: &Aws, found: &Found, folder: &Path, output: &Output) -> R
     let archive =
         archive.map_err(|error| Failure::other("the code cannot be downloaded", &error))?;
     if let Some(expected) = &found.code_sha256
-        && *expected != digest(&archive)
+        && *expected != sha256(&archive)
     {
         let text = "what was downloaded is not the code that Lambda told of: it has changed meanwhile; try again";
         return Err(Failure::Other(text.to_owned()));
@@ -132,12 +131,6 @@ async fn download(aws: &Aws, found: &Found, folder: &Path, output: &Output) -> R
         let _ = fs::remove_dir_all(&partial);
     }
     moved
-}
-
-fn digest(bytes: &[u8]) -> String {
-    use base64::Engine;
-
-    base64::prelude::BASE64_STANDARD.encode(Sha256::digest(bytes))
 }
 
 /// The way from the old function to the new one.
@@ -164,7 +157,7 @@ fn next(asked: &Init, from: &FunctionName, new: &FunctionName, existing: &Existi
     };
     steps.push(format!("formation apply{file}"));
     let arn = bare(existing.arn.strip_suffix(from.as_str()).unwrap_or_default());
-    steps.push(format!("move the callers to {arn}{new}:live"));
+    steps.push(format!("move the callers to {arn}{new}"));
     steps.push(format!(
         "once nobody calls {from}: aws lambda delete-function --function-name {from}, then its role and log group"
     ));
@@ -191,7 +184,7 @@ mod tests {
     async fn code_comes_whole_or_not_at_all_and_its_link_is_never_told() {
         let good = archive("lib/app.mjs");
         for (link, answer, sha256, told) in [
-            (None, reply(200, good.clone()), Some(digest(&good)), None),
+            (None, reply(200, good.clone()), Some(sha256(&good)), None),
             (None, reply(200, good.clone()), None, None),
             (
                 None,
