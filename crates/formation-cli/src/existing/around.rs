@@ -53,10 +53,11 @@ const BESIDE: &[Beside] = &[
                     .or(principal["AWS"].as_str());
                 callers.push(named.unwrap_or("others").to_owned());
             }
+            callers.sort();
             callers.dedup();
             listed(
                 &callers,
-                "they may invoke it; allow it them for the alias live of the new one (lambda:AddPermission)",
+                "they may invoke it; allow them to invoke the new one, too (lambda:AddPermission)",
             )
         },
     },
@@ -64,7 +65,12 @@ const BESIDE: &[Beside] = &[
         what: "aliases",
         action: "lambda:ListAliases",
         target: "/2015-03-31/functions/{}/aliases?MaxItems=50",
-        tell: |it| listed(&texts(&it["Aliases"], "Name"), "the new function has one, live"),
+        tell: |it| {
+            listed(
+                &texts(&it["Aliases"], "Name"),
+                "the new function has no alias: callers name its ARN",
+            )
+        },
     },
     Beside {
         what: "versions",
@@ -73,7 +79,10 @@ const BESIDE: &[Beside] = &[
         tell: |it| {
             let versions = texts(&it["Versions"], "Version");
             let published: Vec<_> = versions.into_iter().filter(|it| it != "$LATEST").collect();
-            listed(&published, "what is here is $LATEST")
+            listed(
+                &published,
+                "what is read here is $LATEST, and the new function has no other version",
+            )
         },
     },
     Beside {
@@ -81,7 +90,10 @@ const BESIDE: &[Beside] = &[
         action: "lambda:ListProvisionedConcurrencyConfigs",
         target: "/2019-09-30/functions/{}/provisioned-concurrency?List=ALL&MaxItems=50",
         tell: |it| {
-            listed(&texts(&it["ProvisionedConcurrencyConfigs"], "FunctionArn"), "there is none")
+            listed(
+                &texts(&it["ProvisionedConcurrencyConfigs"], "FunctionArn"),
+                "the new function has no provisioned concurrency",
+            )
         },
     },
     Beside {
@@ -99,7 +111,7 @@ const BESIDE: &[Beside] = &[
         target: "/2020-06-30/functions/{}/code-signing-config",
         tell: |it| {
             let of = it["CodeSigningConfigArn"].as_str().filter(|arn| !arn.is_empty())?;
-            listed(&[of.to_owned()], "there is none")
+            listed(&[of.to_owned()], "the new function has no code signing")
         },
     },
     Beside {
@@ -139,8 +151,11 @@ pub(super) async fn attached(
     let answers: Vec<_> = asked.buffered(AT_ONCE).collect().await;
     for (beside, answer) in answers {
         let answer = reading.optional(beside.action, beside.what, answer)?;
-        if let Some(told) = answer.and_then(|answer| (beside.tell)(&answer)) {
-            reading.notes.push(format!("{}: {told}", beside.what));
+        let Some(answer) = answer else { continue };
+        if let Some(told) = (beside.tell)(&answer) {
+            let next = answer["NextMarker"].as_str().is_some_and(|marker| !marker.is_empty());
+            let more = if next { " (and there are more than these)" } else { "" };
+            reading.notes.push(format!("{}{more}: {told}", beside.what));
         }
     }
     Ok(())

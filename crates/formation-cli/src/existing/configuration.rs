@@ -137,15 +137,15 @@ pub(super) fn beyond(function: &Value) -> Vec<String> {
         notes.extend(match name.as_str() {
             "VpcConfig" if is_empty(&value["SubnetIds"]) && told("/VpcId").is_empty() => None,
             "VpcConfig" => Some(format!(
-                "VPC {}: Formation's functions are in none, so what can be reached only from it cannot be reached",
+                "VPC {}: Formation's functions are not in a VPC, so the new one cannot reach what is reached only from there",
                 told("/VpcId")
             )),
-            "KMSKeyArn" => Some(format!("KMS key {value} of the environment: Lambda's own key encrypts it")),
-            "DeadLetterConfig" => Some(format!("dead-letter target {}: there is none", told("/TargetArn"))),
-            "FileSystemConfigs" => Some("file systems: none is mounted".to_owned()),
+            "KMSKeyArn" => Some(format!("KMS key {value} of the environment: Lambda's own key encrypts that of the new function")),
+            "DeadLetterConfig" => Some(format!("dead-letter target {}: the new function has no dead-letter target", told("/TargetArn"))),
+            "FileSystemConfigs" => Some("file systems: the new function mounts no file system".to_owned()),
             "SnapStart" if told("/ApplyOn") == "None" => None,
-            "SnapStart" => Some("SnapStart: it is off".to_owned()),
-            "DurableConfig" => Some("durable execution: there is none".to_owned()),
+            "SnapStart" => Some("SnapStart: it is off for the new function".to_owned()),
+            "DurableConfig" => Some("durable execution: the new function is not durable".to_owned()),
             name => Some(format!("{name}: Formation has no field for it ({value})")),
         });
     }
@@ -158,7 +158,7 @@ pub(super) fn beyond(function: &Value) -> Vec<String> {
     }
     let runtime = function["Configuration"]["RuntimeVersionConfig"]["RuntimeVersionArn"].as_str();
     if function["Configuration"]["Runtime"].is_null() && runtime.is_none() {
-        notes.push("runtime: Lambda tells none".to_owned());
+        notes.push("runtime: Lambda does not tell which".to_owned());
     }
     notes
 }

@@ -67,6 +67,13 @@ pub async fn find(
         return Err(Failure::Refused(why));
     }
     let mut notes = configuration::beyond(&function);
+    // Whose tags cannot be read may be Formation's own.
+    if let Some(code) = function["TagsError"]["ErrorCode"].as_str() {
+        notes.push(format!(
+            "tags: not known ({code}: is lambda:ListTags allowed to you?), and so not whether Formation made the \
+             function: `formation get {name}` tells"
+        ));
+    }
     let role = function["Configuration"]["Role"].as_str().unwrap_or_default();
     let mut reading = Reading { aws, notes: Vec::new() };
     let retention = around::log_retention(&mut reading, name, &function).await?;

@@ -84,7 +84,7 @@ fn parsed(document: &str) -> Option<Value> {
 /// Why a function cannot have it.
 fn statement_of(statement: &Value, kept: &Kept) -> Result<Option<PolicyStatement>, String> {
     if !statement.is_object() {
-        return Err("which is none".to_owned());
+        return Err("since it is not an object".to_owned());
     }
     if statement["Effect"] != "Allow" {
         return Err("since it denies, and a function's statements always allow".to_owned());
@@ -220,7 +220,7 @@ mod tests {
             "NotResource",
             "no Action",
             "Condition",
-            "which is none",
+            "since it is not an object",
         ] {
             assert!(all.contains(told), "{told}: {all}");
         }

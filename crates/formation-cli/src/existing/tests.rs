@@ -247,6 +247,22 @@ async fn without_the_function_there_is_nothing_and_the_reason_is_told() {
 }
 
 #[tokio::test]
+async fn tags_that_are_not_told_are_noted_and_say_nothing_of_whose_the_function_is() {
+    let mut function = function();
+    let members = function.as_object_mut().unwrap();
+    members.remove("Tags");
+    let error = json!({"ErrorCode": "AccessDeniedException", "Message": "not authorized"});
+    members.insert("TagsError".to_owned(), error);
+    let answer = reply(200, function.to_string());
+    let existing = with("GET /2015-03-31/functions/old", answer).await.unwrap().existing;
+    let notes = existing.notes.join("\n");
+    for told in ["tags: not known (AccessDeniedException", "lambda:ListTags", "`formation get old`"]
+    {
+        assert!(notes.contains(told), "{told}: {notes}");
+    }
+}
+
+#[tokio::test]
 async fn what_no_manifest_can_hold_is_told() {
     let mut function = function();
     let configuration = &mut function["Configuration"];
@@ -273,10 +289,14 @@ async fn what_no_manifest_can_hold_is_told() {
             "GET /2021-10-31/functions/old/urls" => {
                 tell(json!({"FunctionUrlConfigs": [{"FunctionUrl": "https://u/"}]}))
             }
-            "GET /2015-03-31/functions/old/policy" => tell(
-                json!({"Policy": json!({"Statement": [{"Principal": {"Service": "events.amazonaws.com"}}]}).to_string()}),
-            ),
-            "GET /2015-03-31/functions/old/aliases" => tell(json!({"Aliases": [{"Name": "prod"}]})),
+            "GET /2015-03-31/functions/old/policy" => tell(json!({"Policy": json!({"Statement": [
+                    {"Principal": {"Service": "events.amazonaws.com"}},
+                    {"Principal": "*"},
+                    {"Principal": {"Service": "events.amazonaws.com"}},
+                ]}).to_string()})),
+            "GET /2015-03-31/functions/old/aliases" => {
+                tell(json!({"Aliases": [{"Name": "prod"}], "NextMarker": "m"}))
+            }
             "GET /2015-03-31/functions/old/versions" => {
                 tell(json!({"Versions": [{"Version": "$LATEST"}, {"Version": "7"}]}))
             }
@@ -319,8 +339,8 @@ async fn what_no_manifest_can_hold_is_told() {
         "environment: Lambda cannot decrypt it",
         "arn:queue-4 and 2 more",
         "function URLs: https://u/",
-        "resource policy: events.amazonaws.com",
-        "aliases: prod",
+        "resource policy: *, events.amazonaws.com: ",
+        "aliases (and there are more than these): prod: the new function has no alias",
         "versions: 7",
         "provisioned concurrency: arn:old:prod",
         "settings of asynchronous invocations",
