@@ -16,7 +16,7 @@ Exit codes:
 
 /// Provisions functions on AWS Lambda: code, execution role, log group and function as one.
 #[derive(Debug, Parser)]
-#[command(name = "formation", version, after_help = EXAMPLES, max_term_width = 100, infer_subcommands = true)]
+#[command(name = "formation", version, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Cli {
     /// The form of the result: table, json, yaml or name
     #[arg(

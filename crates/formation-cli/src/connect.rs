@@ -112,7 +112,7 @@ impl Connection {
         let region = place.region.clone().ok_or_else(|| {
             let profile = self.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
             let why = profile.map_or_else(String::new, |profile| {
-                format!(", and the profile {profile} has none, or is none of `aws configure list-profiles`")
+                format!(", and the profile {profile} has no Region, or does not exist (`aws configure list-profiles`)")
             });
             Failure::Usage(format!(
                 "no AWS Region is chosen{why}: use --region, AWS_REGION, or a profile that has one"

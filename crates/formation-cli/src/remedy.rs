@@ -52,8 +52,8 @@ pub fn renew(profile: Option<&str>) -> String {
     let profile = profile.map(str::to_owned).or_else(|| std::env::var("AWS_PROFILE").ok());
     let of_profile = profile.map_or_else(String::new, |name| format!(" --profile {name}"));
     format!(
-        "\nhelp: `aws sso login{of_profile}` renews those of IAM Identity Center; `aws configure list` shows where \
-         these come from"
+        "\nhelp: `aws sso login{of_profile}` renews those of IAM Identity Center, `aws login{of_profile}` those of a \
+         console session; `aws configure list` shows where these come from"
     )
 }
 
@@ -68,6 +68,7 @@ mod tests {
                 "ssm answers 400 ExpiredTokenException: The security token included in the request is expired",
                 "aws sso login --profile ci",
             ),
+            ("The security token included in the request is expired", "`aws login --profile ci`"),
             ("The security token included in the request is invalid.", "aws configure list"),
             (
                 "Signature expired: 20261125T120000Z is now earlier than 20261125T121000Z",

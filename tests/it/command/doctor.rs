@@ -48,7 +48,7 @@ pub async fn what_is_wrong_is_told_with_its_remedy_and_decides_the_exit_code(wor
     let aws = || ("AWS_ENDPOINT_URL", stack.endpoint_url.clone());
     let api = || ("FORMATION_API_URL", stack.api_url.clone());
     for (variables, check, code, told) in [
-        (vec![region(), aws(), api()], "credentials", 77, "there are none"),
+        (vec![region(), aws(), api()], "credentials", 77, "there are no AWS credentials"),
         (
             vec![
                 region(),

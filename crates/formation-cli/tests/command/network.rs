@@ -101,8 +101,8 @@ async fn credentials_that_cannot_be_had_are_told_with_the_profile_that_is_used()
     for (profile, code, told) in [
         ("dev", 77, "`aws sso login --profile dev` renews"),
         ("broken", 77, "exit status: 3"),
-        ("nowhere", 64, "the profile nowhere has none, or is none of"),
-        ("mistyped", 64, "the profile mistyped has none, or is none of"),
+        ("nowhere", 64, "the profile nowhere has no Region, or does not exist"),
+        ("mistyped", 64, "the profile mistyped has no Region, or does not exist"),
     ] {
         for command in ["list", "plan"] {
             let said = project.run(&format!("{command} --profile {profile}")).await.with(code);

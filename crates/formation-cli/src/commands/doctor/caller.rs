@@ -126,12 +126,12 @@ fn date(answer: &Answer) -> Option<Timestamp> {
 fn region(place: &Place) -> Result<(String, &'static str), Check> {
     let Some(name) = &place.region else {
         let remedy = "use --region, AWS_REGION, or a profile that has one (`aws configure set region REGION`)";
-        return Err(Check::failed(REGION, Outcome::Usage, "none is chosen", remedy));
+        return Err(Check::failed(REGION, Outcome::Usage, "no Region is chosen", remedy));
     };
     if is_region(name) {
         return Ok((name.clone(), place.region_from));
     }
-    let told = format!("{name}, from {}, is no Region's name", place.region_from);
+    let told = format!("{name}, from {}, is not the name of a Region", place.region_from);
     let remedy = "Regions are called like eu-west-1: `aws account list-regions` lists yours";
     Err(Check::failed(REGION, Outcome::Usage, told, remedy))
 }
@@ -155,7 +155,12 @@ fn is_region(name: &str) -> bool {
 }
 
 fn no_credentials(why: &str, profile: Option<&str>) -> Check {
-    Check::failed(CREDENTIALS, Outcome::Denied, format!("there are none: {why}"), remedy(profile))
+    Check::failed(
+        CREDENTIALS,
+        Outcome::Denied,
+        format!("there are no AWS credentials: {why}"),
+        remedy(profile),
+    )
 }
 
 /// The credentials, if they have not ended.

@@ -64,7 +64,7 @@ fn name_of(folder: &Path) -> Result<FunctionName, Failure> {
     let name =
         if name.chars().any(|c| c.is_ascii_alphanumeric()) { name } else { USUAL_NAME.to_owned() };
     name.parse()
-        .map_err(|error| Failure::other(format!("{name} is no name for a function"), &error))
+        .map_err(|error| Failure::other(format!("{name} cannot be a function's name"), &error))
 }
 
 fn files(folder: &Path, name: &FunctionName, language: Language) -> Vec<File> {
