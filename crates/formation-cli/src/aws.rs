@@ -18,7 +18,8 @@ use crate::remedy::{help, renew};
 
 /// How often a call that changes nothing is tried while its errors may pass.
 const TRIES: u32 = 5;
-/// How long to wait before the second try; each later pause is twice as long.
+/// The limit of the pause before the second try, which is a random one below it; each later limit is twice as
+/// long, so that many that are throttled at once do not come back at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// How long one try of a call may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -308,7 +309,7 @@ async fn repeated<T>(call: impl AsyncFn() -> Result<T, AwsError>) -> Result<T, A
     loop {
         match call().await {
             Err(error) if error.is_transient() && tried < TRIES => {
-                tokio::time::sleep(pause).await;
+                tokio::time::sleep(pause.mul_f64(fastrand::f64())).await;
                 pause *= 2;
                 tried += 1;
             }
