@@ -43,11 +43,7 @@ pub async fn what_a_function_has_been_is_listed_and_told(world: &World) {
         let path = format!("/v1/functions/{name}/revisions/{missing}");
         let told = world.api(Method::GET, &path, None).await;
         assert_eq!(told.status, 404, "{missing}: {}", told.json());
-        assert!(
-            ["REVISION_NOT_FOUND", "ROUTE_NOT_FOUND"]
-                .contains(&told.json()["code"].as_str().unwrap()),
-            "{missing}"
-        );
+        assert_eq!(told.json()["code"], "REVISION_NOT_FOUND", "{missing}");
     }
     let told = world.api(Method::GET, &format!("/v1/functions/{name}/code?revision=x"), None).await;
     assert_eq!(told.status, 400);

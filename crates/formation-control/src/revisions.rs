@@ -1,23 +1,30 @@
 //! Which revisions of a function are kept, with their code, and which are forgotten.
 
-use formation_model::{Bundle, OperationKind};
+use formation_model::{Bundle, FunctionName, OperationKind};
+use futures_util::{TryStreamExt, stream};
 
 use crate::bundles::Bundles;
-use crate::records::{KeptRevision, OperationRecord, Records};
+use crate::records::{FunctionRecord, KeptRevision, OperationRecord, Records};
 use crate::refusal::Refusal;
 
-/// Forgets what is not kept any more once `ended` has succeeded, and marks code as expired that no kept
-/// revision uses: of an update all but the newest `kept` revisions, of a delete all. Doing it again does
-/// no harm, and what was not done is done after a later operation.
+/// How many revisions are forgotten at once.
+const AT_ONCE: usize = 8;
+
+/// Forgets what is not kept any more once `ended` has succeeded, and marks code as expired that nothing
+/// kept uses: of a function that is there all but its newest `kept` revisions, of one that is deleted
+/// all. It goes by the function as it is by now, so that doing it again, or late, does no harm; what was
+/// not done is done after a later operation.
 ///
 /// # Errors
-/// [`Refusal::Aws`]: what DynamoDB or S3 answered. [`Refusal::Record`]: a record cannot be read.
+/// [`Refusal::Aws`]: what DynamoDB or S3 answered. [`Refusal::Record`]: the function's record cannot be
+/// read.
 pub async fn prune_revisions(
     records: &Records,
     bundles: &Bundles,
     ended: &OperationRecord,
     kept: u64,
 ) -> Result<(), Refusal> {
+    let name = &ended.function_name;
     // A repair commits nothing, and until so many are there none goes but those of an earlier function.
     let looks = match ended.kind {
         OperationKind::Create | OperationKind::Delete => true,
@@ -27,32 +34,44 @@ pub async fn prune_revisions(
     if !looks {
         return Ok(());
     }
-    let all = records.kept_revisions(&ended.function_name).await?;
-    let (gone, stay): (Vec<_>, Vec<_>) =
-        all.iter().partition(|revision| is_forgotten(revision, ended, kept));
-    let used = |bundle: &Bundle| stay.iter().any(|it| it.code().is_same_object(bundle));
-    for revision in gone {
-        // The code first: what is forgotten cannot be found again.
-        if !used(revision.code()) {
-            bundles.release(revision.code()).await?;
-        }
-        records.forget_revision(&ended.function_name, revision).await?;
+    let all = records.kept_revisions(name).await?;
+    if all.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    // After the revisions: whatever has been committed meanwhile is not judged by an older record.
+    let function = records.function(name).await?;
+    let (gone, stay): (Vec<_>, Vec<_>) =
+        all.iter().partition(|revision| is_forgotten(revision, function.as_ref(), kept));
+    let current = function.as_ref().map(|function| &function.spec.code);
+    let used = |bundle: &Bundle| {
+        stay.iter().map(|it| it.code()).chain(current).any(|it| it.is_same_object(bundle))
+    };
+    let forgotten = stream::iter(gone.into_iter().map(Ok));
+    forgotten
+        .try_for_each_concurrent(AT_ONCE, async |revision| {
+            forget(records, bundles, name, revision, used(revision.code())).await
+        })
+        .await
 }
 
-/// Whether a revision goes when `ended` has succeeded. An operation that was accepted later may have
-/// committed some already.
-fn is_forgotten(revision: &KeptRevision, ended: &OperationRecord, kept: u64) -> bool {
-    let earlier = revision.operation_id < ended.operation_id;
-    match ended.kind {
-        OperationKind::Delete => earlier,
-        // A higher number is that of an earlier function of the name.
-        OperationKind::Create | OperationKind::Update => {
-            earlier
-                && (revision.revision > ended.revision
-                    || revision.revision.saturating_add(kept) <= ended.revision)
-        }
-        OperationKind::Repair => false,
+/// The code first: what is forgotten cannot be found again.
+async fn forget(
+    records: &Records,
+    bundles: &Bundles,
+    name: &FunctionName,
+    revision: &KeptRevision,
+    is_used: bool,
+) -> Result<(), Refusal> {
+    if !is_used {
+        bundles.release(revision.code()).await?;
     }
+    records.forget_revision(name, revision).await
+}
+
+/// Whether a revision goes: of a function that is deleted all do, else those that are too old, and those
+/// of an earlier function of the name.
+fn is_forgotten(revision: &KeptRevision, function: Option<&FunctionRecord>, kept: u64) -> bool {
+    let Some(function) = function else { return true };
+    revision.created_at < function.created_at
+        || revision.revision.saturating_add(kept) <= function.revision
 }

@@ -1,5 +1,6 @@
 //! The steps that record how an operation ended.
 
+use formation_aws::Chain;
 use formation_control::{Bundles, OperationRecord, Outcome, Reached, Records, prune_revisions};
 use formation_model::step::{Announcement, part_made_by};
 use formation_model::{
@@ -30,7 +31,14 @@ pub async fn record_success(
         OperationStatus::Succeeded => announce(bundles, &operation).await?,
         _ => succeed(records, bundles, &operation, check_after, &input).await?,
     };
-    prune_revisions(records, bundles, &operation, revisions_kept).await?;
+    let pruned = prune_revisions(records, bundles, &operation, revisions_kept).await;
+    match pruned {
+        // Nobody comes by after it, so it is tried again.
+        Err(error) if operation.kind == OperationKind::Delete => return Err(error.into()),
+        // The next commit does what was not done: the news of this one does not wait for it.
+        Err(error) => tracing::error!(error = %Chain(&error), "revisions that are too many stay"),
+        Ok(()) => {}
+    }
     Ok(committed)
 }
 

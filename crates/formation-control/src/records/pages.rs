@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::stored::{FunctionRecord, OperationRecord};
 use super::table::{
-    FUNCTION_PARTITION, OPERATION_PREFIX, Records, function_partition, has_expired, key, text,
+    FUNCTION_PARTITION, Item, OPERATION_PREFIX, Records, function_partition, has_expired, key, text,
 };
 use crate::refusal::Refusal;
 
@@ -174,7 +174,7 @@ impl Records {
 }
 
 /// The page of `list` that begins behind `after`, and the token of the next. What cannot be read is
-/// left out, and the log names it: one bad record must not hide all others.
+/// left out.
 pub(super) async fn page<T: DeserializeOwned>(
     query: QueryFluentBuilder,
     partition: &str,
@@ -192,19 +192,27 @@ pub(super) async fn page<T: DeserializeOwned>(
         _ => None,
     });
     let next = last.map(|after| PageToken { list, after }.write());
-    let read = items.filter_map(|item| {
+    Ok(Page { items: readable(items, partition).collect(), next_token: next.transpose()? })
+}
+
+/// The records that can be read of these items. The log names the others: one bad record must not hide
+/// all others.
+pub(super) fn readable<T: DeserializeOwned>(
+    items: impl IntoIterator<Item = Item>,
+    partition: &str,
+) -> impl Iterator<Item = T> {
+    items.into_iter().filter_map(move |item| {
         let name = item.get("sk").and_then(|it| it.as_s().ok()).cloned().unwrap_or_default();
         let read = from_item(item).map_err(Refusal::from);
         read.inspect_err(|error| {
             tracing::error!(
                 item = %format_args!("{partition} {name}"),
                 error = %Chain(error),
-                "a record cannot be read; it is left out of the page"
+                "a record cannot be read; it is left out"
             );
         })
         .ok()
-    });
-    Ok(Page { items: read.collect(), next_token: next.transpose()? })
+    })
 }
 
 #[cfg(test)]

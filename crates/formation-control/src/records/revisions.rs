@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::{from_item, to_item};
 
-use super::pages::{PageToken, page};
+use super::pages::{PageToken, page, readable};
 use super::stored::{FunctionRecord, OperationRecord};
 use super::table::{
     Item, REVISION_PREFIX, Records, built, function_key, function_partition, revision_key, with_key,
@@ -73,6 +73,7 @@ impl RevisionRecord {
 pub(crate) struct KeptRevision {
     pub revision: u64,
     pub operation_id: OperationId,
+    pub created_at: Timestamp,
     spec: KeptSpec,
 }
 
@@ -136,7 +137,7 @@ impl Records {
         let (name, previous) = (&operation.function_name, operation.revision.saturating_sub(1));
         if operation.kind != OperationKind::Update
             || operation.previous.is_none()
-            || self.revision(name, previous).await?.is_some()
+            || self.item(revision_key(name, previous)).await?.is_some()
         {
             return Ok(());
         }
@@ -192,31 +193,32 @@ impl Records {
         Ok(TransactWriteItem::builder().put(built(put.build())?).build())
     }
 
-    /// All revisions of a function that are stored, those of earlier functions of that name included.
+    /// All revisions of a function that are stored and can be read, those of earlier functions of that
+    /// name included.
     ///
     /// # Errors
-    /// [`Refusal::Aws`]: what DynamoDB answered. [`Refusal::Record`]: one cannot be read.
+    /// [`Refusal::Aws`]: what DynamoDB answered.
     pub(crate) async fn kept_revisions(
         &self,
         function: &FunctionName,
     ) -> Result<Vec<KeptRevision>, Refusal> {
+        let partition = function_partition(function);
         let mut found = Vec::new();
         let mut after = None;
         loop {
             let page = self
-                .query(&function_partition(function), REVISION_PREFIX)
-                .projection_expression("#revision, #operation, #spec.#code")
+                .query(&partition, REVISION_PREFIX)
+                .projection_expression("#sk, #revision, #operation, #createdAt, #spec.#code")
                 .expression_attribute_names("#revision", "revision")
                 .expression_attribute_names("#operation", "operationId")
+                .expression_attribute_names("#createdAt", "createdAt")
                 .expression_attribute_names("#spec", "spec")
                 .expression_attribute_names("#code", "code")
                 .set_exclusive_start_key(after)
                 .send()
                 .await
                 .map_err(|error| AwsError::new("dynamodb:Query", error))?;
-            for item in page.items.unwrap_or_default() {
-                found.push(from_item(item)?);
-            }
+            found.extend(readable(page.items.unwrap_or_default(), &partition));
             after = page.last_evaluated_key;
             if after.is_none() {
                 return Ok(found);

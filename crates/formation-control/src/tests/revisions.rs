@@ -28,8 +28,6 @@ fn update(patch: Value) -> Change<'static> {
 
 /// Accepts a change and commits it, as its steps would, keeping `kept` revisions.
 async fn succeeds(aws: &Aws, change: Change<'_>, kept: u64) -> OperationRecord {
-    // Within a millisecond ids have no order.
-    tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     let Ok(Decision::Accepted(accepted)) = aws.control().accept(change, &ann()).await else {
         panic!("it is accepted")
     };
@@ -147,6 +145,36 @@ async fn a_function_that_an_earlier_release_has_made_has_its_current_revision() 
     let kept = aws.item(PARTITION, "REVISION#0000000001").unwrap();
     assert_eq!(kept["spec"]["later"], json!({"on": true}));
     assert_eq!(kept["operationId"], json!(made.committed_by));
+}
+
+#[tokio::test]
+async fn what_is_forgotten_late_is_judged_by_the_function_as_it_is_then() {
+    let aws = Aws::default();
+    let created = succeeds(&aws, create(), 10).await;
+    succeeds(&aws, update(json!({"code": "second"})), 10).await;
+    let third = succeeds(&aws, update(json!({"code": "third"})), 10).await;
+    // Only the code of the function's record: it is in use, whatever is known of revisions.
+    aws.set("FUNCTION", "hello", |record| {
+        record["spec"]["code"] = json!(created.target.clone().unwrap().code);
+    });
+    prune_revisions(&aws.records(), &aws.bundles(), &third, 2).await.unwrap();
+    assert_eq!(listed(&aws).await, [3, 2]);
+    assert!(aws.marked().is_empty(), "{:?}", aws.marked());
+    // The step of an earlier operation forgets nothing that is kept by now.
+    succeeds(&aws, update(json!({"code": "fourth"})), 2).await;
+    prune_revisions(&aws.records(), &aws.bundles(), &third, 2).await.unwrap();
+    assert_eq!(listed(&aws).await, [4, 3]);
+}
+
+#[tokio::test]
+async fn a_revision_that_cannot_be_read_hides_none_and_keeps_none_from_being_forgotten() {
+    let aws = Aws::default();
+    succeeds(&aws, create(), 10).await;
+    succeeds(&aws, update(json!({"code": "second"})), 10).await;
+    aws.set(PARTITION, "REVISION#0000000002", |record| record["spec"]["code"] = json!("?"));
+    succeeds(&aws, update(json!({"code": "third"})), 2).await;
+    assert_eq!(listed(&aws).await, [3]);
+    assert!(aws.item(PARTITION, "REVISION#0000000001").is_none());
 }
 
 #[tokio::test]
