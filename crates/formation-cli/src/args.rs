@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use formation_model::{FunctionName, FunctionStatus, OperationId};
@@ -12,7 +13,8 @@ use crate::since::Since;
 const EXAMPLES: &str = "\
 Exit codes:
   0 as asked    1 failed    2 differences (--exit-code)    3 still running
-  4 refused     5 failed and something is left    64 usage    77 credentials or IAM";
+  4 refused     5 failed and something is left    64 usage    77 credentials or IAM
+Of several functions the worst counts: 5, 1, 77, 3, 4, 0.";
 
 /// Provisions functions on AWS Lambda: code, execution role, log group and function as one.
 #[derive(Debug, Parser)]
@@ -294,6 +296,13 @@ pub struct Patience {
     /// Stop following after so many seconds; the operation goes on
     #[arg(long, default_value_t = 3600, value_name = "SECONDS")]
     pub timeout: u64,
+}
+
+impl Patience {
+    /// That time.
+    pub fn time(self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
 }
 
 /// `formation cancel`

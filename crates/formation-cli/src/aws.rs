@@ -127,8 +127,10 @@ impl Aws {
     pub fn client(&self, service: &'static str, timeout: Duration) -> Result<Client, AwsError> {
         let (url, region) = self.home(service);
         let client = Client::builder(url, region, self.credentials.clone());
-        // The endpoint is the user's own setting, or AWS's.
-        Ok(client.service(service).timeout(timeout).given_explicitly().build()?)
+        let client = client.service(service).timeout(timeout);
+        // An endpoint is the user's own setting; without one it is AWS that is asked.
+        let client = if self.endpoint_url.is_some() { client.given_explicitly() } else { client };
+        Ok(client.build()?)
     }
 
     /// Where a service is, and the Region that signatures name.

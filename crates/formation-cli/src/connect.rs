@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::aws::{Aws, AwsError};
 use crate::failure::Failure;
+use crate::manifest::Lookup;
 
 /// The name of a stack that nobody has named.
 pub const USUAL_STACK: &str = "formation";
@@ -26,8 +27,8 @@ const LOCAL: &str = ".local/stack.json";
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Which stack")]
 pub struct Connection {
-    /// The stack's name [default: that of the manifest, or formation]
-    #[arg(long, global = true, value_name = "NAME", env = "FORMATION_STACK")]
+    /// The stack's name [default: that of the manifest, or formation] [env: FORMATION_STACK]
+    #[arg(long, global = true, value_name = "NAME")]
     pub stack: Option<String>,
     /// The AWS Region [default: that of the profile]
     #[arg(long, global = true, value_name = "REGION")]
@@ -35,14 +36,8 @@ pub struct Connection {
     /// The profile in ~/.aws/config
     #[arg(long, global = true, value_name = "PROFILE")]
     pub profile: Option<String>,
-    /// The API itself, instead of a stack's name
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "FORMATION_API_URL",
-        hide_env_values = true
-    )]
+    /// The API itself, instead of a stack's name [env: FORMATION_API_URL]
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "stack")]
     pub api_url: Option<String>,
     /// The local AWS that `make run` has started here
     #[arg(long, global = true, conflicts_with_all = ["stack", "region", "profile", "api_url"])]
@@ -89,6 +84,16 @@ impl Place {
 }
 
 impl Connection {
+    /// What the command line says, and where it does not say which stack, what the environment does.
+    #[must_use]
+    pub fn or_environment(self, lookup: Lookup<'_>) -> Self {
+        if self.local || self.stack.is_some() || self.api_url.is_some() {
+            return self;
+        }
+        let text = |name: &str| lookup(name).filter(|text| !text.is_empty());
+        Self { stack: text("FORMATION_STACK"), api_url: text("FORMATION_API_URL"), ..self }
+    }
+
     /// Finds the stack; `of_manifest` is the name that a manifest gives it.
     ///
     /// # Errors
@@ -143,8 +148,14 @@ impl Connection {
             None if is_set("AWS_DEFAULT_REGION") => "AWS_DEFAULT_REGION",
             None => "the profile, or the machine",
         };
+        let region = config.region().map(ToString::to_string);
+        // It becomes part of the names of hosts, to which what is signed goes.
+        if let Some(region) = region.as_ref().filter(|region| !is_region(region)) {
+            let text = format!("{region:?} is no AWS Region, which {region_from} says");
+            return Err(Failure::Usage(text));
+        }
         Ok(Place {
-            region: config.region().map(ToString::to_string),
+            region,
             region_from,
             endpoint_url: config.endpoint_url().map(str::to_owned),
             credentials: config.credentials_provider(),
@@ -192,6 +203,13 @@ impl Connection {
     }
 }
 
+/// Whether a text may be the name of a Region: letters, digits and hyphens.
+fn is_region(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() < 64
+        && text.chars().all(|it| it.is_ascii_alphanumeric() || it == '-')
+}
+
 /// What the stack's SSM parameter says of where its API is.
 async fn api_url(aws: &Aws, stack: &str) -> Result<String, Failure> {
     let parameter = format!("/formation/{stack}/api-url");
@@ -237,6 +255,11 @@ fn local(folder: &Path) -> Result<Connected, Failure> {
         let text = format!("there is no {LOCAL} here or above: `make run` starts a local AWS");
         return Err(Failure::Refused(text));
     };
+    if !is_ours(&file) {
+        // It says where the environment of functions goes, in a folder that anybody may write to, as /tmp.
+        let text = format!("{} is another user's: it is not trusted", file.display());
+        return Err(Failure::Refused(text));
+    }
     let stack = read_local(&file)?;
     let (key, secret) = (&stack.access_key_id, &stack.secret_access_key);
     let credentials = Credentials::new(key, secret, None, None, "local AWS");
@@ -254,10 +277,79 @@ fn local(folder: &Path) -> Result<Connected, Failure> {
     })
 }
 
+/// Whether a file is the user's, or the system's.
+#[cfg(unix)]
+fn is_ours(file: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    let user = rustix::process::geteuid().as_raw();
+    file.metadata().is_ok_and(|it| [0, user].contains(&it.uid()))
+}
+
+#[cfg(not(unix))]
+fn is_ours(_: &Path) -> bool {
+    true
+}
+
 fn read_local(file: &PathBuf) -> Result<LocalStack, Failure> {
     let text = std::fs::read(file)
         .map_err(|error| Failure::other(format!("{} cannot be read", file.display()), &error))?;
     serde_json::from_slice(&text).map_err(|error| {
         Failure::other(format!("{} is not as `make run` writes it", file.display()), &error)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::Cli;
+
+    #[test]
+    fn a_flag_counts_before_the_environment() {
+        let connection = |flags: &str, variables: &[(&str, &str)]| {
+            let words = ["formation", "list"].into_iter().chain(flags.split_whitespace());
+            let lookup = |name: &str| {
+                let found = variables.iter().find(|(other, _)| *other == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            let cli = Cli::try_parse_from(words).ok()?;
+            let Connection { stack, api_url, local, .. } = cli.connection.or_environment(&lookup);
+            Some((stack.unwrap_or_default(), api_url.unwrap_or_default(), local))
+        };
+        let both = [("FORMATION_STACK", "env"), ("FORMATION_API_URL", "https://env")];
+        let empty = [("FORMATION_STACK", ""), ("FORMATION_API_URL", "")];
+        for (flags, variables, expected) in [
+            ("", &both[..], Some(("env", "https://env", false))),
+            ("", &both[..1], Some(("env", "", false))),
+            ("", &empty, Some(("", "", false))),
+            ("--stack dev", &both, Some(("dev", "", false))),
+            ("--api-url https://a", &both, Some(("", "https://a", false))),
+            ("--local", &both, Some(("", "", true))),
+            ("--local --stack dev", &[], None),
+            ("--local --api-url https://a", &[], None),
+            ("--stack dev --api-url https://a", &[], None),
+        ] {
+            let expected = expected.map(|(a, b, local)| (a.to_owned(), b.to_owned(), local));
+            assert_eq!(connection(flags, variables), expected, "{flags} {variables:?}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_users_own_file_tells_of_a_local_aws() {
+        let folder = tempfile::TempDir::with_prefix("formation-").unwrap();
+        let below = folder.path().join("a/b");
+        std::fs::create_dir_all(&below).unwrap();
+        std::fs::create_dir(folder.path().join(".local")).unwrap();
+        let file = folder.path().join(LOCAL);
+        std::fs::write(&file, "{}").unwrap();
+        let told = || local(&below).unwrap_err().to_string();
+        assert!(told().contains("is not as `make run` writes it"), "{}", told());
+        // Only root can give a file away.
+        if std::os::unix::fs::chown(&file, Some(4321), None).is_ok() {
+            assert!(told().contains("another user's"), "{}", told());
+        }
+    }
 }

@@ -3,62 +3,119 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use formation_client::Client;
+use formation_client::{Client, deadline};
 use formation_model::{FunctionName, Operation, OperationId, OperationStep, Rollback};
 use futures_util::TryStreamExt;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{sleep, timeout_at};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, chain_of};
 use crate::interrupt::Interrupt;
 use crate::outcome::Outcome;
 use crate::output::table::took;
 use crate::output::{ASIDE, BAD, GOOD, Output, styled};
 
-/// Follows an operation until it has ended, for `patience` at the most; what is answered may run still.
-///
-/// # Errors
-/// It cannot be read.
-pub async fn follow(
-    client: &Client,
-    name: &FunctionName,
-    operation: OperationId,
-    patience: Duration,
-    interrupt: &Interrupt,
-    output: &Output,
-) -> Result<Operation, Failure> {
-    let until = Instant::now() + patience;
-    let mut seen = client.operation(name, operation).await?;
-    let mut told = Told::default();
-    let busy = output.busy(name.as_str());
-    busy.tell(&operation_of(&seen), "");
-    let mut changes = std::pin::pin!(client.watch(name.clone(), operation));
-    loop {
-        let next = tokio::select! {
-            next = timeout_at(until, changes.try_next()) => next,
-            // Whoever ends the command leaves the operation running.
-            () = interrupt.pressed() => return Ok(seen),
+/// How long a pause gets while the API is out of reach, on top of the client's own.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Follows operations: for so long, until it is interrupted, and telling it there.
+#[derive(Clone, Copy, Debug)]
+pub struct Follower<'a> {
+    /// The API.
+    pub client: &'a Client,
+    /// How long to follow each.
+    pub patience: Duration,
+    /// What ends following.
+    pub interrupt: &'a Interrupt,
+    /// Where steps are told.
+    pub output: &'a Output,
+}
+
+/// An operation as it was last seen, and why no more is seen of it, where it cannot be.
+#[derive(Debug)]
+pub struct Followed {
+    /// The operation, which may run still.
+    pub operation: Operation,
+    /// Why it cannot be followed.
+    pub lost: Option<Failure>,
+}
+
+impl Followed {
+    /// What it comes to.
+    pub fn outcome(&self) -> Outcome {
+        let seen = Outcome::of(&self.operation);
+        self.lost.as_ref().map_or(seen, |lost| seen.and(lost.outcome()))
+    }
+}
+
+impl Follower<'_> {
+    /// Follows an operation of which nothing is known but its id.
+    ///
+    /// # Errors
+    /// It cannot be read, not even once.
+    pub async fn find(&self, name: &FunctionName, id: OperationId) -> Result<Followed, Failure> {
+        let first = async { Ok(self.client.operation(name, id).await?) };
+        Ok(self.follow(self.interrupt.before(first).await?).await)
+    }
+
+    /// Follows what is in the way of a function, before something else is done to it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn first(&self, name: &FunctionName, id: OperationId) -> Result<Followed, Failure> {
+        let text = format!("{name}: operation {id} runs on it; following that first");
+        self.output.progress(&text);
+        let followed = self.find(name, id).await?;
+        self.output.progress(&outcome(&followed.operation));
+        Ok(followed)
+    }
+
+    /// Follows an operation until it has ended, or as long as it can be.
+    pub async fn follow(&self, mut seen: Operation) -> Followed {
+        let until = deadline(self.patience);
+        let (name, id) = (seen.function_name.clone(), seen.operation_id);
+        let mut told = Told::default();
+        let busy = self.output.busy(name.as_str());
+        busy.tell(&operation_of(&seen), "");
+        let watch = || Box::pin(self.client.watch(name.clone(), id));
+        let (mut changes, mut pause) = (watch(), None::<Duration>);
+        let lost = loop {
+            let next = tokio::select! {
+                next = timeout_at(until, changes.try_next()) => next,
+                // Whoever ends the command leaves the operation running.
+                () = self.interrupt.pressed() => break None,
+            };
+            match next {
+                Ok(Ok(Some(now))) => {
+                    pause = None;
+                    for line in told.lines(&now) {
+                        self.output.step(&format!("{name}: {line}"));
+                    }
+                    if let Some((what, more)) = at_work(&now) {
+                        busy.tell(&what, &more);
+                    }
+                    seen = now;
+                }
+                Ok(Ok(None)) | Err(_) => break None,
+                // What may pass does not end what is followed.
+                Ok(Err(error)) if error.is_transient() => {
+                    if pause.is_none() {
+                        let why = chain_of(&error);
+                        let text = format!("{name}: the API is out of reach, trying again ({why})");
+                        self.output.progress(&text);
+                    }
+                    let now = pause.map_or(FIRST_PAUSE, |last| (last * 2).min(LONGEST_PAUSE));
+                    pause = Some(now);
+                    tokio::select! {
+                        _ = timeout_at(until, sleep(now)) => {}
+                        () = self.interrupt.pressed() => {}
+                    }
+                    changes = watch();
+                }
+                Ok(Err(error)) => break Some(error.into()),
+            }
         };
-        match next {
-            Ok(Ok(Some(now))) => {
-                for line in told.lines(&now) {
-                    output.step(&format!("{name}: {line}"));
-                }
-                if let Some((what, more)) = at_work(&now) {
-                    busy.tell(&what, &more);
-                }
-                seen = now;
-            }
-            Ok(Ok(None)) | Err(_) => return Ok(seen),
-            // What may pass does not end what is followed.
-            Ok(Err(error)) if error.is_transient() => {
-                let left = until.saturating_duration_since(Instant::now());
-                return Ok(match client.wait_for(name, operation, left).await {
-                    Err(formation_client::ClientError::StillRunning(operation)) => *operation,
-                    other => other?,
-                });
-            }
-            Ok(Err(error)) => return Err(error.into()),
-        }
+        Followed { operation: seen, lost }
     }
 }
 
@@ -144,9 +201,13 @@ pub fn outcome(operation: &Operation) -> String {
         );
     };
     let took = took(operation.started_at, ended);
-    let Some(error) = &operation.error else {
+    if Outcome::of(operation) == Outcome::Done {
         let succeeded = styled(GOOD, "succeeded");
         return format!("{function_name}: {kind} {succeeded} in {took}  {link}");
+    }
+    let failed = styled(BAD, "failed");
+    let Some(error) = &operation.error else {
+        return format!("{function_name}: {kind} {failed} in {took}  {link}");
     };
     let aws = [&error.aws_error_code, &error.aws_request_id].into_iter().flatten();
     let aws: String = aws.map(|it| format!(", {it}")).collect();
@@ -160,10 +221,7 @@ pub fn outcome(operation: &Operation) -> String {
         }
     };
     format!(
-        "{function_name}: {kind} {} in {took}: {}\n  at {} ({}{aws}); {after}\n  {link}",
-        styled(BAD, "failed"),
-        error.message,
-        error.step,
-        error.code
+        "{function_name}: {kind} {failed} in {took}: {}\n  at {} ({}{aws}); {after}\n  {link}",
+        error.message, error.step, error.code
     )
 }

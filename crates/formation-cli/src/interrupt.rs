@@ -58,8 +58,10 @@ impl Interrupt {
     ) -> Result<T, Failure> {
         let mut first = pin!(first);
         tokio::select! {
-            done = &mut first => done,
+            // Whoever pressed it while the last of it was done has pressed it before, too.
+            biased;
             () = self.pressed() => Err(Failure::Refused("interrupted: nothing was started".to_owned())),
+            done = &mut first => done,
         }
     }
 }

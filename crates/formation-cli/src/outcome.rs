@@ -67,10 +67,10 @@ impl Outcome {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         const WORST_FIRST: [Outcome; 8] = [
-            Outcome::Usage,
-            Outcome::Denied,
             Outcome::Incomplete,
             Outcome::Failed,
+            Outcome::Denied,
+            Outcome::Usage,
             Outcome::Running,
             Outcome::Refused,
             Outcome::Differs,
@@ -87,13 +87,16 @@ mod tests {
 
     #[test]
     fn of_several_functions_the_worst_counts() {
-        use Outcome::{Done, Failed, Incomplete, Refused, Running};
+        use Outcome::{Denied, Done, Failed, Incomplete, Refused, Running};
         for (outcomes, expected) in [
             (vec![Done, Done], Done),
             (vec![Done, Refused, Done], Refused),
             (vec![Refused, Running], Running),
             (vec![Running, Failed, Refused], Failed),
             (vec![Failed, Incomplete, Done], Incomplete),
+            (vec![Denied, Incomplete], Incomplete),
+            (vec![Denied, Failed], Failed),
+            (vec![Running, Denied, Refused], Denied),
         ] {
             let all = outcomes.iter().fold(Done, |all, one| all.and(*one));
             assert_eq!(all, expected, "{outcomes:?}");

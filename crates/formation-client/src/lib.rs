@@ -70,4 +70,4 @@ pub use error::{BuildError, ClientError};
 pub use functions::FunctionFilter;
 pub use operations::Look;
 pub use raw::RawRequest;
-pub use retry::Retries;
+pub use retry::{Retries, deadline};

@@ -65,7 +65,7 @@ impl Retries {
 
 /// When `time` from now is over. A time beyond what clocks can tell, such as [`Duration::MAX`], is as
 /// good as without end.
-pub(crate) fn deadline(time: Duration) -> Instant {
+pub fn deadline(time: Duration) -> Instant {
     const WITHOUT_END: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     Instant::now() + time.min(WITHOUT_END)
 }

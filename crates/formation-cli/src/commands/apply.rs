@@ -1,34 +1,29 @@
 //! `formation apply`
 
-use std::time::Duration;
-
 use formation_client::{Changed, ClientError, Condition, ETag};
 use formation_model::bundle::MAX_ZIP_BYTES;
 use formation_model::plans::FunctionPlan;
-use formation_model::{FunctionName, Operation, ProblemCode, UploadRequest};
+use formation_model::{ProblemCode, UploadRequest};
 use futures_util::{StreamExt, stream};
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::became::{Became, shown, worst};
 use super::change::{self, Kind};
-use super::plan::{Prepared, prepare, summarise};
-use super::{busy_with, confirm};
+use super::plan::{Prepared, names, prepare, summarise};
+use super::{TRIES, busy_with, confirm, others_in_the_way};
 use crate::args::{Apply, Connection};
-use crate::connect::Connected;
 use crate::deploy::conflict::theirs;
 use crate::deploy::planned::{Planned, accepted, ask, document};
-use crate::deploy::show::{Ended, Sum, outcomes as outcomes_of, text};
+use crate::deploy::show::{Sum, outcomes as outcomes_of, text};
 use crate::deploy::sources::Source;
 use crate::failure::Failure;
 use crate::folder::Archive;
-use crate::follow::{self, follow};
+use crate::follow::{Followed, Follower};
 use crate::interrupt::Interrupt;
 use crate::manifest::{Manifest, Misplaced};
 use crate::outcome::Outcome;
 use crate::output::Output;
-
-/// How often a function is planned anew because another operation was in the way.
-const TRIES: usize = 5;
 
 pub(super) async fn run(
     connection: &Connection,
@@ -36,115 +31,64 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let interrupt = Interrupt::listen();
-    let patience = Duration::from_secs(asked.patience.timeout);
+    let patience = asked.patience.time();
     let prepared = prepare(connection, &asked.manifest, &interrupt, Some(patience), output).await?;
     prepared.summarise()?;
     let Prepared { manifest, connected, planned, going } = prepared;
-    output.progress(&text(&planned, &going));
+    output.progress(&text(&planned, &names(&going)));
     if !Sum::of(&planned, going.len()).changes() {
-        return shown(&[], Outcome::Done, output);
+        return shown(&[], output);
     }
     if !confirm("Do this?", asked.yes, &interrupt, output).await? {
         output.progress("nothing was done");
         return Ok(Outcome::Refused);
     }
-    let deploy = Deploy {
-        manifest: &manifest,
-        connected: &connected,
-        interrupt: &interrupt,
-        patience,
-        output,
-    };
+    let follower = Follower { client: &connected.client, patience, interrupt: &interrupt, output };
+    let profile = connected.aws.profile.as_deref();
+    let deploy = Deploy { manifest: &manifest, follower, profile };
     let changed = planned.into_iter().filter(Planned::changes);
-    let outcomes = stream::iter(changed).map(|planned| deploy.told(planned));
-    let outcomes: Vec<(Outcome, Ended, Option<Operation>)> =
-        outcomes.buffer_unordered(asked.parallel.max(1)).collect().await;
-    let mut all = outcomes.iter().fold(Outcome::Done, |all, (one, _, _)| all.and(*one));
-    let mut ended = Vec::new();
-    let mut operations = Vec::new();
-    for (_, one, operation) in outcomes {
-        ended.push(one);
-        operations.extend(operation);
-    }
+    let became = stream::iter(changed).map(|planned| deploy.became(planned));
+    let mut became: Vec<Became> = became.buffer_unordered(asked.parallel.max(1)).collect().await;
+    // In the manifest's order.
+    became.sort_by(|one, other| one.name.cmp(&other.name));
     // What is no longer named goes last, and only where all that is named has come.
-    if all != Outcome::Done && !going.is_empty() {
+    if worst(&became) != Outcome::Done && !going.is_empty() {
         output.progress("nothing was deleted, since not everything else is as asked");
     } else {
-        for name in going {
-            let told = match all {
-                // Whoever has stopped following has stopped what is not begun.
-                Outcome::Running => {
-                    output.progress(&format!("{name}: not begun"));
-                    "not begun".to_owned()
-                }
-                _ => {
-                    let one = std::slice::from_ref(&name);
-                    let gone =
-                        change::each(&connected, Kind::Delete, one, patience, &interrupt, output);
-                    let gone = gone.await;
-                    all = all.and(gone);
-                    format!("delete {}", gone.word())
-                }
-            };
-            ended.push(Ended { name, told, link: None });
-        }
+        became.extend(change::each(follower, Kind::Delete, &going, profile).await);
     }
     // What was done is done, whoever is told of it.
+    let ended: Vec<_> = became.iter().map(Became::ended).collect();
     if let Err(failure) = summarise(&outcomes_of(&ended)) {
         output.progress(&failure.to_string());
     }
-    shown(&operations, all, output)
-}
-
-/// Shows the operations for programs: people have followed them.
-fn shown(operations: &[Operation], outcome: Outcome, output: &Output) -> Result<Outcome, Failure> {
-    let names = |all: &&[Operation]| all.iter().map(|it| it.function_name.to_string()).collect();
-    output.show(&operations, |_| String::new(), names)?;
-    Ok(outcome)
+    shown(&became, output)
 }
 
 struct Deploy<'a> {
     manifest: &'a Manifest,
-    connected: &'a Connected,
-    interrupt: &'a Interrupt,
-    patience: Duration,
-    output: &'a Output,
+    follower: Follower<'a>,
+    profile: Option<&'a str>,
 }
 
 impl Deploy<'_> {
     /// Deploys a function, and tells what becomes of it.
-    async fn told(&self, planned: Planned) -> (Outcome, Ended, Option<Operation>) {
-        let name = planned.wanted.name.clone();
-        let ended = |told: String| Ended { name: name.clone(), told, link: None };
+    async fn became(&self, planned: Planned) -> Became {
+        let (name, output) = (planned.wanted.name.clone(), self.follower.output);
         match self.one(planned).await {
-            Ok(Some(operation)) => {
-                self.output.progress(&follow::outcome(&operation));
-                let outcome = Outcome::of(&operation);
-                let link = Some(operation.console_url.clone());
-                let ended = Ended { link, ..ended(follow::in_short(&operation)) };
-                (outcome, ended, Some(operation))
-            }
-            Ok(None) => {
-                self.output.progress(&format!("{name}: is as asked"));
-                (Outcome::Done, ended("is as asked".to_owned()), None)
-            }
-            Err(failure) => {
-                self.output.progress(&format!("{name}: {failure}"));
-                let outcome = failure.outcome();
-                (outcome, ended(format!("{}: {failure}", outcome.word())), None)
-            }
+            Ok(Some(followed)) => Became::of(followed, self.profile, output),
+            Ok(None) => Became::done(&name, "is as asked", output),
+            Err(failure) => Became::refused(&name, &failure, self.profile, output),
         }
     }
 
-    /// The operation that was run, as it ended or as it was last seen; none if nothing was to be done.
-    async fn one(&self, mut planned: Planned) -> Result<Option<Operation>, Failure> {
-        let client = &self.connected.client;
+    /// The operation that was run, or the one in its way that has not ended; none if nothing was to be
+    /// done.
+    async fn one(&self, mut planned: Planned) -> Result<Option<Followed>, Failure> {
+        let Follower { client, interrupt, .. } = self.follower;
         let name = planned.wanted.name.clone();
         for _ in 0..TRIES {
-            if self.interrupt.is_pressed() {
-                return Err(Failure::Refused("interrupted before it was begun".to_owned()));
-            }
-            let code = self.code(&planned).await?;
+            let code = interrupt.before(self.code(&planned)).await?;
             let condition = match &planned.plan.etag {
                 Some(etag) => Condition::Matches(ETag::from(etag.clone())),
                 None => Condition::Absent,
@@ -152,18 +96,14 @@ impl Deploy<'_> {
             let document = document(&planned.wanted, code);
             let error = match client.put(&name, &document, &condition).await {
                 Ok(Changed::Accepted(accepted)) => {
-                    let id = accepted.operation.operation_id;
-                    return self.follow(&name, id).await.map(Some);
+                    return Ok(Some(self.follower.follow(accepted.operation).await));
                 }
                 Ok(_) => return Ok(None),
                 Err(error) => error,
             };
             if let Some(operation) = busy_with(&error) {
-                let text =
-                    format!("{name}: operation {operation} runs on it; following that first");
-                self.output.progress(&text);
-                let before = self.follow(&name, operation).await?;
-                if !before.has_ended() {
+                let before = self.follower.first(&name, operation).await?;
+                if !before.operation.has_ended() {
                     return Ok(Some(before));
                 }
             } else if matches!(
@@ -175,7 +115,7 @@ impl Deploy<'_> {
                 return Err(self.at_its_place(&planned, error));
             }
             let before = planned.plan.clone();
-            planned = self.again(planned).await?;
+            planned = interrupt.before(self.again(planned)).await?;
             if !planned.changes() {
                 return Ok(None);
             }
@@ -184,15 +124,7 @@ impl Deploy<'_> {
                 return Err(conflicting(&before, planned));
             }
         }
-        Err(Failure::Other("other operations are in the way, one after the other".to_owned()))
-    }
-
-    async fn follow(
-        &self,
-        name: &FunctionName,
-        id: formation_model::OperationId,
-    ) -> Result<Operation, Failure> {
-        follow(&self.connected.client, name, id, self.patience, self.interrupt, self.output).await
+        Err(others_in_the_way())
     }
 
     /// The code as a PUT takes it: uploaded where it is other than what is recorded, and large.
@@ -207,11 +139,11 @@ impl Deploy<'_> {
         }
         let name = &planned.wanted.name;
         let what = format!("uploads {:.1} MB", bytes.len() as f64 / 1e6);
-        self.output.step(&format!("{name}: {what}"));
-        let busy = self.output.busy(name.as_str());
+        let Follower { client, output, .. } = self.follower;
+        output.step(&format!("{name}: {what}"));
+        let busy = output.busy(name.as_str());
         busy.tell(&what, "");
         let asked = UploadRequest { size_bytes: bytes.len() as u64, sha256: sha256.clone() };
-        let client = &self.connected.client;
         let mut upload = client.create_upload(&asked).await?;
         match client.put_upload(&upload, bytes.clone()).await {
             // The link ends with the credentials that it was signed with, which may be soon.
@@ -228,7 +160,7 @@ impl Deploy<'_> {
     async fn again(&self, planned: Planned) -> Result<Planned, Failure> {
         let Planned { wanted, source, .. } = planned;
         let one = vec![(wanted, source)];
-        let plans = ask(&self.connected.client, &one).await?;
+        let plans = ask(self.follower.client, &one).await?;
         let again = accepted(self.manifest, one, plans)?.into_iter().next();
         again.ok_or_else(|| Failure::Other("the API planned nothing".to_owned()))
     }

@@ -1,12 +1,10 @@
 //! `formation cancel`
 
-use std::time::Duration;
-
 use super::{current, ended};
 use crate::args::Cancel;
 use crate::connect::Connected;
 use crate::failure::Failure;
-use crate::follow::follow;
+use crate::follow::Follower;
 use crate::interrupt::Interrupt;
 use crate::outcome::Outcome;
 use crate::output::Output;
@@ -16,19 +14,23 @@ pub(super) async fn run(
     asked: &Cancel,
     output: &Output,
 ) -> Result<Outcome, Failure> {
+    let interrupt = Interrupt::listen();
     let operation = match asked.operation {
         Some(operation) => operation,
-        None => current(connected, &asked.name).await?,
+        None => interrupt.before(current(connected, &asked.name)).await?,
     };
-    connected.client.cancel(&asked.name, operation).await?;
+    let cancelled = connected.client.cancel(&asked.name, operation).await?.operation;
     output.progress(&format!("{}: cancelled, rolling back", asked.name));
-    let patience = Duration::from_secs(asked.patience.timeout);
-    let seen =
-        follow(&connected.client, &asked.name, operation, patience, &Interrupt::listen(), output)
-            .await?;
+    let follower = Follower {
+        client: &connected.client,
+        patience: asked.patience.time(),
+        interrupt: &interrupt,
+        output,
+    };
+    let followed = follower.follow(cancelled).await;
     // That it failed is what was asked for.
-    Ok(match ended(&seen, output)? {
-        Outcome::Failed if seen.is_cancelled() => Outcome::Done,
+    Ok(match ended(&followed, connected, output)? {
+        Outcome::Failed if followed.operation.is_cancelled() => Outcome::Done,
         other => other,
     })
 }

@@ -1,21 +1,20 @@
-//! `formation repair` and `formation delete`: what is done to functions that are there.
+//! `formation repair` and `formation delete`
 
-use std::time::Duration;
-
-use formation_client::{Changed, Client};
+use formation_client::{Changed, Client, ETag};
 use formation_model::{FunctionName, ProblemCode};
 
-use super::{busy_with, confirm, ended};
+use super::became::{Became, shown};
+use super::{TRIES, busy_with, confirm};
 use crate::args::Change;
 use crate::connect::Connected;
 use crate::failure::Failure;
-use crate::follow::follow;
+use crate::follow::{Followed, Follower};
 use crate::interrupt::Interrupt;
 use crate::outcome::Outcome;
 use crate::output::Output;
 
 /// What is done.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
     Repair,
     Delete,
@@ -30,12 +29,25 @@ impl Kind {
         }
     }
 
-    fn ask(self, client: &Client, name: &FunctionName) -> formation_client::Change {
-        match self {
+    fn ask(self, client: &Client, Target { name, etag }: &Target) -> formation_client::Change {
+        let change = match self {
             Self::Repair => client.repair(name),
             Self::Delete => client.delete(name),
+        };
+        match etag {
+            Some(etag) => change.if_match(etag),
+            None => change,
         }
     }
+}
+
+/// A function to which something is done.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    /// Its name.
+    pub name: FunctionName,
+    /// What it must be: nothing is done to what somebody has changed since.
+    pub etag: Option<ETag>,
 }
 
 /// One after the other: each is told as it goes, and what a person has stopped goes no further.
@@ -50,74 +62,80 @@ pub(super) async fn run(
         output.progress("nothing was done");
         return Ok(Outcome::Refused);
     }
-    let patience = Duration::from_secs(asked.patience.timeout);
-    Ok(each(connected, kind, &asked.names, patience, &interrupt, output).await)
+    let follower = Follower {
+        client: &connected.client,
+        patience: asked.patience.time(),
+        interrupt: &interrupt,
+        output,
+    };
+    let targets = asked.names.iter().map(|name| Target { name: name.clone(), etag: None });
+    let targets: Vec<_> = targets.collect();
+    shown(&each(follower, kind, &targets, connected.aws.profile.as_deref()).await, output)
 }
 
 /// Does it to each, and tells what becomes of it.
 pub(super) async fn each(
-    connected: &Connected,
+    follower: Follower<'_>,
     kind: Kind,
-    names: &[FunctionName],
-    patience: Duration,
-    interrupt: &Interrupt,
-    output: &Output,
-) -> Outcome {
-    let mut all = Outcome::Done;
-    for (at, name) in names.iter().enumerate() {
-        let one = change(connected, kind, name, patience, interrupt, output).await;
-        let one = one.unwrap_or_else(|failure| {
-            output.progress(&format!("{name}: {failure}"));
-            failure.outcome()
-        });
-        all = all.and(one);
-        if one == Outcome::Running {
-            for name in &names[at + 1..] {
-                output.progress(&format!("{name}: not begun"));
-            }
-            break;
+    targets: &[Target],
+    profile: Option<&str>,
+) -> Vec<Became> {
+    let (output, interrupt) = (follower.output, follower.interrupt);
+    let mut all = Vec::<Became>::new();
+    for target in targets {
+        if interrupt.is_pressed() || all.iter().any(Became::goes_on) {
+            all.push(Became::not_begun(&target.name, output));
+            continue;
         }
+        all.push(match change(follower, kind, target).await {
+            Ok(Some(followed)) if kind == Kind::Delete && is_gone(&followed) => {
+                Became::done(&target.name, "deleted", output)
+            }
+            Ok(Some(followed)) => Became::of(followed, profile, output),
+            Ok(None) => Became::done(&target.name, "nothing is to be done", output),
+            Err(failure) => Became::refused(&target.name, &failure, profile, output),
+        });
     }
     all
 }
 
+/// A function that is gone takes the history of its operations with it, sooner or later.
+fn is_gone(followed: &Followed) -> bool {
+    matches!(
+        &followed.lost,
+        Some(Failure::Client(error)) if error.code() == Some(ProblemCode::FunctionNotFound)
+    )
+}
+
+/// The operation that was run, or the one in its way that has not ended; none if nothing was to be done.
 async fn change(
-    connected: &Connected,
+    follower: Follower<'_>,
     kind: Kind,
-    name: &FunctionName,
-    patience: Duration,
-    interrupt: &Interrupt,
-    output: &Output,
-) -> Result<Outcome, Failure> {
-    let client = &connected.client;
-    let operation = match kind.ask(client, name).await {
-        Ok(Changed::Accepted(accepted)) => accepted.operation.operation_id,
-        Ok(_) => {
-            output.progress(&format!("{name}: nothing is to be done"));
-            return Ok(Outcome::Done);
-        }
-        Err(error) => match busy_with(&error) {
-            Some(operation) => {
-                let text = "another operation runs on it; this one has to wait";
-                output.progress(&format!("{name}: {text}"));
-                let before = follow(client, name, operation, patience, interrupt, output).await?;
-                if !before.has_ended() {
-                    return ended(&before, output);
-                }
-                return Box::pin(change(connected, kind, name, patience, interrupt, output)).await;
+    target: &Target,
+) -> Result<Option<Followed>, Failure> {
+    for _ in 0..TRIES {
+        let error = match kind.ask(follower.client, target).await {
+            Ok(Changed::Accepted(accepted)) => {
+                return Ok(Some(follower.follow(accepted.operation).await));
             }
-            None => return Err(error.into()),
-        },
-    };
-    let seen = follow(client, name, operation, patience, interrupt, output).await;
-    match (kind, seen) {
-        // A function that is gone takes the history of its operations with it, sooner or later.
-        (Kind::Delete, Err(Failure::Client(error)))
-            if error.code() == Some(ProblemCode::FunctionNotFound) =>
-        {
-            output.progress(&format!("{name}: deleted"));
-            Ok(Outcome::Done)
+            Ok(_) => return Ok(None),
+            Err(error) => error,
+        };
+        let Some(operation) = busy_with(&error) else {
+            return Err(match error.code() {
+                Some(ProblemCode::PreconditionFailed) => Failure::Refused(
+                    "somebody has changed it since the plan, and nothing was done to it".to_owned(),
+                ),
+                _ => error.into(),
+            });
+        };
+        let before = follower.first(&target.name, operation).await?;
+        if !before.operation.has_ended() {
+            return Ok(Some(before));
         }
-        (_, seen) => ended(&seen?, output),
+        if follower.interrupt.is_pressed() {
+            return Err(Failure::Refused("interrupted: nothing was started".to_owned()));
+        }
     }
+    Err(super::others_in_the_way())
 }

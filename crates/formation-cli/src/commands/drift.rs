@@ -1,9 +1,10 @@
 //! `formation drift`
 
 use formation_client::FunctionFilter;
-use formation_model::{Difference, Drift, DriftReport, DriftStatus, FunctionName};
+use formation_model::{Difference, Drift, DriftReport, DriftStatus, FunctionName, ProblemCode};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::became::{entry, word_of};
 use crate::args::Drift as Asked;
 use crate::connect::Connected;
 use crate::failure::Failure;
@@ -26,22 +27,44 @@ pub(super) async fn run(
     } else {
         asked.names.clone()
     };
-    let reports = stream::iter(&names).map(async |name| client.drift(name).await);
-    let reports: Vec<DriftReport> = reports.buffered(AT_ONCE).try_collect().await?;
-    let differing = || reports.iter().filter(|it| it.drift.status != DriftStatus::InSync);
-    let names = || differing().map(|it| it.function_name.to_string()).collect();
-    output.show(&reports, |reports| screen(reports), |_| names())?;
-    let differs = asked.exit_code && differing().next().is_some();
-    Ok(if differs { Outcome::Differs } else { Outcome::Done })
+    let compared = stream::iter(&names).map(async |name| (name, client.drift(name).await));
+    let compared: Vec<_> = compared.buffered(AT_ONCE).collect().await;
+    let profile = connected.aws.profile.as_deref();
+    let mut outcome = Outcome::Done;
+    let (mut rows, mut entries, mut differing) = (Vec::new(), Vec::new(), Vec::new());
+    for (name, report) in compared {
+        match report {
+            Ok(report) => {
+                if report.drift.status != DriftStatus::InSync {
+                    differing.push(report.function_name.to_string());
+                }
+                rows.push(row(&report));
+                entries.push(super::document(&report)?);
+            }
+            // It was deleted after it was listed.
+            Err(error) if asked.all && error.code() == Some(ProblemCode::FunctionNotFound) => {}
+            Err(error) => {
+                let failure = Failure::from(error);
+                output.progress(&format!("{name}: {}", failure.told(profile)));
+                outcome = outcome.and(failure.outcome());
+                let told = format!("not compared: {}", failure.outcome().word());
+                rows.push(format!("{name}: {told}"));
+                entries.push(entry(name, word_of(failure.outcome()), &failure.to_string()));
+            }
+        }
+    }
+    if asked.exit_code && !differing.is_empty() {
+        outcome = outcome.and(Outcome::Differs);
+    }
+    output.show(&entries, |_| rows.join("\n"), |_| differing)?;
+    Ok(outcome)
 }
 
-fn screen(reports: &[DriftReport]) -> String {
-    let each = reports.iter().map(|report| {
-        let head = format!("{}: {}", report.function_name, word(&report.drift.status));
-        let lines = lines(&report.drift);
-        if lines.is_empty() { head } else { format!("{head}\n{lines}") }
-    });
-    each.collect::<Vec<_>>().join("\n")
+/// A function's line, and one for each of its differences.
+fn row(report: &DriftReport) -> String {
+    let head = format!("{}: {}", report.function_name, word(&report.drift.status));
+    let lines = lines(&report.drift);
+    if lines.is_empty() { head } else { format!("{head}\n{lines}") }
 }
 
 /// What differs, one line each.

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod apply;
+mod became;
 mod cancel;
 mod change;
 mod completions;
@@ -23,14 +24,14 @@ use std::io::{self, BufRead, Write};
 use clap::error::ErrorKind;
 use clap::{Parser, ValueEnum};
 use formation_client::ClientError;
-use formation_model::{Function, FunctionName, Operation, OperationId, ProblemCode};
+use formation_model::{Function, FunctionName, OperationId, ProblemCode};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::{Cli, Command};
 use crate::connect::Connected;
 use crate::failure::Failure;
-use crate::follow;
+use crate::follow::{self, Followed};
 use crate::interrupt::Interrupt;
 use crate::outcome::Outcome;
 use crate::output::{self, Colour, Output};
@@ -40,7 +41,10 @@ pub async fn run() -> Outcome {
     // What clap says of a command line has colours, too.
     output::colour(colour_asked(std::env::args_os()));
     let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+        Ok(Cli { connection, output, color, command }) => {
+            let connection = connection.or_environment(&|name| std::env::var(name).ok());
+            Cli { connection, output, color, command }
+        }
         Err(error) => {
             // Help and version are what was asked for.
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
@@ -156,12 +160,24 @@ fn mask(function: &mut Value) {
     }
 }
 
-/// Shows an operation that was followed, and tells how it ended.
-fn ended(operation: &Operation, output: &Output) -> Result<Outcome, Failure> {
+/// Shows an operation that was followed, and tells how it ended, or why no more is seen of it.
+fn ended(followed: &Followed, connected: &Connected, output: &Output) -> Result<Outcome, Failure> {
+    let Followed { operation, lost } = followed;
     output.progress(&follow::outcome(operation));
+    if let Some(lost) = lost {
+        output.progress(&lost.told(connected.aws.profile.as_deref()));
+    }
     // What is to be said to people has been.
     output.show(operation, |_| String::new(), |it| vec![it.operation_id.to_string()])?;
-    Ok(Outcome::of(operation))
+    Ok(followed.outcome())
+}
+
+/// How often something is tried because another operation was in the way.
+const TRIES: usize = 5;
+
+/// After so many tries.
+fn others_in_the_way() -> Failure {
+    Failure::Other("other operations are in the way, one after the other".to_owned())
 }
 
 /// The operation that is in the way of what was asked for.

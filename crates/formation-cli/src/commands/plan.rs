@@ -1,23 +1,25 @@
 //! `formation plan`
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use formation_client::FunctionFilter;
-use formation_model::FunctionName;
+use formation_client::{Described, FunctionFilter};
 use formation_model::plans::{FunctionPlan, Plans};
+use formation_model::{FunctionName, OperationKind, ProblemCode};
 use futures_util::TryStreamExt;
 use futures_util::future::ready;
 
-use super::current;
+use super::change::Target;
+use super::{TRIES, current};
 use crate::args::{Connection, FromManifest, Plan};
 use crate::connect::Connected;
 use crate::deploy::planned::{Planned, accepted, ask, is_busy, mark, refuse_others};
 use crate::deploy::show::{Sum, markdown, text};
 use crate::deploy::sources::{Source, sources};
 use crate::failure::Failure;
-use crate::follow::{self, follow};
+use crate::follow::Follower;
 use crate::interrupt::{Interrupt, off_thread};
 use crate::manifest::{LARGEST, MANIFEST_TAG, Manifest, Wanted};
 use crate::outcome::Outcome;
@@ -26,6 +28,10 @@ use crate::output::Output;
 /// The file into which GitHub takes what a step has to say, as Markdown.
 /// Source: <https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands>.
 const SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+
+/// How many bytes of it a plan, and what became of it, may have each: GitHub takes 1 MiB of a step.
+/// Source: as above.
+const LARGEST_SUMMARY: usize = 500_000;
 
 pub(super) async fn run(
     connection: &Connection,
@@ -36,12 +42,29 @@ pub(super) async fn run(
     let prepared = prepare(connection, &asked.manifest, &interrupt, None, output).await?;
     let Prepared { planned, going, .. } = &prepared;
     prepared.summarise()?;
-    let plans: Vec<FunctionPlan> = planned.iter().map(|it| it.plan.clone()).collect();
-    let changed = || planned.iter().filter(|it| it.changes());
-    let names = || changed().map(|it| &it.wanted.name).chain(going).map(ToString::to_string);
-    output.show(&Plans { plans }, |_| text(planned, going), |_| names().collect())?;
+    let plans = planned.iter().map(|it| it.plan.clone()).chain(going.iter().map(deletion));
+    let plans = Plans { plans: plans.collect() };
+    let going = names(going);
+    let changed = planned.iter().filter(|it| it.changes()).map(|it| &it.wanted.name);
+    let changed = changed.chain(&going).map(ToString::to_string);
+    output.show(&plans, |_| text(planned, &going), |_| changed.collect())?;
     let differs = asked.exit_code && Sum::of(planned, going.len()).changes();
     Ok(if differs { Outcome::Differs } else { Outcome::Done })
+}
+
+/// The names of functions that are to go.
+pub(super) fn names(going: &[Target]) -> Vec<FunctionName> {
+    going.iter().map(|it| it.name.clone()).collect()
+}
+
+/// The plan of a function that is to go.
+fn deletion(target: &Target) -> FunctionPlan {
+    FunctionPlan {
+        function_name: Some(target.name.to_string()),
+        kind: Some(OperationKind::Delete.into()),
+        etag: target.etag.as_ref().map(ToString::to_string),
+        ..FunctionPlan::default()
+    }
 }
 
 /// What a manifest comes to, before anything is done.
@@ -50,13 +73,13 @@ pub(super) struct Prepared {
     pub connected: Connected,
     pub planned: Vec<Planned>,
     /// Functions that carry the manifest's tag and that it does not name.
-    pub going: Vec<FunctionName>,
+    pub going: Vec<Target>,
 }
 
 impl Prepared {
     /// Tells the plan to CI.
     pub fn summarise(&self) -> Result<(), Failure> {
-        summarise(&markdown(&self.planned, &self.going))
+        summarise(&markdown(&self.planned, &names(&self.going)))
     }
 }
 
@@ -67,31 +90,37 @@ pub(super) fn summarise(markdown: &str) -> Result<(), Failure> {
     };
     let written = std::fs::File::options().create(true).append(true).open(&file);
     written
-        .and_then(|mut file| file.write_all(markdown.as_bytes()))
+        .and_then(|mut file| file.write_all(within(markdown, LARGEST_SUMMARY).as_bytes()))
         .map_err(|error| Failure::other(format!("{SUMMARY} cannot be written"), &error))
+}
+
+/// As many whole lines of a text as fit, and that there are more.
+fn within(text: &str, bytes: usize) -> String {
+    if text.len() <= bytes {
+        return text.to_owned();
+    }
+    let lines = text.split_inclusive('\n').scan(0, |length, line| {
+        *length += line.len();
+        (*length <= bytes).then_some(line)
+    });
+    lines.chain(["\nThere is more, for which GitHub has no room.\n"]).collect()
 }
 
 /// Waits for what runs on any of the functions, as when an earlier `apply` was interrupted, and answers
 /// whether something did.
 async fn until_free(
     connected: &Connected,
+    follower: Follower<'_>,
     functions: &[(Wanted, Source)],
     plans: &[FunctionPlan],
-    interrupt: &Interrupt,
-    patience: Duration,
-    output: &Output,
 ) -> Result<bool, Failure> {
     let busy = functions.iter().zip(plans).filter(|(_, plan)| is_busy(plan));
     let mut waited = false;
     for ((wanted, _), _) in busy {
-        let id = current(connected, &wanted.name).await?;
-        let text = format!("{}: operation {id} runs on it; following that first", wanted.name);
-        output.progress(&text);
-        let client = &connected.client;
-        let seen = follow(client, &wanted.name, id, patience, interrupt, output).await?;
-        output.progress(&follow::outcome(&seen));
-        if !seen.has_ended() {
-            return Err(Failure::Running);
+        let id = follower.interrupt.before(current(connected, &wanted.name)).await?;
+        let followed = follower.first(&wanted.name, id).await?;
+        if !followed.operation.has_ended() {
+            return Err(followed.lost.unwrap_or(Failure::Running));
         }
         waited = true;
     }
@@ -132,17 +161,22 @@ pub(super) async fn prepare(
         interrupt.before(ask(&connected.client, &functions)).await
     };
     let mut plans = planning().await?;
-    if let Some(patience) = patience
-        && until_free(&connected, &functions, &plans, interrupt, patience, output).await?
-    {
-        plans = planning().await?;
+    if let Some(patience) = patience {
+        let follower = Follower { client: &connected.client, patience, interrupt, output };
+        for _ in 0..TRIES {
+            if !until_free(&connected, follower, &functions, &plans).await? {
+                break;
+            }
+            plans = planning().await?;
+        }
     }
     let planned = accepted(&manifest, functions, plans)?;
     if !asked.take_over {
-        refuse_others(&manifest, name.as_deref(), &planned)?;
+        let refusing = refuse_others(&connected.client, &manifest, name.as_deref(), &planned);
+        interrupt.before(refusing).await?;
     }
     let going = match name.filter(|_| asked.prune) {
-        Some(name) => going(&connected, &name, &planned).await?,
+        Some(name) => interrupt.before(going(&connected, &name, &manifest.names())).await?,
         None => Vec::new(),
     };
     Ok(Prepared { manifest, connected, planned, going })
@@ -180,18 +214,57 @@ fn read(path: &Path, overlay: Option<&str>) -> Result<Manifest, Failure> {
     Ok(Manifest::read(&shown.to_string(), &text, overlay)?)
 }
 
-/// The functions that carry the manifest's tag and are not named by it.
+/// The functions that carry the manifest's tag and are not named by it, in whatever overlay, each at the
+/// entity tag at which it was seen to carry it.
 async fn going(
     connected: &Connected,
     name: &str,
-    planned: &[Planned],
-) -> Result<Vec<FunctionName>, Failure> {
+    named: &BTreeSet<&str>,
+) -> Result<Vec<Target>, Failure> {
+    let client = &connected.client;
     let filter = FunctionFilter {
         tags: [(MANIFEST_TAG.to_owned(), name.to_owned())].into(),
         page_size: Some(100),
         ..FunctionFilter::default()
     };
-    let is_named = |name: &FunctionName| planned.iter().any(|it| it.wanted.name == *name);
-    let all = connected.client.functions(filter).map_ok(|function| function.spec.function_name);
-    Ok(all.try_filter(|name| ready(!is_named(name))).try_collect().await?)
+    let all = client.functions(filter).map_ok(|function| function.spec.function_name);
+    let all: Vec<FunctionName> =
+        all.try_filter(|name| ready(!named.contains(name.as_str()))).try_collect().await?;
+    let (mut going, mut protected) = (Vec::new(), Vec::new());
+    for function in all {
+        match client.describe(&function).await {
+            Ok(Described { function: now, etag }) => {
+                if now.spec.tags.get(MANIFEST_TAG).is_some_and(|tag| tag == name) {
+                    if now.spec.deletion_protection {
+                        protected.push(function.to_string());
+                    }
+                    going.push(Target { name: function, etag: Some(etag) });
+                }
+            }
+            // It has gone by itself.
+            Err(error) if error.code() == Some(ProblemCode::FunctionNotFound) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if protected.is_empty() {
+        return Ok(going);
+    }
+    Err(Failure::Refused(format!(
+        "{} would be deleted, and is protected from that: name it in the manifest, or take its \
+         deletionProtection away",
+        protected.join(", ")
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::within;
+
+    #[test]
+    fn a_summary_that_is_too_long_is_cut_at_a_line() {
+        assert_eq!(within("a\nb\n", 4), "a\nb\n");
+        let more = "\nThere is more, for which GitHub has no room.\n";
+        assert_eq!(within("a\n\u{e4}\n", 4), format!("a\n{more}"));
+        assert_eq!(within("abcde", 4), more);
+    }
 }

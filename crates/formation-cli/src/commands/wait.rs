@@ -1,12 +1,10 @@
 //! `formation wait`
 
-use std::time::Duration;
-
 use super::{current, ended};
 use crate::args::Wait;
 use crate::connect::Connected;
 use crate::failure::Failure;
-use crate::follow::follow;
+use crate::follow::Follower;
 use crate::interrupt::Interrupt;
 use crate::outcome::Outcome;
 use crate::output::Output;
@@ -16,13 +14,16 @@ pub(super) async fn run(
     asked: &Wait,
     output: &Output,
 ) -> Result<Outcome, Failure> {
+    let interrupt = Interrupt::listen();
     let operation = match asked.operation {
         Some(operation) => operation,
-        None => current(connected, &asked.name).await?,
+        None => interrupt.before(current(connected, &asked.name)).await?,
     };
-    let patience = Duration::from_secs(asked.patience.timeout);
-    let seen =
-        follow(&connected.client, &asked.name, operation, patience, &Interrupt::listen(), output)
-            .await?;
-    ended(&seen, output)
+    let follower = Follower {
+        client: &connected.client,
+        patience: asked.patience.time(),
+        interrupt: &interrupt,
+        output,
+    };
+    ended(&follower.find(&asked.name, operation).await?, connected, output)
 }

@@ -17,6 +17,7 @@ pub fn theirs(before: &FunctionPlan, now: &FunctionPlan) -> Vec<String> {
     let differing = |plan: &FunctionPlan| -> Vec<Difference> {
         plan.parts.iter().flat_map(|part| part.differences.clone()).collect()
     };
+    let cut = [before, now].iter().any(|plan| plan.parts.iter().any(|part| part.more > 0));
     let (before, now) = (differing(before), differing(now));
     let same = |one: &Difference, other: &Difference| {
         (&one.part, &one.facet, &one.property) == (&other.part, &other.facet, &other.property)
@@ -26,13 +27,18 @@ pub fn theirs(before: &FunctionPlan, now: &FunctionPlan) -> Vec<String> {
         match before.iter().find(|other| same(it, other)) {
             Some(was) if was.actual == it.actual => {}
             Some(was) => lines.push(change(&it.property, &was.actual, &it.actual)),
+            // One plan may only not show it.
+            None if cut => {}
             // What the first plan does not name was as the manifest has it.
             None => lines.push(change(&it.property, &it.expected, &it.actual)),
         }
     }
     // What the second one does not name has become as the manifest has it.
-    for it in before.iter().filter(|it| !now.iter().any(|other| same(it, other))) {
+    for it in before.iter().filter(|it| !cut && !now.iter().any(|other| same(it, other))) {
         lines.push(change(&it.property, &it.actual, &it.expected));
+    }
+    if cut {
+        lines.push("and maybe more, which its plans are too long to show".to_owned());
     }
     if lines.is_empty() {
         lines.push("nothing of what the manifest says".to_owned());
@@ -106,5 +112,13 @@ mod tests {
             assert_eq!(theirs(&before, &now), [expected]);
         }
         assert_eq!(theirs(&plan("", &[]), &before), ["it was created"]);
+    }
+
+    #[test]
+    fn of_plans_that_are_cut_only_what_both_show_is_told() {
+        let before = plan("1", &[("memoryMegabytes", json!(128), json!(256))]);
+        let mut now = plan("2", &[("timeoutSeconds", json!(9), json!(3))]);
+        now.parts[0].more = 1;
+        assert_eq!(theirs(&before, &now), ["and maybe more, which its plans are too long to show"]);
     }
 }

@@ -1,7 +1,7 @@
 //! One plan for all functions of a manifest: one request a hundred functions, no upload, no write.
 
 use formation_client::Client;
-use formation_model::plans::{FunctionPlan, MOST_FUNCTIONS};
+use formation_model::plans::{FunctionPlan, MOST_FUNCTIONS, PlanErrorCode};
 use formation_model::{Difference, Facet, Open, OperationKind, ProblemCode};
 use serde_json::{Map, Value, json};
 
@@ -31,13 +31,19 @@ impl Planned {
         self.plan.kind.as_ref().is_some_and(|kind| *kind == OperationKind::Create)
     }
 
-    /// Whether its code is other than what is recorded.
+    /// Whether its code is other than what is recorded, as far as the plan shows.
     pub fn changes_code(&self) -> bool {
         self.is_new()
+            || self.is_cut()
             || self.differences().any(|it| it.facet == Facet::Code && it.property == "code")
     }
 
-    /// All that would change.
+    /// Whether there is more that would change than the plan shows.
+    pub fn is_cut(&self) -> bool {
+        self.plan.parts.iter().any(|part| part.more > 0)
+    }
+
+    /// All that would change, as far as the plan shows it.
     pub fn differences(&self) -> impl Iterator<Item = &Difference> {
         self.plan.parts.iter().flat_map(|part| &part.differences)
     }
@@ -86,8 +92,8 @@ pub async fn ask(
 
 /// Whether an operation runs on a function, so that it cannot be planned before that has ended.
 pub fn is_busy(plan: &FunctionPlan) -> bool {
-    let busy = Open::from(ProblemCode::OperationInProgress).to_string();
-    plan.errors.iter().any(|error| error.code.to_string() == busy)
+    let busy = PlanErrorCode::Problem(ProblemCode::OperationInProgress);
+    plan.errors.iter().any(|error| error.code == busy)
 }
 
 /// The functions with what is to be done to them.
@@ -100,10 +106,16 @@ pub fn accepted(
     plans: Vec<FunctionPlan>,
 ) -> Result<Vec<Planned>, Failure> {
     let refused = functions.iter().zip(&plans).flat_map(|((wanted, _), plan)| {
-        plan.errors.iter().map(|error| {
+        let shown = plan.errors.iter().map(|error| {
             let message = format!("{}: {} ({})", wanted.name, error.detail, error.code);
             Misplaced::new(wanted.place_of(&error.pointer), message)
-        })
+        });
+        let more = plan.error_count.unwrap_or_default().saturating_sub(plan.errors.len());
+        let more = (more > 0).then(|| {
+            let message = format!("{}: and {more} more problems", wanted.name);
+            Misplaced::new(wanted.place_of(""), message)
+        });
+        shown.chain(more)
     });
     let refused: Vec<_> = refused.collect();
     if !refused.is_empty() {
@@ -113,29 +125,38 @@ pub fn accepted(
     Ok(planned.map(|((wanted, source), plan)| Planned { wanted, source, plan }).collect())
 }
 
-/// Refuses functions that another manifest has, by the tag that it set.
+/// Refuses functions that another manifest has, by the tag that it set; a manifest without a name has none.
 ///
 /// # Errors
-/// Which, and whose they are.
-pub fn refuse_others(
+/// Which, and whose they are; or that the API does not tell.
+pub async fn refuse_others(
+    client: &Client,
     manifest: &Manifest,
     name: Option<&str>,
     planned: &[Planned],
 ) -> Result<(), Failure> {
-    if name.is_none() {
-        return Ok(());
-    }
     let tag = format!("tags/{MANIFEST_TAG}");
-    let others = planned.iter().filter_map(|it| {
-        let found = it.differences().find(|difference| difference.property == tag)?;
-        let other = found.actual.as_str()?;
-        let message = format!(
-            "{} belongs to the manifest `{other}`; --take-over makes it this one's",
-            it.wanted.name
-        );
-        Some(Misplaced::new(it.wanted.place_of(""), message))
-    });
-    let others: Vec<_> = others.collect();
+    let mut others = Vec::new();
+    for it in planned {
+        let found = it.differences().find(|difference| difference.property == tag);
+        let other = match found {
+            Some(found) => found.actual.as_str().map(str::to_owned),
+            // What is not shown may be just that.
+            None if it.is_cut() && !it.is_new() => {
+                let now = client.describe(&it.wanted.name).await?;
+                let other = now.function.spec.tags.get(MANIFEST_TAG).cloned();
+                other.filter(|other| Some(other.as_str()) != name)
+            }
+            None => None,
+        };
+        if let Some(other) = other {
+            let name = &it.wanted.name;
+            let message = format!(
+                "{name} belongs to the manifest `{other}`; --take-over makes it this one's"
+            );
+            others.push(Misplaced::new(it.wanted.place_of(""), message));
+        }
+    }
     if others.is_empty() { Ok(()) } else { Err(manifest.problems(others).into()) }
 }
 

@@ -53,13 +53,16 @@ pub fn text(planned: &[Planned], going: &[FunctionName]) -> String {
         lines.push(format!("{sign} {name}: {}", verb(function.plan.kind.as_ref())));
         for part in &function.plan.parts {
             let none = part.action.known() == Some(&Action::None);
-            if none && part.differences.is_empty() {
+            if none && part.differences.is_empty() && part.more == 0 {
                 continue;
             }
             lines.push(format!("    {} {}", part.part, word(&part.action)));
             // Of what is new everything differs from nothing: the manifest tells it.
             if !function.is_new() {
                 lines.extend(part.differences.iter().map(|it| format!("      {}", line(it))));
+                if part.more > 0 {
+                    lines.push(format!("      and {} more", part.more));
+                }
             }
         }
         for warning in &function.plan.warnings {
@@ -83,7 +86,11 @@ pub fn markdown(planned: &[Planned], going: &[FunctionName]) -> String {
     for function in planned.iter().filter(|it| it.changes()) {
         let changes: Vec<_> = match function.is_new() {
             true => vec!["all of it".to_owned()],
-            false => function.differences().map(|it| cell(&line(it))).collect(),
+            false => {
+                let more: usize = function.plan.parts.iter().map(|part| part.more).sum();
+                let more = (more > 0).then(|| format!("and {more} more"));
+                function.differences().map(|it| cell(&line(it))).chain(more).collect()
+            }
         };
         let (name, action) = (&function.wanted.name, verb(function.plan.kind.as_ref()));
         lines.push(format!("| `{name}` | {action} | {} |", changes.join("<br>")));

@@ -16,7 +16,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use formation_model::FunctionName;
 use formation_model::function::property;
@@ -194,6 +194,14 @@ impl Manifest {
             wanted.extend(function(name, member.key_at, node, lookup, &mut found));
         }
         if found.is_empty() { Ok(wanted) } else { Err(self.problems(found)) }
+    }
+
+    /// The names of all functions that it has, those of any overlay among them.
+    pub fn names(&self) -> BTreeSet<&str> {
+        let overlays = self.root.get("overlays").and_then(Node::members);
+        let overlays = overlays.into_iter().flat_map(BTreeMap::values).map(|it| &it.node);
+        let functions = overlays.chain([&self.root]).filter_map(|it| it.get("functions"));
+        functions.filter_map(Node::members).flat_map(BTreeMap::keys).map(String::as_str).collect()
     }
 
     /// What is wrong at places of this file.

@@ -81,6 +81,8 @@ async fn of_several_functions_the_worst_counts() {
         (vec!["done", "refused", "running"], 3),
         (vec!["running", "failed", "refused", "done"], 1),
         (vec!["failed", "left", "running", "refused"], 5),
+        (vec!["denied", "left"], 5),
+        (vec!["denied", "refused", "done"], 77),
     ] {
         let manifest = names.iter().map(|name| format!("  {name}: {{code: x}}\n"));
         let manifest = format!("functions:\n{}", manifest.collect::<String>());

@@ -7,6 +7,7 @@ mod help;
 mod input;
 mod interrupt;
 mod live;
+mod midway;
 mod network;
 mod question;
 mod safety;
