@@ -16,14 +16,17 @@ impl Interrupt {
     /// From now on ^C does not end the process.
     pub fn listen() -> Self {
         let (pressed, receiver) = watch::channel(false);
+        // At once, and not when the task is first run: a question that follows is answered by it, too.
+        let signals = Signals::listen();
         tokio::spawn(async move {
             // Without a handler ^C goes on ending the process.
-            if asked_to_end().await.is_ok() {
+            let Ok(mut signals) = signals else { return };
+            if signals.next().await.is_ok() {
                 output::interrupted();
                 pressed.send_replace(true);
             }
             // Whoever presses it again does not want to wait for an answer that is on its way.
-            if asked_to_end().await.is_ok() {
+            if signals.next().await.is_ok() {
                 output::interrupted();
                 Output::new(Format::Table).progress(
                     "interrupted again, before an answer came: what was asked for may go on, as `formation \
@@ -77,19 +80,44 @@ pub async fn off_thread<T: Send + 'static>(
     done.unwrap_or_else(|error| Err(Failure::other("this is an error of formation's", &error)))
 }
 
+/// What asks the command to end.
 #[cfg(unix)]
-async fn asked_to_end() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
+struct Signals {
+    pressed: tokio::signal::unix::Signal,
+    /// What CI and process managers send.
+    terminate: tokio::signal::unix::Signal,
+}
 
-    // What CI and process managers send.
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed,
-        _ = terminate.recv() => Ok(()),
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        Ok(Self {
+            pressed: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> std::io::Result<()> {
+        tokio::select! {
+            _ = self.pressed.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+        Ok(())
     }
 }
 
 #[cfg(not(unix))]
-async fn asked_to_end() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> std::io::Result<()> {
+        tokio::signal::ctrl_c().await
+    }
 }

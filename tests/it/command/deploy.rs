@@ -95,8 +95,8 @@ pub async fn what_is_wrong_with_a_manifest_is_told_at_its_place(world: &World) {
         &format!("functions:\n  {name}:\n    code: x\n    environment: {{PORT: 8080}}\n"),
     );
     let refused = project.run("apply --yes").await.with(4);
-    assert!(refused.err.contains("formation.yaml:4:25"), "{refused:?}");
-    assert!(refused.err.contains("write PORT: \"8080\""), "{refused:?}");
+    assert!(refused.err.contains("formation.yaml:4:19"), "{refused:?}");
+    assert!(refused.err.contains("put that of PORT in quotes"), "{refused:?}");
     // What only the API knows.
     project.write(
         "formation.yaml",
@@ -105,6 +105,14 @@ pub async fn what_is_wrong_with_a_manifest_is_told_at_its_place(world: &World) {
     let refused = project.run("apply --yes").await.with(4);
     assert!(refused.err.contains("formation.yaml:2:20"), "{refused:?}");
     assert!(refused.err.contains("formation.yaml:6:14"), "{refused:?}");
+    // Of a variable its name is shown, and not what may be secret.
+    project.write(
+        "formation.yaml",
+        &format!("functions:\n  {name}:\n    code: x\n    environment: {{AWS_REGION: s3cr3t}}\n"),
+    );
+    let refused = project.run("apply --yes").await.with(4);
+    assert!(refused.err.contains("formation.yaml:4:19"), "{refused:?}");
+    assert!(refused.err.contains("{AWS_REGION: ******}"), "{refused:?}");
     assert!(!world.is_known(&name).await);
     project.run("apply --yes --file missing.yaml").await.with(4);
     project.run("get no-such-function").await.with(4);

@@ -61,7 +61,7 @@ pub async fn what_is_wrong_is_told_with_its_remedy_and_decides_the_exit_code(wor
             77,
             "AKIAIOSF...",
         ),
-        (vec![key(), secret(), aws(), api()], "region", 64, "none is chosen"),
+        (vec![key(), secret(), aws(), api()], "region", 64, "no Region is chosen"),
         (
             vec![("AWS_REGION", "europe".to_owned()), key(), secret(), aws(), api()],
             "region",
