@@ -75,11 +75,18 @@ pub(super) fn variables(
         true => format!("_{prefix}"),
         false => prefix,
     };
-    let variable = |name: &String| match taken(name) {
-        true => format!("{prefix}_{name}"),
-        false => name.clone(),
-    };
-    let variables = names.iter().map(|name| (name.clone(), variable(name))).collect();
+    let mut variables: BTreeMap<String, String> = BTreeMap::new();
+    for name in &names {
+        let mut variable = name.clone();
+        // Another's name, the function's own included, would be another's value.
+        while taken(&variable)
+            || (variable != *name && names.contains(&variable))
+            || variables.values().any(|other| *other == variable)
+        {
+            variable = format!("{prefix}_{variable}");
+        }
+        variables.insert(name.clone(), variable);
+    }
     let error = environment["Error"]["ErrorCode"].as_str();
     let unread =
         error.map(|code| format!("environment: Lambda cannot decrypt it for you ({code})"));
@@ -216,6 +223,18 @@ mod tests {
     use formation_model::function::properties;
 
     use super::*;
+
+    #[test]
+    fn no_two_variables_are_one() {
+        let names = json!({"HOME": "", "NEW_HOME": "", "NEW_NEW_HOME": "", "A": ""});
+        let function = json!({"Configuration": {"Environment": {"Variables": names}}});
+        let taken = |name: &str| name == "HOME";
+        let (variables, _) = variables(&function, &"new".parse().unwrap(), &taken);
+        let different: std::collections::BTreeSet<_> = variables.values().collect();
+        assert_eq!((variables.len(), different.len()), (4, 4), "{variables:?}");
+        assert_eq!(variables["A"], "A");
+        assert_ne!(variables["HOME"], "HOME");
+    }
 
     #[test]
     fn every_property_that_aws_has_is_read() {

@@ -16,9 +16,20 @@ use crate::manifest::write::block;
 use crate::outcome::Outcome;
 use crate::output::{Output, bare};
 
-/// Variables that shells and systems set, so that a manifest that takes them would take what was never
-/// meant for a function.
-const OF_SYSTEMS: [&str; 14] = [
+/// Variables that shells and systems set or go by, so that a manifest that takes them would take what was
+/// never meant for a function, or change what its user runs.
+const OF_SYSTEMS: [&str; 25] = [
+    "BASH_ENV",
+    "CI",
+    "ENV",
+    "IFS",
+    "NO_COLOR",
+    "PS1",
+    "RUST_LOG",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TERM",
+    "TMPDIR",
     "HOME",
     "HOSTNAME",
     "LANG",
@@ -34,6 +45,18 @@ const OF_SYSTEMS: [&str; 14] = [
     "TZ",
     "USER",
 ];
+
+/// How the names begin, or end, of variables that steer this command, AWS's tools, the linker and CI.
+const STEERING: [&str; 7] =
+    ["AWS_", "CLICOLOR", "DYLD_", "FORMATION_", "GITHUB_", "LD_", "ACTIONS_"];
+
+/// Whether a variable has a meaning of its own where the command is run.
+fn is_of_systems(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    OF_SYSTEMS.contains(&upper.as_str())
+        || STEERING.iter().any(|prefix| upper.starts_with(prefix))
+        || upper.ends_with("_PROXY")
+}
 
 pub(super) async fn run(
     connection: &Connection,
@@ -54,7 +77,7 @@ pub(super) async fn run(
     let with_code = asked.download.then_some(folder.as_path());
     refuse_what_is_there([asked.file.as_path()].into_iter().chain(with_code))?;
     let aws = connection.aws().await?;
-    let is_taken = |name: &str| OF_SYSTEMS.contains(&name) || std::env::var_os(name).is_some();
+    let is_taken = |name: &str| is_of_systems(name) || std::env::var_os(name).is_some();
     let found = find(&aws, from, new, &is_taken).await?;
     let text = manifest(from, new, &aws.region, &found.existing);
     if asked.download {
@@ -178,6 +201,18 @@ mod tests {
         archive.start_file(file, zip::write::SimpleFileOptions::default()).unwrap();
         std::io::Write::write_all(&mut archive, b"code").unwrap();
         archive.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn variables_that_steer_something_are_known() {
+        for name in
+            ["AWS_ENDPOINT_URL", "FORMATION_STACK", "https_proxy", "LD_PRELOAD", "PATH", "CI"]
+        {
+            assert!(is_of_systems(name), "{name}");
+        }
+        for name in ["TABLE", "GREETING", "CITY", "ENVIRONMENT"] {
+            assert!(!is_of_systems(name), "{name}");
+        }
     }
 
     #[tokio::test]
