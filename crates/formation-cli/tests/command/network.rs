@@ -92,7 +92,8 @@ async fn credentials_that_cannot_be_had_are_told_with_the_profile_that_is_used()
         "[sso-session corp]\nsso_start_url = https://example.awsapps.com/start\n\
          sso_region = eu-central-1\n[profile dev]\nsso_session = corp\nregion = eu-central-1\n\
          sso_account_id = 111122223333\nsso_role_name = Dev\n[profile broken]\n\
-         region = eu-central-1\ncredential_process = sh -c 'exit 3'\n[profile nowhere]\n",
+         region = eu-central-1\ncredential_process = sh -c 'exit 3'\n[profile console]\n\
+         region = eu-central-1\nlogin_session = arn:aws:iam::111122223333:user/ann\n[profile nowhere]\n",
     );
     let mut project = project.with("AWS_CONFIG_FILE", config.to_str().unwrap());
     for variable in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
@@ -101,12 +102,15 @@ async fn credentials_that_cannot_be_had_are_told_with_the_profile_that_is_used()
     for (profile, code, told) in [
         ("dev", 77, "`aws sso login --profile dev` renews"),
         ("broken", 77, "exit status: 3"),
+        ("console", 77, "`aws login --profile console` those"),
         ("nowhere", 64, "the profile nowhere has no Region, or does not exist"),
         ("mistyped", 64, "the profile mistyped has no Region, or does not exist"),
     ] {
         for command in ["list", "plan"] {
             let said = project.run(&format!("{command} --profile {profile}")).await.with(code);
             assert!(said.err.contains(told), "{said:#?}");
+            // Each kind of credentials is built in.
+            assert!(!said.err.contains("feature"), "{said:#?}");
         }
     }
 }
