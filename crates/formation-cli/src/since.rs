@@ -15,10 +15,16 @@ pub enum Since {
 
 impl Since {
     /// The moment that is meant; what is before all moments is the first of them.
-    pub fn before(self, now: Timestamp) -> Timestamp {
+    ///
+    /// # Errors
+    /// That it is in the future: nothing has come since.
+    pub fn before(self, now: Timestamp) -> Result<Timestamp, String> {
         match self {
-            Self::Ago(time) => now.checked_sub(time).unwrap_or(Timestamp::MIN),
-            Self::Moment(moment) => moment,
+            Self::Ago(time) => Ok(now.checked_sub(time).unwrap_or(Timestamp::MIN)),
+            Self::Moment(moment) if moment > now => Err(format!(
+                "{moment} is in the future: name a moment that has been, or a time such as 10m"
+            )),
+            Self::Moment(moment) => Ok(moment),
         }
     }
 }
@@ -68,11 +74,20 @@ mod tests {
             ("9999999999999d", "-009999-01-02T01:59:59Z"),
         ] {
             let since: Since = text.parse().unwrap();
-            assert_eq!(since.before(now).to_string(), expected, "{text}");
+            assert_eq!(since.before(now).unwrap().to_string(), expected, "{text}");
         }
         for text in ["", "10", "m", "-5m", "+5m", "1.5h", "10 m", "2w", "yesterday", "5\u{e4}"] {
             let refused = text.parse::<Since>().unwrap_err();
             assert!(refused.contains("10m"), "{text}: {refused}");
         }
+    }
+
+    #[test]
+    fn a_moment_that_is_to_come_is_refused() {
+        let now: Timestamp = "2026-11-26T12:00:00Z".parse().unwrap();
+        let before = |text: &str| text.parse::<Since>().unwrap().before(now);
+        assert_eq!(before("2026-11-26T13:00:00+01:00"), Ok(now));
+        let refused = before("2026-11-26T12:00:01Z").unwrap_err();
+        assert!(refused.starts_with("2026-11-26T12:00:01Z is in the future"), "{refused}");
     }
 }

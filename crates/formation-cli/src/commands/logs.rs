@@ -23,8 +23,10 @@ pub(super) async fn run(
         let text = "events have no names: use -o table, json or yaml";
         return Err(Failure::Usage(text.to_owned()));
     }
+    let since = asked.since.before(Timestamp::now());
+    let since = since.map_err(|why| Failure::Usage(format!("--since {why}")))?;
     let interrupt = asked.follow.then(Interrupt::listen);
-    let shown = show(connected, asked, output);
+    let shown = show(connected, asked, since, output);
     let Some(interrupt) = interrupt else { return shown.await };
     tokio::select! {
         ended = shown => ended,
@@ -33,7 +35,12 @@ pub(super) async fn run(
     }
 }
 
-async fn show(connected: &Connected, asked: &Logs, output: &Output) -> Result<Outcome, Failure> {
+async fn show(
+    connected: &Connected,
+    asked: &Logs,
+    since: Timestamp,
+    output: &Output,
+) -> Result<Outcome, Failure> {
     let mut names: Vec<FunctionName> = Vec::new();
     for name in &asked.names {
         if !names.contains(name) {
@@ -48,7 +55,6 @@ async fn show(connected: &Connected, asked: &Logs, output: &Output) -> Result<Ou
         log_group: described.function.resources.log_group_name,
     });
     let sources: Vec<_> = sources.collect();
-    let since = asked.since.before(Timestamp::now());
     let filter = Filter { text: asked.grep.clone(), request_id: asked.request_id.clone() };
     let logs = connected
         .aws
@@ -152,6 +158,24 @@ mod tests {
 
     use super::*;
     use crate::testing::{Fate, Stub, answer, function};
+
+    #[tokio::test]
+    async fn a_moment_that_is_to_come_is_refused_before_anything_is_asked() {
+        let stub = Stub::start_with(|_, _| panic!("nothing is asked"));
+        let asked = Logs {
+            names: vec!["hello".parse().unwrap()],
+            follow: true,
+            since: "9000-01-01T00:00:00Z".parse().unwrap(),
+            grep: None,
+            request_id: None,
+        };
+        let failure = run(&stub.connected(), &asked, &Output::new(Format::Table)).await;
+        let failure = failure.unwrap_err();
+        assert_eq!(failure.outcome().code(), 64);
+        let told = failure.to_string();
+        assert!(told.contains("--since 9000-01-01T00:00:00Z is in the future"), "{told}");
+        assert!(stub.asked().is_empty());
+    }
 
     #[tokio::test]
     async fn why_a_log_cannot_be_read_is_told_with_what_helps() {
