@@ -114,6 +114,11 @@ async fn ask(aws: &Aws) -> Asked {
     let ahead = date(&answer).map(|theirs| now.duration_since(theirs).as_secs());
     let arn = ["GetCallerIdentityResult", "Arn"];
     let identity = read_xml("sts", &answer).and_then(|xml| xml.text(&arn));
+    // What is no answer of STS's may well be read as XML.
+    let identity = identity.and_then(|arn| match arn.is_empty() {
+        true => Err(AwsError::Unreadable("sts")),
+        false => Ok(arn),
+    });
     Asked { ahead, identity }
 }
 
@@ -219,6 +224,11 @@ fn identity(identity: &Result<String, AwsError>, found: &Credentials, aws: &Aws)
             );
         }
         return Check::failed(CREDENTIALS, Outcome::Denied, told, remedy);
+    }
+    if matches!(error, AwsError::Unreadable(_)) {
+        let remedy = "something else than AWS answers, such as a proxy or the sign-in of a network: look at HTTPS_PROXY \
+                      and AWS_ENDPOINT_URL";
+        return Check::failed(CREDENTIALS, Outcome::Failed, told, remedy);
     }
     Check::warning(CREDENTIALS, told, "AWS has not told who asks: try again")
 }

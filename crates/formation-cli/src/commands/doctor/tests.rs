@@ -141,6 +141,24 @@ async fn credentials_that_aws_does_not_take_are_told_with_what_renews_them() {
 }
 
 #[tokio::test]
+async fn what_is_no_answer_of_aws_has_failed_though_it_says_200() {
+    for page in ["<html><body>Sign in</body></html>", "<!DOCTYPE html><html><br>", "{}", ""] {
+        let date = Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let answer = (200, vec![("date", date)], page.as_bytes().to_vec());
+        let (found, exit) = with("GetCallerIdentity", true, answer).await;
+        let first = &found[0];
+        assert_eq!(
+            (first.check, first.status, exit),
+            ("credentials", Status::Failed, 1),
+            "{page}: {found:?}"
+        );
+        assert!(first.detail.contains("sts cannot be read"), "{page}: {found:?}");
+        assert!(first.remedy.as_ref().unwrap().contains("HTTPS_PROXY"), "{page}: {found:?}");
+        assert!(found[1..].iter().all(|check| check.status == Status::Skipped), "{found:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_clock_that_is_off_is_told_and_not_taken_for_wrong_credentials() {
     let stub = Stub::start(|asked| match asked.call().as_str() {
         "GetCallerIdentity" => {
