@@ -6,7 +6,7 @@ use std::path::Path;
 use formation_model::FunctionName;
 use serde_json::{Map, json};
 
-use super::{File, refuse_what_is_there, schema_beside, write};
+use super::{File, refuse_what_is_in_the_way, schema_beside, write};
 use crate::args::{Connection, Init};
 use crate::aws::Aws;
 use crate::existing::{Existing, Found, find};
@@ -75,7 +75,7 @@ pub(super) async fn run(
     let folder = asked.file.with_file_name(new.as_str());
     // What is there of the code by then is the user's own.
     let with_code = asked.download.then_some(folder.as_path());
-    refuse_what_is_there([asked.file.as_path()].into_iter().chain(with_code))?;
+    refuse_what_is_in_the_way([asked.file.as_path()].into_iter().chain(with_code))?;
     let aws = connection.aws().await?;
     let is_taken = |name: &str| is_of_systems(name) || std::env::var_os(name).is_some();
     let found = find(&aws, from, new, &is_taken).await?;

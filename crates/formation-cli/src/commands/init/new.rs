@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use formation_model::FunctionName;
 use serde_json::json;
 
-use super::{File, refuse_what_is_there, schema_beside, write};
+use super::{File, refuse_what_is_in_the_way, schema_beside, write};
 use crate::args::{Init, Language};
 use crate::failure::Failure;
 use crate::folder::IGNORE_FILE;
@@ -23,7 +23,7 @@ pub(super) fn run(asked: &Init, output: &Output) -> Result<Outcome, Failure> {
     let folder = asked.folder.clone().unwrap_or_else(|| PathBuf::from("."));
     let name = name_of(&folder)?;
     let files = files(&folder, &name, asked.runtime);
-    refuse_what_is_there(files.iter().map(|file| file.path.as_path()))?;
+    refuse_what_is_in_the_way(files.iter().map(|file| file.path.as_path()))?;
     let schema = schema_beside(&folder.join("formation.yaml"));
     let files: Vec<_> = files.into_iter().chain(schema).collect();
     write(&files)?;
