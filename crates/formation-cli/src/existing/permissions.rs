@@ -87,7 +87,9 @@ fn statement_of(statement: &Value, kept: &Kept) -> Result<Option<PolicyStatement
         return Err("since it is not an object".to_owned());
     }
     if statement["Effect"] != "Allow" {
-        return Err("since it denies, and a function's statements always allow".to_owned());
+        let why = "since it denies, and a function's statements always allow: the new function may do more than the \
+                   old one";
+        return Err(why.to_owned());
     }
     for (name, instead) in [("NotAction", "actions"), ("NotResource", "resources")] {
         if !statement[name].is_null() {
@@ -216,6 +218,7 @@ mod tests {
         let all = notes.join("\n");
         for told in [
             "the statement No is left out, since it denies",
+            "the new function may do more than the old one",
             "NotAction",
             "NotResource",
             "no Action",
