@@ -14,6 +14,11 @@ use super::{FolderError, MOST_BYTES};
 /// which stand in each other's folders, and multiply what is in those, end soon.
 pub(super) const MOST_ENTRIES: usize = 100_000;
 
+/// The most files that an archive holds without an extension of the format.
+pub(super) const MOST_FILES: usize = 65_535;
+/// The most that is read of what names what is not to be deployed, in bytes.
+const LONGEST_IGNORE_FILE: u64 = 1024 * 1024;
+
 /// The file in a folder that names what is not to be deployed.
 pub const IGNORE_FILE: &str = ".formationignore";
 
@@ -71,16 +76,32 @@ fn patterns(root: &Path) -> Result<Gitignore, FolderError> {
     for pattern in ALWAYS {
         builder.add_line(None, pattern).map_err(refused)?;
     }
-    match fs::read_to_string(&path) {
-        Ok(text) => {
-            for line in text.lines() {
-                builder.add_line(Some(path.clone()), line).map_err(refused)?;
-            }
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(source) => return Err(FolderError::Unreadable { path, source }),
+    let text = ignore_file(root, &path)?;
+    // Some editors begin a file with a byte order mark.
+    for line in text.trim_start_matches('\u{feff}').lines() {
+        builder.add_line(Some(path.clone()), line).map_err(refused)?;
     }
     builder.build().map_err(refused)
+}
+
+/// What the folder's own file says; nothing where there is none. Nothing else is opened: what is no file
+/// may never end, and what is elsewhere is not the folder's.
+fn ignore_file(root: &Path, path: &Path) -> Result<String, FolderError> {
+    let unreadable = |source| FolderError::Unreadable { path: path.to_owned(), source };
+    let real = match path.canonicalize() {
+        Ok(real) => real,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
+        Err(source) => return Err(unreadable(source)),
+    };
+    if !real.starts_with(root) {
+        return Err(FolderError::Link { path: path.to_owned(), whither: "out of the folder" });
+    }
+    let metadata = fs::metadata(&real).map_err(unreadable)?;
+    if !metadata.is_file() || metadata.len() > LONGEST_IGNORE_FILE {
+        let message = format!("must be a file of at most {LONGEST_IGNORE_FILE} bytes");
+        return Err(FolderError::Pattern { path: path.to_owned(), message });
+    }
+    fs::read_to_string(real).map_err(unreadable)
 }
 
 struct Walk<'a> {
@@ -143,7 +164,10 @@ impl Walk<'_> {
         };
         self.entries += 1;
         self.bytes += if metadata.is_file() { metadata.len() } else { 0 };
-        if self.bytes > MOST_BYTES || self.entries > MOST_ENTRIES {
+        if self.bytes > MOST_BYTES
+            || self.entries > MOST_ENTRIES
+            || (metadata.is_file() && self.files.len() == MOST_FILES)
+        {
             return Err(self.too_large(&name, metadata.len()));
         }
         let real = path.canonicalize().map_err(unreadable)?;
@@ -184,7 +208,7 @@ impl Walk<'_> {
                 (*number, *bytes) = (*number + 1, *bytes + size);
             }
         }
-        let too_many = self.entries > MOST_ENTRIES;
+        let too_many = self.bytes <= MOST_BYTES;
         let fullest = folders.into_iter().max_by_key(|(name, (number, bytes))| {
             (if too_many { *number as u64 } else { *bytes }, name.len())
         });

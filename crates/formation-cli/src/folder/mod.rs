@@ -20,8 +20,8 @@ use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use self::files::MOST_ENTRIES;
 pub use self::files::{File, IGNORE_FILE, files};
+use self::files::{MOST_ENTRIES, MOST_FILES};
 pub use self::unzip::{UnzipError, unzip};
 
 /// What Lambda takes, unzipped.
@@ -111,8 +111,8 @@ pub enum FolderError {
     },
     /// It holds more files than anything that Lambda takes.
     #[error(
-        "{} has more than {MOST_ENTRIES} files and folders, links followed{}. What the function does not need \
-         goes into {IGNORE_FILE}", path.display(), and_folder(largest_folder.as_deref())
+        "{} has more than {MOST_FILES} files, or {MOST_ENTRIES} files and folders, links followed{}. What the \
+         function does not need goes into {IGNORE_FILE}", path.display(), and_folder(largest_folder.as_deref())
     )]
     TooMany {
         /// The folder.

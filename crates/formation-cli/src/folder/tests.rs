@@ -172,6 +172,43 @@ fn what_cannot_be_deployed_is_told_with_its_remedy() {
 }
 
 #[test]
+fn what_names_what_is_left_out_is_a_file_of_the_folder() {
+    let with_mark =
+        folder(&[("a", "x"), ("secret", "x"), (".formationignore", "\u{feff}secret\n")]);
+    assert_eq!(names(with_mark.path()), [".formationignore", "a"]);
+    let inside = folder(&[("a", "x"), ("secret", "x"), ("patterns", "secret\n")]);
+    symlink("patterns", inside.path().join(".formationignore")).unwrap();
+    assert!(!names(inside.path()).contains(&"secret".to_owned()));
+
+    let outside = folder(&[("a", "x")]);
+    symlink("/dev/zero", outside.path().join(".formationignore")).unwrap();
+    let endless = folder(&[("a", "x")]);
+    let socket = endless.path().join(".formationignore");
+    let _listener = std::os::unix::net::UnixListener::bind(socket).unwrap();
+    let long = folder(&[("a", "x"), (".formationignore", &"x\n".repeat(600_000))]);
+    for (path, expected) in [
+        (outside.path(), "leads out of the folder"),
+        (endless.path(), "must be a file of at most 1048576 bytes"),
+        (long.path(), "must be a file of at most 1048576 bytes"),
+    ] {
+        let refused = zip(path).unwrap_err().to_string();
+        assert!(refused.contains(expected), "{refused}");
+    }
+}
+
+#[test]
+fn more_files_than_an_archive_holds_are_refused_while_they_are_counted() {
+    let names: Vec<_> = (0..256).map(|number| format!("files/{number}")).collect();
+    let files: Vec<_> = names.iter().map(|name| (name.as_str(), "x")).collect();
+    let many = folder(&files);
+    for number in 1..256 {
+        symlink("files", many.path().join(format!("link-{number}"))).unwrap();
+    }
+    let refused = zip(many.path()).unwrap_err().to_string();
+    assert!(refused.contains("more than 65535 files"), "{refused}");
+}
+
+#[test]
 fn links_that_multiply_what_is_there_end_soon() {
     let many = folder(&[("src/a", "x"), ("deps/18/a", "x")]);
     for level in 0..18 {
