@@ -84,12 +84,10 @@ pub async fn what_was_logged_is_shown_folded_and_filtered(world: &World) {
     assert_eq!(found.out.lines().count(), 1, "{found:?}");
     let found = project.run(&format!("logs {name} --grep s.id")).await.with(0);
     assert!(found.out.is_empty() && found.err.contains("no events of these"), "{found:?}");
-    let later = project.run(&format!("logs {name} --since 2999-01-01T00:00:00Z")).await.with(0);
-    assert_eq!(later.out, "");
 
     let yaml = project.run(&format!("logs {name} -o yaml")).await.with(0);
     assert_eq!(yaml.out.matches("---\n").count(), events.len(), "{yaml:?}");
-    for wrong in ["-o name", "--since yesterday"] {
+    for wrong in ["-o name", "--since yesterday", "--since 2999-01-01T00:00:00Z"] {
         let refused = project.run(&format!("logs {name} {wrong}")).await.with(64);
         assert_eq!(refused.out, "");
     }
