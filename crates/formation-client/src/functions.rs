@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::change::{Change, Condition, Described};
 use crate::client::{Client, Request};
 use crate::error::ClientError;
-use crate::pages::items;
+use crate::pages::{items, page};
 
 const FUNCTIONS: &str = "/v1/functions";
 
@@ -99,14 +99,13 @@ impl Client {
         let parameters = [
             ("status", filter.status.map(|status| status.as_str().to_owned())),
             ("prefix", filter.prefix.clone()),
-            ("limit", filter.page_size.map(|size| size.to_string())),
-            ("nextToken", token.map(str::to_owned)),
         ];
         for (name, value) in parameters {
             if let Some(value) = value {
                 request.query(name, &value);
             }
         }
+        page(&mut request, filter.page_size, token);
         for (key, value) in &filter.tags {
             request.query("tag", &format!("{key}:{value}"));
         }

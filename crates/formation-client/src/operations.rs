@@ -10,7 +10,7 @@ use crate::change::{Accepted, LONGEST_WAIT, accepted};
 use crate::client::{Client, Request};
 use crate::error::ClientError;
 use crate::functions;
-use crate::pages::items;
+use crate::pages::{items, page};
 
 fn path(name: &FunctionName, operation: OperationId) -> String {
     format!("{}/operations/{operation}", functions::path(name))
@@ -50,12 +50,7 @@ impl Client {
         token: Option<&str>,
     ) -> Result<Page<Operation>, ClientError> {
         let mut request = Request::get(format!("{}/operations", functions::path(name)));
-        if let Some(size) = page_size {
-            request.query("limit", &size.to_string());
-        }
-        if let Some(token) = token {
-            request.query("nextToken", token);
-        }
+        page(&mut request, page_size, token);
         self.send(&request).await?.read()
     }
 

@@ -4,6 +4,7 @@ use formation_model::Page;
 use futures_util::stream::{self, Stream, TryStreamExt};
 use http::StatusCode;
 
+use crate::client::Request;
 use crate::error::ClientError;
 
 /// Where a list goes on.
@@ -11,6 +12,16 @@ enum Next {
     First,
     After(String),
     Nowhere,
+}
+
+/// Asks for one page of a list: the first, or the one that `token` leads to, of this size at the most.
+pub(crate) fn page(request: &mut Request, size: Option<u32>, token: Option<&str>) {
+    if let Some(size) = size {
+        request.query("limit", &size.to_string());
+    }
+    if let Some(token) = token {
+        request.query("nextToken", token);
+    }
 }
 
 /// The items of all pages; a page is asked for when the one before is used up.

@@ -6,7 +6,7 @@ use futures_util::Stream;
 use crate::client::{Client, Request};
 use crate::error::ClientError;
 use crate::functions::path;
-use crate::pages::items;
+use crate::pages::{items, page};
 
 impl Client {
     /// A function's revisions that are kept, newest first, page after page as they are asked for.
@@ -33,12 +33,7 @@ impl Client {
         token: Option<&str>,
     ) -> Result<Page<Revision>, ClientError> {
         let mut request = Request::get(format!("{}/revisions", path(name)));
-        if let Some(size) = page_size {
-            request.query("limit", &size.to_string());
-        }
-        if let Some(token) = token {
-            request.query("nextToken", token);
-        }
+        page(&mut request, page_size, token);
         self.send(&request).await?.read()
     }
 

@@ -1,6 +1,6 @@
 //! `formation cancel`
 
-use super::{current, ended};
+use super::{asked_for, ended};
 use crate::args::Cancel;
 use crate::connect::Connected;
 use crate::failure::Failure;
@@ -15,10 +15,7 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let interrupt = Interrupt::listen();
-    let operation = match asked.operation {
-        Some(operation) => operation,
-        None => interrupt.before(current(connected, &asked.name)).await?,
-    };
+    let operation = asked_for(connected, &asked.name, asked.operation, &interrupt).await?;
     let cancelled = connected.client.cancel(&asked.name, operation).await?.operation;
     output.progress(&format!("{}: cancelled, rolling back", asked.name));
     let follower = Follower {

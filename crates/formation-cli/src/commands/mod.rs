@@ -186,6 +186,19 @@ fn busy_with(error: &ClientError) -> Option<OperationId> {
     error.problem().filter(|_| busy)?.operation_id
 }
 
+/// The operation that was named, or else the function's current one.
+async fn asked_for(
+    connected: &Connected,
+    name: &FunctionName,
+    named: Option<OperationId>,
+    interrupt: &Interrupt,
+) -> Result<OperationId, Failure> {
+    match named {
+        Some(operation) => Ok(operation),
+        None => interrupt.before(current(connected, name)).await,
+    }
+}
+
 /// The operation that runs on a function, or else the last one.
 async fn current(connected: &Connected, name: &FunctionName) -> Result<OperationId, Failure> {
     Ok(connected.client.describe(name).await?.function.operation_id)

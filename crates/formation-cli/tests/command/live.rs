@@ -1,7 +1,5 @@
 //! What is shown while operations run, and what stays when they have ended.
 
-use std::time::Duration;
-
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::*;
@@ -65,18 +63,10 @@ async fn a_line_moves_while_an_operation_runs_and_one_stays() {
 async fn an_upload_is_shown_while_it_takes_its_time() {
     let stub = Stub::start(|_, seen| match seen.path() {
         PLAN => plan(seen),
-        "/v1/uploads" => {
-            let url = format!("http://{}/upload", seen.header("host"));
-            let upload = json!({
-                "uploadId": ID, "method": "PUT", "url": url, "headers": {},
-                "expiresAt": "2126-11-25T17:00:00Z",
-            });
-            answer(201, &[], &upload)
-        }
+        "/v1/uploads" => offer(seen),
         "/upload" => {
             assert_eq!(seen.body.len(), 4_200_000);
-            let Reply::Answer(stored) = answer(200, &[], &json!({})) else { panic!() };
-            Reply::Late(Duration::from_secs(1), stored)
+            stored_late()
         }
         _ if changes(seen) => {
             let document: Value = serde_json::from_slice(&seen.body).unwrap();

@@ -22,6 +22,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -187,6 +188,22 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
     let began = std::time::Instant::now();
     while !is_so() {
         assert!(began.elapsed().as_secs() < 30, "waited in vain until {what}");
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// Where an archive can be put: to the stub itself.
+fn offer(seen: &Seen) -> Reply {
+    let url = format!("http://{}/upload", seen.header("host"));
+    let upload = json!({
+        "uploadId": ID, "method": "PUT", "url": url, "headers": {},
+        "expiresAt": "2126-11-25T17:00:00Z",
+    });
+    answer(201, &[], &upload)
+}
+
+/// That an archive is stored, a second after it was sent.
+fn stored_late() -> Reply {
+    let Reply::Answer(stored) = answer(200, &[], &json!({})) else { panic!() };
+    Reply::Late(Duration::from_secs(1), stored)
 }

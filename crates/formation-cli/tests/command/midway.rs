@@ -1,8 +1,6 @@
 //! What comes between a change that is asked for and its end: ^C, an API out of reach, somebody else; and
 //! what programs are told of it.
 
-use std::time::Duration;
-
 use super::*;
 
 const NAMED: &str = "name: shop\nfunctions:\n  hello: {code: x}\n\
@@ -142,18 +140,8 @@ async fn any_number_of_seconds_is_a_timeout() {
 #[tokio::test]
 async fn interrupted_during_an_upload_it_starts_nothing() {
     let stub = Stub::start(|_, seen| match seen.path() {
-        "/v1/uploads" => {
-            let url = format!("http://{}/upload", seen.header("host"));
-            let upload = json!({
-                "uploadId": ID, "method": "PUT", "url": url, "headers": {},
-                "expiresAt": "2126-11-25T17:00:00Z",
-            });
-            answer(201, &[], &upload)
-        }
-        "/upload" => {
-            let Reply::Answer(stored) = answer(200, &[], &json!({})) else { panic!() };
-            Reply::Late(Duration::from_secs(1), stored)
-        }
+        "/v1/uploads" => offer(seen),
+        "/upload" => stored_late(),
         _ => accepts(seen),
     })
     .await;
