@@ -30,10 +30,15 @@ fn steps(definition: &Value) -> Vec<(&str, &Value, &str)> {
     invoking.collect()
 }
 
-/// `Undo role` borrows the Lambda of `Remove role`, `Restore role` that of `Ensure role`; every
-/// other state has its own.
+/// `Undo role` borrows the Lambda of `Remove role`, `Restore role` and all other states of the role that of
+/// `Ensure role`, and those that move callers that of `Go live`; every other state has its own.
 fn lender_of(state: &str) -> String {
-    state.replacen("Undo", "Remove", 1).replacen("Restore", "Ensure", 1)
+    match state {
+        "Restore live" => state.to_owned(),
+        "Return live" | "Keep live" => "Go live".to_owned(),
+        "Widen role" | "Return role" | "Narrow role" => "Ensure role".to_owned(),
+        _ => state.replacen("Undo", "Remove", 1).replacen("Restore", "Ensure", 1),
+    }
 }
 
 fn lambda_of(state: &str) -> String {
@@ -117,8 +122,8 @@ pub async fn errors_are_those_of_the_code(_: &World) {
             catcher["Next"].as_str().unwrap()
         });
         let expected = match verb {
-            "Ensure" => Some("Let AWS settle"),
-            "Remove" | "Undo" | "Restore" => Some("Record failure"),
+            "Ensure" | "Widen" | "Return" | "Keep" | "Go" => Some("Restore live"),
+            "Remove" | "Undo" | "Restore" | "Narrow" => Some("Record failure"),
             // What cannot be recorded fails the execution.
             "Record" => None,
             other => panic!("no such verb {other}"),
@@ -167,16 +172,24 @@ fn named(expression: &str, list: &str) -> Option<Vec<String>> {
     Some(names.split(", ").map(|name| name.trim_matches('\'').to_owned()).collect())
 }
 
-/// The parts that this state and those behind it in its lane are about, as JSON spells them.
+/// Whether two states stand in one lane: in the lanes forward, verbs differ.
+fn are_of_one_lane(one: &str, other: &str) -> bool {
+    let verb = |name: &str| name.split(' ').next().unwrap_or_default().to_owned();
+    let forward = |name: &str| {
+        ["Ensure", "Widen", "Return", "Keep", "Go", "Let"].contains(&verb(name).as_str())
+    };
+    verb(one) == verb(other) || (forward(one) && forward(other))
+}
+
+/// The parts that this state and those behind it in its lane are about, as JSON spells them, each once.
 fn parts_from(states: &Map<String, Value>, name: &str) -> Vec<String> {
-    let Some((verb, part)) = name.split_once(' ') else { return Vec::new() };
+    let Some((_, part)) = name.split_once(' ') else { return Vec::new() };
     let part = part.to_uppercase().replace(' ', "_");
-    if serde_json::from_value::<Part>(part.clone().into()).is_err() {
-        return Vec::new();
-    }
-    let next = states[name]["Next"].as_str().filter(|next| next.starts_with(verb));
+    let part = serde_json::from_value::<Part>(part.clone().into()).is_ok().then_some(part);
+    let next = states[name]["Next"].as_str().filter(|next| are_of_one_lane(name, next));
     let behind = next.map(|next| parts_from(states, next)).unwrap_or_default();
-    std::iter::once(part).chain(behind).collect()
+    let behind = behind.into_iter().filter(|it| Some(it) != part.as_ref()).collect::<Vec<_>>();
+    part.into_iter().chain(behind).collect()
 }
 
 pub async fn what_is_left_over_is_the_failed_part_and_all_behind_it(_: &World) {
@@ -185,10 +198,10 @@ pub async fn what_is_left_over_is_the_failed_part_and_all_behind_it(_: &World) {
     let mut all: Vec<_> =
         Part::ALL.iter().map(|part| serde_json::to_value(part).unwrap()).collect();
     for (name, state, _) in steps(&definition) {
-        let parts = parts_from(states, name);
+        let mut parts = parts_from(states, name);
         let list = match name.split(' ').next().unwrap() {
-            "Ensure" => "unfinished",
-            "Remove" | "Undo" | "Restore" => "leftovers",
+            "Ensure" | "Widen" | "Return" | "Keep" | "Go" => "unfinished",
+            "Remove" | "Undo" | "Restore" | "Narrow" => "leftovers",
             _ => continue,
         };
         assert!(!parts.is_empty(), "{name} is about no part");
@@ -196,10 +209,14 @@ pub async fn what_is_left_over_is_the_failed_part_and_all_behind_it(_: &World) {
         let ensured = (list == "unfinished").then(|| parts[0].clone().into());
         assert_eq!(made, ensured, "{name}");
         let output = state["Catch"][1]["Output"].as_str().unwrap();
+        if name == "Restore live" {
+            // Without it no other restore step runs.
+            parts.extend(["ROLE", "LOG_GROUP", "FUNCTION"].map(str::to_owned));
+        }
         assert_eq!(named(output, list), Some(parts), "{name}");
     }
     // How far an attempt came that was taken over nobody knows.
-    let taken_over = states[FIRST_STATE]["Choices"][0]["Output"].as_str().unwrap();
+    let taken_over = states[FIRST_STATE]["Choices"][1]["Output"].as_str().unwrap();
     let mut unknown: Vec<_> =
         named(taken_over, "unfinished").unwrap().into_iter().map(Value::from).collect();
     all.sort_by_key(Value::to_string);
@@ -214,10 +231,11 @@ pub async fn the_states_that_code_names_are_there(_: &World) {
     // An operation can be cancelled where a failure would lead to recovery, and before that.
     let recovers = |state: &Value| {
         let catchers = state["Catch"].as_array().into_iter().flatten();
-        catchers.into_iter().any(|catcher| catcher["Next"] == "Let AWS settle")
+        catchers.into_iter().any(|catcher| catcher["Next"] == "Restore live")
     };
     for (name, state) in states {
-        let forward = name == FIRST_STATE || recovers(state);
+        let waits = name == "Let permissions spread";
+        let forward = name == FIRST_STATE || waits || recovers(state);
         assert_eq!(goes_forward(name), forward, "{name}");
     }
 }
@@ -234,11 +252,13 @@ pub async fn where_an_execution_is_that_has_not_begun_is_its_lanes_first_step(_:
         let id = OperationId::generate();
         ExecutionInput::new(kind, true, "hello".parse().unwrap(), id, attempt).first_step()
     };
-    use OperationKind::{Create, Delete, Update};
+    use OperationKind::{Create, Delete, Rollback, Update};
     assert_eq!(first_step(Create, 1), choice["Default"].as_str().unwrap());
-    assert_eq!(first_step(Delete, 1), leading("'DELETE'"));
-    for kind in [Create, Update, Delete] {
-        assert_eq!(first_step(kind, 2), leading("attempt > 1"), "{kind:?}");
+    assert_eq!(first_step(Delete, 1), leading("{% $states.input.lane = 'DELETE'"));
+    assert_eq!(first_step(Rollback, 1), leading("'ROLLBACK'"));
+    assert_eq!(first_step(Delete, 2), leading("attempt > 1 and"));
+    for kind in [Create, Update, Rollback] {
+        assert_eq!(first_step(kind, 2), leading("attempt > 1 %}"), "{kind:?}");
     }
 }
 
@@ -253,13 +273,24 @@ pub async fn nothing_acts_after_its_undo_has_begun(world: &World) {
 pub async fn the_time_limit_exceeds_all_attempts_and_waits(_: &World) {
     let definition = definition();
     let states = states(&definition);
-    let longest = longest_from(states, definition["StartAt"].as_str().unwrap());
+    let longest = longest_from(states, definition["StartAt"].as_str().unwrap(), &[]);
     let limit = definition["TimeoutSeconds"].as_u64().unwrap();
     assert!(limit > longest, "the limit of {limit} s is within the longest path, {longest} s");
 }
 
-/// Seconds of the longest way from `name` to an end, with every attempt used up.
-fn longest_from(states: &Map<String, Value>, name: &str) -> u64 {
+/// Where callers have moved an execution that was taken over goes forward once more. Where that fails it is
+/// recorded, so it recovers twice at the most.
+const RECOVERS: &str = "Choose recovery";
+
+/// Seconds of the longest way from `name` to an end, with every attempt used up; `before` are the states that
+/// lead to it.
+fn longest_from<'a>(states: &'a Map<String, Value>, name: &'a str, before: &[&'a str]) -> u64 {
+    let times = before.iter().filter(|it| **it == name).count();
+    assert!(times <= usize::from(before.contains(&RECOVERS)), "{name} can be entered for ever");
+    if name == RECOVERS && times > 0 {
+        return longest_from(states, "Record failure", &[]);
+    }
+    let before = &[before, &[name]].concat();
     let state = &states[name];
     let timeout = state["TimeoutSeconds"].as_u64().unwrap_or_default();
     let retriers = state["Retry"].as_array().into_iter().flatten();
@@ -269,10 +300,14 @@ fn longest_from(states: &Map<String, Value>, name: &str) -> u64 {
             attempts * timeout + patience(retrier).ceil() as u64
         })
         .sum();
-    let wait = state["Seconds"].as_u64().unwrap_or_default();
+    let wait = &state["Seconds"];
+    let longest = wait.as_str().map(|it| it.split(|c: char| !c.is_ascii_digit()));
+    let longest = longest.and_then(|it| it.filter_map(|it| it.parse().ok()).max());
+    let wait = wait.as_u64().or(longest).unwrap_or_default();
     let branches = ["Choices", "Catch"].into_iter().flat_map(|field| state[field].as_array());
     let next = branches.flatten().map(|branch| &branch["Next"]);
     let next = next.chain([&state["Next"], &state["Default"]]).filter_map(Value::as_str);
-    let longest_next = next.map(|next| longest_from(states, next)).max().unwrap_or_default();
+    let longest_next =
+        next.map(|next| longest_from(states, next, before)).max().unwrap_or_default();
     timeout + retries + wait + longest_next
 }

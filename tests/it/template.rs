@@ -31,7 +31,7 @@ fn actions(statement: &Value) -> Vec<&str> {
 
 /// What a Lambda may do besides writing its log, traces, and reading a record; `intake` and the API read
 /// users' code, too, if the stack takes any.
-const CALLS: [(&str, &str); 11] = [
+const CALLS: [(&str, &str); 13] = [
     (
         "EnsureRole",
         "iam:CreateRole iam:DeleteRolePolicy iam:DetachRolePolicy iam:GetRole iam:GetRolePolicy \
@@ -47,9 +47,19 @@ const CALLS: [(&str, &str); 11] = [
     (
         "EnsureFunction",
         "iam:PassRole lambda:CreateFunction lambda:DeleteFunctionConcurrency lambda:GetFunction \
-         lambda:GetLayerVersion lambda:ListTags lambda:PutFunctionConcurrency lambda:TagResource \
-         lambda:UntagResource lambda:UpdateFunctionCode \
+         lambda:GetLayerVersion lambda:ListTags lambda:PublishVersion \
+         lambda:PutFunctionConcurrency lambda:TagResource lambda:UntagResource lambda:UpdateFunctionCode \
          lambda:UpdateFunctionConfiguration s3:GetObject s3:GetObjectVersion",
+    ),
+    (
+        "GoLive",
+        "lambda:CreateAlias lambda:DeleteFunctionConcurrency lambda:GetAlias lambda:GetFunction \
+         lambda:ListTags lambda:PublishVersion lambda:PutFunctionConcurrency lambda:UpdateAlias",
+    ),
+    (
+        "RestoreLive",
+        "lambda:CreateAlias lambda:DeleteAlias lambda:GetAlias lambda:GetFunction lambda:ListTags \
+         lambda:UpdateAlias",
     ),
     ("RemoveFunction", "lambda:DeleteFunction lambda:GetFunction lambda:ListTags"),
     (
@@ -84,15 +94,15 @@ const CALLS: [(&str, &str); 11] = [
         "Reconcile",
         "dynamodb:BatchGetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem events:PutEvents \
          iam:GetPolicy iam:GetPolicyVersion iam:GetRole iam:GetRolePolicy \
-         iam:ListAttachedRolePolicies iam:ListRolePolicies lambda:GetFunction lambda:ListTags \
-         logs:DescribeLogGroups logs:ListTagsForResource \
+         iam:ListAttachedRolePolicies iam:ListRolePolicies lambda:GetAlias lambda:GetFunction \
+         lambda:ListTags logs:DescribeLogGroups logs:ListTagsForResource \
          sqs:SendMessage states:DescribeExecution states:GetExecutionHistory states:StartExecution \
          states:StopExecution",
     ),
     (
         "Api",
-        "dynamodb:BatchGetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem iam:GetPolicy \
-         iam:GetPolicyVersion iam:GetRole iam:GetRolePolicy iam:ListAttachedRolePolicies iam:ListRolePolicies lambda:GetFunction \
+        "dynamodb:BatchGetItem dynamodb:ConditionCheckItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem iam:GetPolicy \
+         iam:GetPolicyVersion iam:GetRole iam:GetRolePolicy iam:ListAttachedRolePolicies iam:ListRolePolicies lambda:GetAlias lambda:GetFunction \
          lambda:ListTags logs:DescribeLogGroups logs:ListTagsForResource s3:DeleteObjectVersion \
          s3:GetObject s3:GetObjectVersion s3:ListBucket s3:PutObject s3:PutObjectTagging \
          states:GetExecutionHistory states:StartExecution states:StopExecution",

@@ -271,9 +271,10 @@ impl App {
                 return Ok(Some(empty(StatusCode::NO_CONTENT)));
             }
             (OperationStatus::Succeeded, OperationKind::Create) => StatusCode::CREATED,
-            (OperationStatus::Succeeded, OperationKind::Update | OperationKind::Repair) => {
-                StatusCode::OK
-            }
+            (
+                OperationStatus::Succeeded,
+                OperationKind::Update | OperationKind::Repair | OperationKind::Rollback,
+            ) => StatusCode::OK,
         };
         match self.control.function(&operation.function_name).await {
             Ok((function, version_tag)) => Ok(Some(described(status, &function, &version_tag))),

@@ -28,7 +28,7 @@ pub async fn prune_revisions(
     // A repair commits nothing, and until so many are there none goes but those of an earlier function.
     let looks = match ended.kind {
         OperationKind::Create | OperationKind::Delete => true,
-        OperationKind::Update => ended.revision > kept,
+        OperationKind::Update | OperationKind::Rollback => ended.revision > kept,
         OperationKind::Repair => false,
     };
     if !looks {

@@ -32,6 +32,7 @@ pub mod step;
 pub mod tag;
 mod time;
 pub mod upload;
+pub mod version;
 pub mod view;
 pub mod warning;
 
@@ -55,5 +56,6 @@ pub use problem::{FieldProblem, FieldProblemCode, FieldProblems, Problem, Proble
 pub use revision::Revision;
 pub use step::{ErrorName, ExecutionInput, Failure, Goal, Lane, Recovery, StepInput};
 pub use upload::{CodeLink, Upload, UploadId, UploadRequest};
+pub use version::PublishedVersion;
 pub use view::{Function, FunctionStatus};
 pub use warning::{Warning, WarningCode};

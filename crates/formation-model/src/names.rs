@@ -18,6 +18,9 @@ pub const FUNCTION_TAG: &str = "formation:function";
 /// Name of the inline policy by which a function writes its log.
 pub const LOGGING_POLICY: &str = "write-own-logs";
 
+/// The alias that callers invoke.
+pub const LIVE: &str = "live";
+
 /// What the names of inline policies begin with that hold what a function is allowed besides.
 pub const PERMISSIONS_POLICY: &str = "permissions-";
 
@@ -67,6 +70,11 @@ impl StackIdentity {
         )
     }
 
+    /// The ARN of the alias that callers invoke.
+    pub fn live_arn(&self, function: &FunctionName) -> String {
+        format!("{}:{LIVE}", self.function_arn(function))
+    }
+
     /// The ARN of the log group without the trailing `:*`, as the tagging calls of CloudWatch Logs
     /// ask for it.
     pub fn log_group_arn(&self, function: &FunctionName) -> String {
@@ -96,6 +104,18 @@ impl StackIdentity {
         tags.get(STACK_TAG) == Some(&self.stack_key)
             && tags.get(FUNCTION_TAG).map(String::as_str) == Some(function.as_str())
     }
+}
+
+/// The Description of a version that an operation publishes. Versions carry no tags: it proves that the version is
+/// ours, and by it a repeated step knows its own.
+pub fn version_mark(operation: OperationId) -> String {
+    format!("formation:{operation}")
+}
+
+/// The Description of a version that keeps for callers what was there before `operation`, where a release had
+/// published none.
+pub fn kept_version_mark(operation: OperationId) -> String {
+    format!("formation:before:{operation}")
 }
 
 /// The name of the inline policy that holds what a function is allowed besides: `permissions-<8 hex digits

@@ -113,7 +113,7 @@ mod tests {
         let read = |text: &str| serde_json::from_str::<Open<OperationKind>>(text).unwrap();
         let known = read("\"CREATE\"");
         assert!(known == OperationKind::Create && known != OperationKind::Delete);
-        let unknown = read("\"ROLLBACK\"");
+        let unknown = read("\"MIGRATE\"");
         assert!(unknown != OperationKind::Create && unknown.known().is_none());
         for word in [known, unknown] {
             assert_eq!(serde_json::to_string(&word).unwrap(), format!("\"{word}\""));

@@ -66,6 +66,8 @@ pub enum OperationKind {
     Delete,
     /// Brings AWS back to the recorded state.
     Repair,
+    /// Takes a function back to what it was at an earlier revision.
+    Rollback,
 }
 
 impl OperationKind {
@@ -76,6 +78,7 @@ impl OperationKind {
             Self::Update => "UPDATE",
             Self::Delete => "DELETE",
             Self::Repair => "REPAIR",
+            Self::Rollback => "ROLLBACK",
         }
     }
 }

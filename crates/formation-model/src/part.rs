@@ -13,13 +13,15 @@ pub enum Part {
     Role,
     /// Its log group.
     LogGroup,
-    /// The Lambda function.
+    /// The Lambda function: its `$LATEST`, which is the workbench.
     Function,
+    /// What callers run: the alias `live` and the version that it leads to.
+    Live,
 }
 
 impl Part {
     /// Every part, in the order in which they are made.
-    pub const ALL: [Self; 3] = [Self::Role, Self::LogGroup, Self::Function];
+    pub const ALL: [Self; 4] = [Self::Role, Self::LogGroup, Self::Function, Self::Live];
 }
 
 /// What is compared of a part: each is changed by calls of its own.
@@ -38,6 +40,8 @@ pub enum Facet {
     Code,
     /// The concurrency that is reserved for the Lambda function.
     Concurrency,
+    /// What callers run: where the alias leads, and what its version has of configuration and code.
+    Live,
 }
 
 impl Facet {
@@ -47,6 +51,7 @@ impl Facet {
             Self::Role => Part::Role,
             Self::LogGroup => Part::LogGroup,
             Self::Configuration | Self::Code | Self::Concurrency => Part::Function,
+            Self::Live => Part::Live,
         }
     }
 
@@ -56,6 +61,7 @@ impl Facet {
             Part::Role => &[Self::Role],
             Part::LogGroup => &[Self::LogGroup],
             Part::Function => &[Self::Configuration, Self::Code, Self::Concurrency],
+            Part::Live => &[Self::Live],
         }
     }
 }

@@ -84,6 +84,7 @@ impl Plan {
             let action = match (current, target) {
                 (None, Some(_)) => Action::Create,
                 (Some(_), None) => Action::Delete,
+                _ if part == Part::Live && publishes(current, target) => Action::Change,
                 _ if differences.is_empty() => Action::None,
                 _ => Action::Change,
             };
@@ -141,6 +142,15 @@ fn differences(
         .collect()
 }
 
+/// Whether callers will notice: whether another version is published and the alias moves to it.
+fn publishes(
+    current: Option<&FunctionSpec<CodeSummary>>,
+    target: Option<&FunctionSpec<CodeSummary>>,
+) -> bool {
+    let (from, to) = (values(current), values(target));
+    function::properties().any(|it| it.is_of_a_version() && from[it.name] != to[it.name])
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -167,7 +177,11 @@ mod tests {
         target.configuration.environment.0.insert("KEY".into(), "other".into());
         let name = target.function_name.clone();
         let plan = Plan::between(OperationKind::Update, &name, Some(&spec()), Some(&target));
-        assert_eq!(actions(&plan), [Action::None, Action::None, Action::Change], "{plan:?}");
+        assert_eq!(
+            actions(&plan),
+            [Action::None, Action::None, Action::Change, Action::Change],
+            "{plan:?}"
+        );
         let text = serde_json::to_string(&plan).unwrap();
         assert!(text.contains("memoryMegabytes") && text.contains("environment/KEY"), "{text}");
         assert!(!text.contains("s3cr3t") && !text.contains("other"), "{text}");
@@ -198,8 +212,28 @@ mod tests {
         let target = FunctionSpec { deletion_protection: true, ..spec() };
         let name = target.function_name.clone();
         let plan = Plan::between(OperationKind::Update, &name, Some(&spec()), Some(&target));
-        assert_eq!(actions(&plan), [Action::None, Action::None, Action::Change]);
+        assert_eq!(actions(&plan), [Action::None, Action::None, Action::Change, Action::None]);
         assert_eq!(plan.parts[2].differences[0].property, "deletionProtection");
+    }
+
+    #[test]
+    fn a_plan_tells_whether_callers_will_notice() {
+        let name = spec().function_name;
+        let action = |change: fn(&mut FunctionSpec<CodeSummary>)| {
+            let mut target = spec();
+            change(&mut target);
+            let plan = Plan::between(OperationKind::Update, &name, Some(&spec()), Some(&target));
+            assert_eq!(plan.parts[3].part, Part::Live);
+            assert_eq!(plan.parts[3].differences, []);
+            *plan.parts[3].action.known().unwrap()
+        };
+        assert_eq!(action(|it| it.configuration.handler = "other.handler".into()), Action::Change);
+        assert_eq!(action(|it| it.code.sha256 = "b".into()), Action::Change);
+        assert_eq!(action(|it| it.logs.log_retention_days = 7), Action::None);
+        assert_eq!(action(|it| it.configuration.description = "told".into()), Action::None);
+        assert_eq!(action(|it| it.tags.clear()), Action::None);
+        assert_eq!(action(|it| it.reserved_concurrency = Some(1)), Action::None);
+        assert_eq!(action(|it| it.deletion_protection = true), Action::None);
     }
 
     #[test]
@@ -213,7 +247,7 @@ mod tests {
             plan.parts.iter().map(|it| it.part.clone()).collect::<Vec<_>>(),
             Part::ALL.map(Open::from)
         );
-        assert_eq!(actions(&plan), [Action::Change; 3]);
+        assert_eq!(actions(&plan), [Action::Change; 4]);
         let of_function = plan.parts[2].differences.iter();
         let of_function: Vec<_> =
             of_function.map(|it| (*it.facet.known().unwrap(), it.property.as_str())).collect();
@@ -221,9 +255,9 @@ mod tests {
         assert_eq!(of_function, expected);
 
         let plan = Plan::between(OperationKind::Create, &name, None, Some(&target));
-        assert_eq!(actions(&plan), [Action::Create; 3]);
+        assert_eq!(actions(&plan), [Action::Create; 4]);
         let plan = Plan::between(OperationKind::Delete, &name, Some(&target), None);
-        assert_eq!(actions(&plan), [Action::Delete; 3]);
+        assert_eq!(actions(&plan), [Action::Delete; 4]);
     }
 
     #[test]
@@ -235,17 +269,17 @@ mod tests {
             Difference::missing(Part::Function),
         ];
         let plan = Plan::to_repair(&spec().function_name, &found);
-        assert_eq!(actions(&plan), [Action::None, Action::Change, Action::Create]);
+        assert_eq!(actions(&plan), [Action::None, Action::Change, Action::Create, Action::None]);
         assert_eq!(plan.parts[0].differences, [Difference::not_owned(Part::Role)]);
-        assert_eq!(actions(&Plan::to_repair(&spec().function_name, &[])), [Action::None; 3]);
+        assert_eq!(actions(&Plan::to_repair(&spec().function_name, &[])), [Action::None; 4]);
 
         let of_function = |name| Difference::between(Facet::Configuration, name, Value::Null, 1);
         let image = [of_function("packageType").unwrap()];
         let plan = Plan::to_repair(&spec().function_name, &image);
-        assert_eq!(actions(&plan), [Action::None; 3]);
+        assert_eq!(actions(&plan), [Action::None; 4]);
         assert_eq!(plan.parts[2].differences, image);
         let with_key = [&image[..], of_function("kmsKeyArn").as_slice()].concat();
         let plan = Plan::to_repair(&spec().function_name, &with_key);
-        assert_eq!(actions(&plan), [Action::None, Action::None, Action::Change]);
+        assert_eq!(actions(&plan), [Action::None, Action::None, Action::Change, Action::None]);
     }
 }

@@ -8,6 +8,7 @@ use crate::bundle::CodeSummary;
 use crate::function::FunctionSpec;
 use crate::open::Open;
 use crate::operation::{OperationId, OperationKind};
+use crate::version::PublishedVersion;
 
 /// One revision of a function, as its users see it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +29,9 @@ pub struct Revision {
     pub created_by: String,
     /// The base64-encoded SHA-256 of its archive.
     pub sha256: String,
+    /// The version of the Lambda function that it is published as; absent where a release published none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<PublishedVersion>,
     /// What the function was, where one revision is asked for; of the code only digest and size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub specification: Option<FunctionSpec<CodeSummary>>,

@@ -12,6 +12,7 @@ use crate::name::FunctionName;
 use crate::open::Open;
 use crate::operation::{OperationError, OperationId, OperationKind, OperationStatus, Rollback};
 use crate::part::Part;
+use crate::version::PublishedVersion;
 
 /// The version of [`ExecutionInput`] that this release writes. Steps accept this one and the
 /// previous one, so that executions run well through an upgrade of the stack.
@@ -23,6 +24,8 @@ pub const CONTRACT_VERSION: u32 = 1;
 pub enum Lane {
     /// Bring every part to the target.
     Ensure,
+    /// Move callers to a version that is kept, then bring every part to the target behind it.
+    Rollback,
     /// Remove every part.
     Delete,
     /// Go on after an attempt that was stopped or died: back to what was before.
@@ -48,6 +51,10 @@ pub enum Goal {
     /// What the operation is to make of it.
     #[default]
     Target,
+    /// The same, and of what callers run now everything that they need: what is added before the alias moves.
+    Both,
+    /// The version that is kept of what the operation is to make of it. Where it is gone nothing is done.
+    Kept,
     /// What it was before the operation.
     LastGood,
 }
@@ -69,10 +76,26 @@ pub struct ExecutionInput {
     pub lane: Lane,
     /// What to do if an Ensure step fails for good, or in the lane [`Lane::Recover`].
     pub recovery: Recovery,
+    /// Whether the role is given something that callers may need at once, so that the alias moves only once IAM
+    /// has spread it. Of a repair nobody knows before it has looked.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub widens: bool,
+    /// Whether something is taken from the role once the alias has moved.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub narrows: bool,
+    /// Whether what callers run has no version yet: it gets one before anything is changed.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unversioned: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl ExecutionInput {
-    /// The input of an attempt of an operation; `has_target` tells whether it is to make anything.
+    /// The input of an attempt of an operation that changes no permissions of a function with a version;
+    /// `has_target` tells whether it is to make anything.
     pub fn new(
         kind: OperationKind,
         has_target: bool,
@@ -85,20 +108,36 @@ impl ExecutionInput {
         let (lane, recovery) = match kind {
             OperationKind::Create => (forward, Recovery::Undo),
             OperationKind::Update => (forward, Recovery::Restore),
+            OperationKind::Rollback if attempt == 1 => (Lane::Rollback, Recovery::Restore),
+            OperationKind::Rollback => (forward, Recovery::Restore),
             OperationKind::Repair if has_target => (forward, Recovery::None),
             // To repair a create that could not be undone is to finish undoing it. A delete only
             // goes forward.
             OperationKind::Repair | OperationKind::Delete => (Lane::Delete, Recovery::None),
         };
-        Self { v: CONTRACT_VERSION, function_name, operation_id, attempt, lane, recovery }
+        Self {
+            v: CONTRACT_VERSION,
+            function_name,
+            operation_id,
+            attempt,
+            lane,
+            recovery,
+            widens: false,
+            narrows: false,
+            unversioned: false,
+        }
     }
 
     /// The Task or Wait state that the execution enters first: the step that it is at where nothing
     /// else is known.
     pub fn first_step(&self) -> &'static str {
         match self.lane {
-            _ if self.attempt > 1 => "Let earlier steps end",
+            Lane::Delete if self.attempt > 1 => "Let AWS settle",
+            _ if self.attempt > 1 => "Restore live",
             Lane::Delete => "Remove function",
+            Lane::Rollback => "Return role",
+            Lane::Ensure | Lane::Recover if self.unversioned => "Keep live",
+            Lane::Ensure | Lane::Recover if self.widens => "Widen role",
             Lane::Ensure | Lane::Recover => "Ensure role",
         }
     }
@@ -121,6 +160,21 @@ pub struct StepInput {
     /// anew under its old name has another.
     #[serde(default)]
     pub role_id: Option<String>,
+    /// The version that the alias leads to, once `go-live` or `restore-live` has answered it.
+    #[serde(default)]
+    pub version: Option<PublishedVersion>,
+    /// The alias's RevisionId, once one of them has answered it.
+    #[serde(default)]
+    pub alias_revision_id: Option<String>,
+    /// The version of what was there before, where this operation has published it: see [`Goal::LastGood`].
+    #[serde(default)]
+    pub kept_version: Option<PublishedVersion>,
+    /// The version that `ensure-function` has published with a function that it made.
+    #[serde(default)]
+    pub published: Option<PublishedVersion>,
+    /// Whether callers run what the operation has made: from then on it only goes forward.
+    #[serde(default)]
+    pub moved: bool,
     /// What the Lambda function has and Formation does not name, once `ensure-function` has answered it.
     #[serde(default)]
     pub unnamed: Vec<Difference>,
@@ -158,16 +212,35 @@ pub const FIRST_STATE: &str = "Choose lane";
 
 /// Whether this state of `statemachine.asl.json` is on the way forward, where a step that fails for
 /// good leads to recovery. Those of the way back, or of an outcome, cannot be left for it.
+///
+/// In the lane of a rollback only what comes before the move does: see [`Lane::moves_first`].
 pub fn goes_forward(state: &str) -> bool {
-    state == FIRST_STATE || state.starts_with("Ensure ")
+    const OTHERS: [&str; 7] = [
+        FIRST_STATE,
+        "Keep live",
+        "Widen role",
+        "Let permissions spread",
+        "Return role",
+        "Return live",
+        "Go live",
+    ];
+    OTHERS.contains(&state) || state.starts_with("Ensure ")
 }
 
-/// The part that an Ensure state of `statemachine.asl.json` makes; none for other states.
+impl Lane {
+    /// Whether in this lane callers have moved by the time that `state` is entered.
+    pub fn moves_first(self, state: &str) -> bool {
+        self == Self::Rollback && ![FIRST_STATE, "Return role", "Return live"].contains(&state)
+    }
+}
+
+/// The part that a state on the way forward of `statemachine.asl.json` makes; none for other states.
 pub fn part_made_by(state: &str) -> Option<Part> {
     match state {
-        "Ensure role" => Some(Part::Role),
+        "Ensure role" | "Widen role" | "Return role" => Some(Part::Role),
         "Ensure log group" => Some(Part::LogGroup),
         "Ensure function" => Some(Part::Function),
+        "Keep live" | "Return live" | "Go live" => Some(Part::Live),
         _ => None,
     }
 }
@@ -271,6 +344,9 @@ pub struct Announcement {
     pub rollback: Open<Rollback>,
     /// The revision that the function has, or would have had.
     pub revision: u64,
+    /// The version that callers run; absent where none is published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<PublishedVersion>,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<OperationError>,

@@ -11,6 +11,7 @@ use crate::name::FunctionName;
 use crate::names::{StackIdentity, log_group_name};
 use crate::open::Open;
 use crate::operation::OperationId;
+use crate::version::PublishedVersion;
 
 /// Where a function is in its life.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -20,7 +21,7 @@ pub enum FunctionStatus {
     Creating,
     /// Invocable, and every property as recorded.
     Available,
-    /// An UPDATE or REPAIR is running.
+    /// An UPDATE, REPAIR or ROLLBACK is running.
     Updating,
     /// A DELETE is running.
     Deleting,
@@ -49,8 +50,16 @@ impl FunctionStatus {
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Resources {
-    /// Unqualified ARN of the Lambda function.
+    /// Unqualified ARN of the Lambda function: the workbench, which changes while an update is prepared.
     pub function_arn: String,
+    /// ARN of the alias `live`, which leads to what the last operation that succeeded has made.
+    pub live_arn: String,
+    /// What callers invoke: the same.
+    pub invoke_arn: String,
+    /// The version that the alias leads to. Absent until the first change of a function that a release
+    /// made which published none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<PublishedVersion>,
     /// ARN of its execution role.
     pub role_arn: String,
     /// Name of its log group.
@@ -59,9 +68,16 @@ pub struct Resources {
 
 impl Resources {
     /// What the stack makes, or will make, for the function.
-    pub fn of(stack: &StackIdentity, function: &FunctionName) -> Self {
+    pub fn of(
+        stack: &StackIdentity,
+        function: &FunctionName,
+        version: Option<PublishedVersion>,
+    ) -> Self {
         Self {
             function_arn: stack.function_arn(function),
+            live_arn: stack.live_arn(function),
+            invoke_arn: stack.live_arn(function),
+            version,
             role_arn: stack.role_arn(function),
             log_group_name: log_group_name(function),
         }

@@ -18,7 +18,9 @@ const TIME: &str = "2026-11-25T17:00:00.123Z";
 fn function() -> Value {
     let mut function = json!({
         "status": "AVAILABLE", "revision": 1,
-        "resources": {"functionArn": "arn:f", "roleArn": "arn:r", "logGroupName": "/aws/lambda/hello"},
+        "resources": {
+            "functionArn": "arn:f", "liveArn": "arn:f:live", "invokeArn": "arn:f:live", "version": 7, "roleArn": "arn:r", "logGroupName": "/aws/lambda/hello"
+        },
         "operationId": ID, "drift": drift(), "createdAt": TIME, "updatedAt": TIME,
         "createdBy": "arn:aws:iam::111122223333:user/ann",
     });
@@ -156,7 +158,7 @@ fn fields_and_words_of_a_later_release_leave_answers_readable() {
     assert_eq!(with(json!(view), json!({"aliases": later["aliases"]})), later);
 
     let mut later = operation();
-    later["kind"] = json!("ROLLBACK");
+    later["kind"] = json!("MIGRATE");
     later["leftovers"] = json!(["ROLE", "LIVE"]);
     later["steps"][0]["status"] = json!("SKIPPED");
     later["rollback"] = json!("IMPOSSIBLE");
@@ -169,7 +171,7 @@ fn fields_and_words_of_a_later_release_leave_answers_readable() {
 
     let mut later = plan();
     later["parts"][0]["action"] = json!("REPLACE");
-    later["kind"] = json!("ROLLBACK");
+    later["kind"] = json!("MIGRATE");
     assert_eq!(read::<Plan>(&later).parts[0].action.to_string(), "REPLACE");
 
     let mut later = problem();

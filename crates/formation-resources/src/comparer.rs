@@ -1,13 +1,13 @@
 //! All parts of a function, compared with its specification.
 
 use aws_config::SdkConfig;
-use formation_model::{Difference, FunctionName, FunctionSpec};
+use formation_model::{Difference, FunctionName, FunctionSpec, Part, PublishedVersion};
 use jiff::Timestamp;
 
 use crate::boundary::BoundaryReader;
 use crate::error::ResourceError;
 use crate::role::RoleSettings;
-use crate::{function, log_group, role};
+use crate::{function, live, log_group, role};
 
 /// Compares functions with what AWS holds.
 #[derive(Clone, Debug)]
@@ -43,8 +43,8 @@ impl Comparer {
     }
 
     /// Everything that differs from `spec`, in the order of the parts. Only what is declared is
-    /// compared, and of the tags only our own and the user's: see the parts' `compare`. `role_id` is
-    /// the recorded one; where none is recorded it is not compared.
+    /// compared, and of the tags only our own and the user's: see the parts' `compare`. `role_id` and
+    /// `version` are the recorded ones; where none is recorded it is not compared.
     ///
     /// # Errors
     /// [`ResourceError::NotReady`], or what AWS answered, if a part cannot be compared now.
@@ -52,11 +52,22 @@ impl Comparer {
         &self,
         spec: &FunctionSpec,
         role_id: Option<&str>,
+        version: Option<PublishedVersion>,
     ) -> Result<Vec<Difference>, ResourceError> {
         let stack = &self.settings.stack;
         let mut differences = role::compare(&self.iam, &self.settings, spec, role_id).await?;
         differences.extend(log_group::compare(&self.logs, stack, spec).await?);
-        differences.extend(function::compare(&self.lambda, stack, spec).await?);
+        let of_function = function::compare(&self.lambda, stack, spec).await?;
+        let is_gone = of_function.iter().any(Difference::is_missing);
+        let is_foreign = of_function.iter().any(Difference::is_not_owned);
+        differences.extend(of_function);
+        if is_gone {
+            // With the function its versions and aliases are gone.
+            differences.extend(version.map(|_| Difference::missing(Part::Live)));
+        } else if !is_foreign {
+            // Its tags have just proved whose the function is.
+            differences.extend(live::compare(&self.lambda, stack, spec, version, true).await?);
+        }
         Ok(differences)
     }
 

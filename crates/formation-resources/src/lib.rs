@@ -1,4 +1,5 @@
-//! The three things that AWS holds for a function, each with the same three verbs:
+//! What AWS holds for a function: role, log group, Lambda function, and what callers run of it. Each has the
+//! same three verbs:
 //!
 //! - `ensure` brings the resource to its target from whatever is there, and changes nothing where
 //!   it already matches;
@@ -13,6 +14,7 @@
 
 pub mod boundary;
 pub mod function;
+pub mod live;
 pub mod log_group;
 pub mod role;
 
@@ -42,6 +44,12 @@ pub struct Target<'a> {
     pub resets_unnamed: bool,
     /// Whether it is gone back to what was there before, which must not need what is gone meanwhile.
     pub restores: bool,
+    /// Whether nothing is taken away that callers of `formerly` may need, who run it still: of the role what it
+    /// allows, of the function its concurrency.
+    pub only_adds: bool,
+    /// Whether callers run a version already that is as it should be, so that it is no failure where AWS refuses to
+    /// bring the function itself there: its runtime is blocked by now, or a layer is gone.
+    pub may_be_refused: bool,
 }
 
 /// What is removed, and for which operation.

@@ -37,7 +37,15 @@ pub(crate) fn since() -> Timestamp {
 
 /// What an operation of these tests is to make.
 pub(crate) fn target<'a>(spec: &'a FunctionSpec, formerly: Option<&'a FunctionSpec>) -> Target<'a> {
-    Target { spec, formerly, since: since(), resets_unnamed: false, restores: false }
+    Target {
+        spec,
+        formerly,
+        since: since(),
+        resets_unnamed: false,
+        restores: false,
+        only_adds: false,
+        may_be_refused: false,
+    }
 }
 
 /// What an undo of these tests takes away.

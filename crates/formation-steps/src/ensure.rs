@@ -1,7 +1,7 @@
 //! The steps that bring a part of a function to what the operation is to make of it.
 
 use formation_control::{OperationRecord, Records};
-use formation_model::{ErrorName, Goal, StackIdentity, StepInput};
+use formation_model::{ErrorName, Goal, OperationKind, StackIdentity, StepInput};
 use formation_resources::function::FunctionSettings;
 use formation_resources::role::RoleSettings;
 use formation_resources::{Target, function, log_group, role};
@@ -27,7 +27,7 @@ pub async fn ensure_role(
         function::refuse_foreign(lambda, &settings.stack, function, target.since).await?;
     }
     let role::Ensured { arn, id } = role::ensure(iam, settings, &target).await?;
-    Ok(Ensured { arn, role_id: Some(id), unnamed: None })
+    Ok(Ensured { arn, role_id: Some(id), unnamed: None, published: None })
 }
 
 /// Makes the function's log group as the operation is to have it.
@@ -42,7 +42,7 @@ pub async fn ensure_log_group(
 ) -> Result<Ensured, StepError> {
     let operation = current_operation(records, &input).await?;
     let arn = log_group::ensure(logs, stack, &target(&input, &operation)?).await?;
-    Ok(Ensured { arn, role_id: None, unnamed: None })
+    Ok(Ensured { arn, role_id: None, unnamed: None, published: None })
 }
 
 /// Makes the Lambda function as the operation is to have it, invocable.
@@ -57,17 +57,25 @@ pub async fn ensure_function(
 ) -> Result<Ensured, StepError> {
     let operation = current_operation(records, &input).await?;
     let target = target(&input, &operation)?;
-    let known = operation.role_id.as_ref().zip(input.role_id.as_ref());
-    let role_was_replaced = known.is_some_and(|(then, now)| then != now);
+    let role_was_replaced = role_was_replaced(&input, &operation);
     let ensured = function::ensure(lambda, settings, &target, role_was_replaced).await?;
-    let function::Ensured { arn, unnamed } = ensured;
-    Ok(Ensured { arn, role_id: None, unnamed: Some(unnamed) })
+    let function::Ensured { arn, unnamed, published } = ensured;
+    Ok(Ensured { arn, role_id: None, unnamed: Some(unnamed), published })
+}
+
+/// Whether the function's role is not the one that is recorded, although it has its name.
+pub(crate) fn role_was_replaced(input: &StepInput, operation: &OperationRecord) -> bool {
+    let known = operation.role_id.as_ref().zip(input.role_id.as_ref());
+    known.is_some_and(|(then, now)| then != now)
 }
 
 /// The state to reach, and the one that may be in place.
-fn target<'a>(input: &StepInput, operation: &'a OperationRecord) -> Result<Target<'a>, StepError> {
+pub(crate) fn target<'a>(
+    input: &StepInput,
+    operation: &'a OperationRecord,
+) -> Result<Target<'a>, StepError> {
     let (wanted, other) = match input.goal {
-        Goal::Target => (&operation.target, &operation.previous),
+        Goal::Target | Goal::Both | Goal::Kept => (&operation.target, &operation.previous),
         Goal::LastGood => (&operation.previous, &operation.target),
     };
     let Some(spec) = wanted else {
@@ -78,8 +86,22 @@ fn target<'a>(input: &StepInput, operation: &'a OperationRecord) -> Result<Targe
     };
     // Restoring after a change that failed leaves it as it was, and so does finishing that later, which
     // nobody asked for: then operations before this one have failed.
-    let resets_unnamed = input.goal == Goal::Target && operation.resets_unnamed();
-    let since = operation.started_at;
     let restores = input.goal == Goal::LastGood;
-    Ok(Target { spec, formerly: other.as_ref(), since, resets_unnamed, restores })
+    let callers_are_there = match operation.kind {
+        OperationKind::Rollback => input.version.is_some(),
+        // Whether they are `go-live` will see: it publishes nothing that is not as recorded.
+        OperationKind::Repair => operation.live.version.is_some(),
+        OperationKind::Create | OperationKind::Update | OperationKind::Delete => false,
+    };
+    let is_restored =
+        restores && (operation.live.version.is_some() || input.kept_version.is_some());
+    Ok(Target {
+        spec,
+        formerly: other.as_ref(),
+        since: operation.started_at,
+        resets_unnamed: !restores && operation.resets_unnamed(),
+        restores,
+        only_adds: input.goal == Goal::Both,
+        may_be_refused: is_restored || (!restores && callers_are_there),
+    })
 }

@@ -6,18 +6,20 @@
 
 mod ensure;
 mod error;
+mod live;
 mod record;
 mod remove;
 mod run;
 
 pub use ensure::{ensure_function, ensure_log_group, ensure_role};
 pub use error::StepError;
+pub use live::{go_live, restore_live};
 pub use record::{record_failure, record_success};
 pub use remove::{remove_function, remove_log_group, remove_role};
 pub use run::run_step;
 
 use formation_control::{OperationRecord, Records};
-use formation_model::{Difference, OperationStatus, StepInput};
+use formation_model::{Difference, OperationStatus, PublishedVersion, StepInput};
 use serde::Serialize;
 
 /// What an ensure step answers: it is the same however often the step runs.
@@ -32,6 +34,20 @@ pub struct Ensured {
     /// Of a Lambda function what it has and Formation does not name, which is handed on to the commit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unnamed: Option<Vec<Difference>>,
+    /// Of a Lambda function that was just made the version that was published with it.
+    pub published: Option<PublishedVersion>,
+}
+
+/// What the steps answer that move callers: where they are.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Callers {
+    /// The version that the alias leads to; null where nothing is known of it.
+    pub version: Option<PublishedVersion>,
+    /// The alias's RevisionId, for the commit.
+    pub alias_revision_id: Option<String>,
+    /// Whether it was found, in going back, that they run what the operation has made.
+    pub moved: bool,
 }
 
 /// What a remove step answers: that its resource is gone, or is nothing of ours.

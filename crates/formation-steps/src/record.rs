@@ -55,7 +55,7 @@ async fn succeed(
         // referred to before is kept already.
         bundles.keep(target).await?;
     }
-    records.keep_previous(operation).await?;
+    records.keep_previous(operation, input.kept_version).await?;
     // What an update replaces is a revision still.
     let released = previous.filter(|_| operation.kind == OperationKind::Delete).cloned();
     commit(records, bundles, operation, &Outcome::Succeeded, released, check_after, input).await
@@ -79,18 +79,31 @@ pub async fn record_failure(
         // An earlier invocation for the same attempt has recorded it.
         return announce(bundles, &operation).await;
     }
-    // Why the first attempt ended is why the operation fails, whatever happened on the way back.
+    // Why the first attempt ended is why the operation fails, whatever happened on the way back. Where callers have
+    // moved there is none, and an interruption alone would not have failed it.
     let failure = input.failure.as_ref().map(Failure::to_operation_error);
-    let Some(error) = operation.interruption.clone().or(failure) else {
+    let interruption = operation.interruption.clone();
+    let error = if input.moved { failure.or(interruption) } else { interruption.or(failure) };
+    let Some(error) = error else {
         let text = "the state machine told no failure to record";
         return Err(StepError::new(ErrorName::Rejected, text));
     };
     let leftovers = leftovers(&operation, &input);
-    let rollback = if leftovers.is_empty() { Rollback::Complete } else { Rollback::Incomplete };
-    let outcome = Outcome::Failed { rollback, error, leftovers };
-    // What was to be is not, and nothing that is left to do needs its code.
     let (target, previous) = (bundle(&operation.target), bundle(&operation.previous));
-    let released = only_in(target, previous).cloned();
+    let is_complete = leftovers.is_empty() && !input.moved;
+    let rollback = if is_complete { Rollback::Complete } else { Rollback::Incomplete };
+    let outcome = Outcome::Failed { rollback, error, leftovers, moved: input.moved };
+    let released = if input.moved {
+        // What callers run is the last good state from now on, and what is left is finished forward.
+        if let Some(target) = only_in(target, previous) {
+            bundles.keep(target).await?;
+        }
+        records.keep_previous(&operation, input.kept_version).await?;
+        None
+    } else {
+        // What was to be is not, and nothing that is left to do needs its code. That of a rollback is a revision's.
+        only_in(target, previous).filter(|_| operation.kind != OperationKind::Rollback).cloned()
+    };
     commit(records, bundles, &operation, &outcome, released, check_after, &input).await
 }
 
@@ -120,7 +133,13 @@ async fn commit(
     check_after: SignedDuration,
     input: &StepInput,
 ) -> Result<Announcement, StepError> {
-    let reached = Reached { role_id: input.role_id.as_deref(), unnamed: &input.unnamed };
+    let reached = Reached {
+        role_id: input.role_id.as_deref(),
+        unnamed: &input.unnamed,
+        version: input.version,
+        alias_revision_id: input.alias_revision_id.as_deref(),
+        kept_version: input.kept_version,
+    };
     let ended = records.commit(operation, outcome, released, reached, check_after).await?;
     let ended = ended.ok_or_else(|| StepError::superseded(&input.execution))?;
     if ended.rollback == Rollback::Incomplete {

@@ -89,6 +89,11 @@ mod tests {
             goal: Goal::Target,
             failure: None,
             role_id: None,
+            version: None,
+            alias_revision_id: None,
+            kept_version: None,
+            published: None,
+            moved: false,
             unnamed: Vec::new(),
             leftovers: Vec::new(),
         }

@@ -44,9 +44,9 @@ async fn each_function_is_planned_as_its_put_would_be_in_its_place() {
     assert!(!text.contains("s3cr3t") && text.contains("environment/KEY"), "{text}");
     let (new, same) = (&plans[0], &plans[1]);
     assert_eq!((&new["functionName"], &new["kind"]), (&json!("new"), &json!("CREATE")), "{text}");
-    assert!(new["etag"].is_null() && actions(new) == ["CREATE"; 3], "{text}");
+    assert!(new["etag"].is_null() && actions(new) == ["CREATE"; 4], "{text}");
     assert_eq!(same["functionName"], "hello", "{text}");
-    assert!(same["kind"].is_null() && actions(same) == ["NONE"; 3], "{text}");
+    assert!(same["kind"].is_null() && actions(same) == ["NONE"; 4], "{text}");
     assert_eq!(same["etag"], format!("\"1-{ID}\""), "what If-Match takes");
     assert!(plans.iter().all(|plan| plan["errors"] == json!([]) && plan["warnings"] == json!([])));
 

@@ -73,7 +73,10 @@ pub fn function(name: &str) -> Value {
         "memoryMegabytes": 128, "timeoutSeconds": 3, "logRetentionDays": 30, "environment": {},
         "description": "", "tags": {}, "deletionProtection": false, "status": "AVAILABLE",
         "revision": 1, "operationId": ID, "drift": {"status": "UNKNOWN", "differences": []},
-        "resources": {"functionArn": "arn:f", "roleArn": "arn:r", "logGroupName": "/l"},
+        "resources": {
+            "functionArn": "arn:f", "liveArn": "arn:f:live", "invokeArn": "arn:f:live",
+            "roleArn": "arn:r", "logGroupName": "/l"
+        },
         "createdAt": "2026-11-25T17:00:00Z", "updatedAt": "2026-11-25T17:00:00Z", "createdBy": "ann",
     })
 }

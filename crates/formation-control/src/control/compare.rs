@@ -12,6 +12,7 @@ impl Control {
     /// # Errors
     /// [`Refusal::Resource`]: what AWS answered.
     pub async fn compare(&self, function: &FunctionRecord) -> Result<Vec<Difference>, Refusal> {
-        Ok(self.comparer.compare(&function.spec, function.role_id.as_deref()).await?)
+        let (role_id, version) = (function.role_id.as_deref(), function.live.version);
+        Ok(self.comparer.compare(&function.spec, role_id, version).await?)
     }
 }

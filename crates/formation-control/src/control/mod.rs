@@ -107,7 +107,7 @@ impl Control {
 
     fn to_function(&self, record: FunctionRecord) -> Function {
         let code = (&record.spec.code).into();
-        let resources = Resources::of(&self.stack, &record.spec.function_name);
+        let resources = Resources::of(&self.stack, &record.spec.function_name, record.live.version);
         Function {
             spec: record.spec.with_code(code),
             status: record.status.into(),

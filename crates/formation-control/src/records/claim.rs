@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::{
     Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
-use formation_model::FunctionStatus;
+use formation_model::{FunctionStatus, OperationId};
 use jiff::SignedDuration;
 use serde_dynamo::{from_item, to_item};
 
@@ -50,11 +50,12 @@ impl Records {
             .expression_attribute_names("#pk", "pk")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let claim = TransactWriteItem::builder().put(built(claim.build())?).build();
-        self.claim(claim, operation, remembered).await
+        self.claim(claim, operation, remembered, None).await
     }
 
     /// Claims a function that is there for an operation that changes it; `seen` is what the
-    /// decision to do so was based on.
+    /// decision to do so was based on, and `revision` one that must still be kept: its number and the operation that
+    /// committed it. Where only that fails, the claim is lost to nobody.
     ///
     /// # Errors
     /// [`Refusal::Aws`] if DynamoDB refuses or cannot be reached, [`Refusal::Record`] if a record cannot be
@@ -65,6 +66,7 @@ impl Records {
         status: FunctionStatus,
         operation: &OperationRecord,
         remembered: Remembered<'_>,
+        revision: Option<(u64, OperationId)>,
     ) -> Result<Claim, Refusal> {
         let claim = Update::builder()
             .table_name(&self.table)
@@ -86,7 +88,8 @@ impl Records {
             .expression_attribute_values(":settled", text(seen.status.as_str()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let claim = TransactWriteItem::builder().update(built(claim.build())?).build();
-        self.claim(claim, operation, remembered).await
+        let revision = revision.map(|it| self.checking_revision(&operation.function_name, it));
+        self.claim(claim, operation, remembered, revision.transpose()?).await
     }
 
     /// Writes the claim of the function, the operation and the request's key as one.
@@ -95,6 +98,7 @@ impl Records {
         function: TransactWriteItem,
         operation: &OperationRecord,
         remembered: Remembered<'_>,
+        checked: Option<TransactWriteItem>,
     ) -> Result<Claim, Refusal> {
         let key = operation_key(&operation.function_name, operation.operation_id);
         let item = with_key(to_item(operation)?, key);
@@ -105,6 +109,7 @@ impl Records {
         if let Some((key, record)) = remembered {
             items.push(self.remembering(key, record)?);
         }
+        items.extend(checked);
         let token = operation.operation_id.to_string();
         let Some(refused) = self.transact(items, Some(&token)).await? else {
             return Ok(Claim::Won);

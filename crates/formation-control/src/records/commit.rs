@@ -7,13 +7,14 @@
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update};
 use formation_model::operation::OperationError;
 use formation_model::{
-    Bundle, Difference, Drift, FunctionStatus, Open, OperationKind, OperationStatus, Part, Rollback,
+    Bundle, Difference, Drift, FunctionStatus, Open, OperationKind, OperationStatus, Part,
+    PublishedVersion, Rollback,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_dynamo::to_attribute_value;
 
 use super::due::{self, Queue, pause_after};
-use super::stored::OperationRecord;
+use super::stored::{LiveRecord, OperationRecord};
 use super::table::{Records, built, function_key, operation_key, text};
 use crate::refusal::Refusal;
 
@@ -36,6 +37,8 @@ pub enum Outcome {
         error: OperationError,
         /// What is left in AWS.
         leftovers: Vec<Part>,
+        /// Whether callers run what was asked for: it is committed, and what is left is brought to it.
+        moved: bool,
     },
 }
 
@@ -46,6 +49,12 @@ pub struct Reached<'a> {
     pub role_id: Option<&'a str>,
     /// What is left of what Formation does not name.
     pub unnamed: &'a [Difference],
+    /// The version that callers run, where the steps have found or made it so.
+    pub version: Option<PublishedVersion>,
+    /// The alias's RevisionId by then.
+    pub alias_revision_id: Option<&'a str>,
+    /// The version that the operation has published of what was there before.
+    pub kept_version: Option<PublishedVersion>,
 }
 
 impl Records {
@@ -75,21 +84,24 @@ impl Records {
             stored_target: None,
             previous: None,
             released,
+            live: reached.live(operation),
             ..operation.clone()
         };
-        if let Outcome::Failed { rollback, error, leftovers } = outcome {
+        let mut moved = true;
+        if let Outcome::Failed { rollback, error, leftovers, moved: has_moved } = outcome {
+            moved = *has_moved;
             ended.status = OperationStatus::Failed;
             ended.rollback = *rollback;
             ended.error = Some(error.clone());
             ended.leftovers = leftovers.iter().copied().map(Open::from).collect();
         }
-        let committed = committed_spec(operation, &ended)?;
+        let committed = if moved { committed_spec(operation)? } else { None };
         let mut items = vec![
             self.settle_function(operation, &ended, reached, committed.clone(), now, check_after)?,
             self.end_operation(&ended, now)?,
         ];
         if let Some(spec) = committed {
-            items.push(self.keeping_revision(operation, spec, now)?);
+            items.push(self.keeping_revision(&ended, spec, now)?);
         }
         if self.transact(items, None).await?.is_none() {
             return Ok(Some(ended));
@@ -113,7 +125,7 @@ impl Records {
         let gone = match operation.kind {
             OperationKind::Delete => succeeded,
             OperationKind::Create => undone,
-            OperationKind::Update => false,
+            OperationKind::Update | OperationKind::Rollback => false,
             // Of a create that could not be undone: now it is.
             OperationKind::Repair => succeeded && operation.target.is_none(),
         };
@@ -170,6 +182,18 @@ impl Records {
                     .expression_attribute_names("#roleId", "roleId")
                     .expression_attribute_values(":roleId", text(role_id));
             }
+        }
+        if let Some(version) = ended.live.version {
+            set.push_str(", #version = :version");
+            update = update
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":version", to_attribute_value(version)?);
+        }
+        if let Some(alias) = &ended.live.alias_revision_id {
+            set.push_str(", #alias = :alias");
+            update = update
+                .expression_attribute_names("#alias", "aliasRevisionId")
+                .expression_attribute_values(":alias", text(alias));
         }
         if let Some(target) = committed {
             set.push_str(
@@ -230,6 +254,12 @@ impl Records {
                 .expression_attribute_names("#error", "error")
                 .expression_attribute_values(":error", to_attribute_value(error)?);
         }
+        if let Some(version) = ended.live.version {
+            set.push_str(", #version = :version");
+            update = update
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":version", to_attribute_value(version)?);
+        }
         if !ended.leftovers.is_empty() {
             set.push_str(", #leftovers = :leftovers");
             update = update
@@ -248,12 +278,24 @@ impl Records {
     }
 }
 
-/// The specification that is committed when `operation` ends as `ended`, if one is: a repair changes none.
-fn committed_spec(
-    operation: &OperationRecord,
-    ended: &OperationRecord,
-) -> Result<Option<AttributeValue>, Refusal> {
-    if ended.status != OperationStatus::Succeeded || operation.kind == OperationKind::Repair {
+impl Reached<'_> {
+    /// Where callers are once `operation` has ended.
+    fn live(&self, operation: &OperationRecord) -> LiveRecord {
+        let before = &operation.live;
+        LiveRecord {
+            version: self.version.or(self.kept_version).or(before.version),
+            alias_revision_id: self
+                .alias_revision_id
+                .map(str::to_owned)
+                .or_else(|| before.alias_revision_id.clone()),
+        }
+    }
+}
+
+/// The specification that is committed when callers run what `operation` is to make, if one is: a repair
+/// changes none.
+fn committed_spec(operation: &OperationRecord) -> Result<Option<AttributeValue>, Refusal> {
+    if operation.kind == OperationKind::Repair {
         return Ok(None);
     }
     Ok(match (&operation.stored_target, &operation.target) {

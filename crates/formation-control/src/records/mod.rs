@@ -34,5 +34,5 @@ pub use idempotency::RequestKey;
 pub use pages::ListFilter;
 pub(crate) use revisions::KeptRevision;
 pub use revisions::RevisionRecord;
-pub use stored::{FunctionRecord, OperationRecord, RepairedDrift};
+pub use stored::{FunctionRecord, LiveRecord, OperationRecord, RepairedDrift};
 pub use table::Records;

@@ -3,10 +3,11 @@
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWriteItem};
 use formation_aws::AwsError;
 use formation_model::{
-    Bundle, FunctionName, FunctionSpec, OperationId, OperationKind, Page, Revision,
+    Bundle, FunctionName, FunctionSpec, OperationId, OperationKind, Page, PublishedVersion,
+    Revision,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,8 @@ use serde_dynamo::{from_item, to_item};
 use super::pages::{PageToken, page, readable};
 use super::stored::{FunctionRecord, OperationRecord};
 use super::table::{
-    Item, REVISION_PREFIX, Records, built, function_key, function_partition, revision_key, with_key,
+    Item, REVISION_PREFIX, Records, built, function_key, function_partition, revision_key, text,
+    with_key,
 };
 use crate::refusal::Refusal;
 
@@ -33,6 +35,9 @@ pub struct RevisionRecord {
     pub created_at: Timestamp,
     /// The verified caller that asked for it.
     pub created_by: String,
+    /// The version that was published of it, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<PublishedVersion>,
     /// What the function was.
     pub spec: FunctionSpec,
 }
@@ -48,6 +53,7 @@ impl RevisionRecord {
             kind,
             created_at: function.updated_at,
             created_by: function.created_by.clone(),
+            version: function.live.version,
             spec: function.spec.clone(),
         }
     }
@@ -62,6 +68,7 @@ impl RevisionRecord {
             created_at: self.created_at,
             created_by: self.created_by.clone(),
             sha256: self.spec.code.sha256.clone(),
+            version: self.version,
             specification: specification.then(|| self.spec.clone().with_code(code)),
         }
     }
@@ -133,9 +140,14 @@ impl Records {
     /// # Errors
     /// [`Refusal::Aws`] if DynamoDB refuses or cannot be reached, [`Refusal::Record`] if a record cannot be
     /// read or written.
-    pub async fn keep_previous(&self, operation: &OperationRecord) -> Result<(), Refusal> {
+    /// `version` is what the operation has published of it, if it has.
+    pub async fn keep_previous(
+        &self,
+        operation: &OperationRecord,
+        version: Option<PublishedVersion>,
+    ) -> Result<(), Refusal> {
         let (name, previous) = (&operation.function_name, operation.revision.saturating_sub(1));
-        if operation.kind != OperationKind::Update
+        if ![OperationKind::Update, OperationKind::Rollback].contains(&operation.kind)
             || operation.previous.is_none()
             || self.item(revision_key(name, previous)).await?.is_some()
         {
@@ -152,6 +164,7 @@ impl Records {
             kind: current.kind,
             created_at: current.created_at,
             created_by: &current.created_by,
+            version: version.or(current.version),
         };
         let put = self
             .client
@@ -186,11 +199,27 @@ impl Records {
             kind: *kind,
             created_at: now,
             created_by: requested_by,
+            version: operation.live.version,
         };
         let item = item.with_spec(function_name, spec)?;
         // Where one of an earlier function of that name has stayed, this one replaces it.
         let put = Put::builder().table_name(&self.table).set_item(Some(item));
         Ok(TransactWriteItem::builder().put(built(put.build())?).build())
+    }
+
+    /// That a revision of this number, committed by this operation, is kept still.
+    pub(super) fn checking_revision(
+        &self,
+        function: &FunctionName,
+        (revision, operation): (u64, OperationId),
+    ) -> Result<TransactWriteItem, Refusal> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.table)
+            .set_key(Some(revision_key(function, revision)))
+            .condition_expression("#operation = :operation")
+            .expression_attribute_names("#operation", "operationId")
+            .expression_attribute_values(":operation", text(&operation.to_string()));
+        Ok(TransactWriteItem::builder().condition_check(built(check.build())?).build())
     }
 
     /// All revisions of a function that are stored and can be read, those of earlier functions of that
@@ -267,6 +296,8 @@ struct Committed<'a> {
     kind: OperationKind,
     created_at: Timestamp,
     created_by: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<PublishedVersion>,
 }
 
 impl Committed<'_> {

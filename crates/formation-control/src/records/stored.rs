@@ -7,8 +7,9 @@ use formation_model::names::{execution_arn, execution_name};
 use formation_model::operation::OperationError;
 use formation_model::step::Announcement;
 use formation_model::{
-    Bundle, Drift, ExecutionInput, FunctionName, FunctionSpec, FunctionStatus, Open, Operation,
-    OperationId, OperationKind, OperationStatus, Part, Rollback, Warning,
+    Bundle, Drift, ExecutionInput, FunctionName, FunctionSpec, FunctionStatus, Lane, Open,
+    Operation, OperationId, OperationKind, OperationStatus, Part, PublishedVersion, Rollback,
+    Warning,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,22 @@ pub struct FunctionRecord {
     /// did not know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_id: Option<String>,
+    /// Where callers run it: the version that the alias leads to; none where a release committed it that
+    /// published none.
+    #[serde(flatten)]
+    pub live: LiveRecord,
+}
+
+/// Where callers are, as it is recorded.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LiveRecord {
+    /// The version that the alias leads to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<PublishedVersion>,
+    /// The RevisionId that the alias had then, which an update of it carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias_revision_id: Option<String>,
 }
 
 /// Drift that was repaired, to recognise it when it comes back.
@@ -147,6 +164,12 @@ pub struct OperationRecord {
     /// The RoleId that the function's record had when the operation claimed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_id: Option<String>,
+    /// Where callers were when the operation claimed the function, and once it has ended, where they are.
+    #[serde(flatten)]
+    pub live: LiveRecord,
+    /// Of a rollback the version that was published of its target, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_version: Option<PublishedVersion>,
 }
 
 /// A specification as the table holds it, with fields that this release does not know: while a stack
@@ -182,6 +205,25 @@ impl OperationRecord {
 
     /// The input of the execution of its current attempt.
     pub fn execution_input(&self) -> ExecutionInput {
+        let input = self.plain_input();
+        let lane = match (input.lane, self.target_version) {
+            // Nothing to move to before it is made.
+            (Lane::Rollback, None) => Lane::Ensure,
+            (lane, _) => lane,
+        };
+        let (Some(target), Some(previous)) = (&self.target, &self.previous) else { return input };
+        let is_change = [OperationKind::Update, OperationKind::Rollback].contains(&self.kind);
+        ExecutionInput {
+            lane,
+            // What a repair will have to add nobody knows before it has looked.
+            widens: self.kind == OperationKind::Repair || (is_change && target.widens(previous)),
+            narrows: is_change && previous.widens(target),
+            unversioned: is_change && self.live.version.is_none(),
+            ..input
+        }
+    }
+
+    fn plain_input(&self) -> ExecutionInput {
         ExecutionInput::new(
             self.kind,
             self.target.is_some(),
@@ -227,6 +269,7 @@ impl OperationRecord {
             status: self.status.into(),
             rollback: self.rollback.into(),
             revision: self.revision,
+            version: self.live.version,
             error: self.error.clone(),
             idempotency_key: self.idempotency_key.clone(),
         }

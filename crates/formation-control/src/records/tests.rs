@@ -48,6 +48,7 @@ pub(crate) fn function(operation_id: OperationId) -> FunctionRecord {
         repaired: None,
         leftovers: Vec::new(),
         role_id: None,
+        live: LiveRecord::default(),
     }
 }
 
@@ -76,6 +77,8 @@ pub(crate) fn operation() -> OperationRecord {
         failures: 0,
         former_leftovers: Vec::new(),
         role_id: None,
+        live: LiveRecord::default(),
+        target_version: None,
     }
 }
 
@@ -225,7 +228,7 @@ fn failed(rollback: Rollback) -> Outcome {
         aws_error_code: None,
         aws_request_id: None,
     };
-    Outcome::Failed { rollback, error, leftovers: vec![Part::Role] }
+    Outcome::Failed { rollback, error, leftovers: vec![Part::Role], moved: false }
 }
 
 #[tokio::test]

@@ -46,6 +46,9 @@ async fn running(kind: OperationKind) -> (Aws, OperationRecord) {
             Change::Update { name: name(), condition: None, edit: Box::new(edit) }
         }
         OperationKind::Repair => Change::Repair { name: name(), condition: None },
+        OperationKind::Rollback => {
+            Change::Rollback { name: name(), condition: None, revision: None }
+        }
         OperationKind::Delete => Change::Delete { name: name(), condition: None },
     };
     let Ok(Decision::Accepted(accepted)) = aws.control().accept(change, &ann()).await else {
@@ -60,7 +63,7 @@ async fn running(kind: OperationKind) -> (Aws, OperationRecord) {
 }
 
 fn failed(rollback: Rollback) -> Outcome {
-    Outcome::Failed { rollback, error: cancelled(), leftovers: vec![Part::Role] }
+    Outcome::Failed { rollback, error: cancelled(), leftovers: vec![Part::Role], moved: false }
 }
 
 #[tokio::test]

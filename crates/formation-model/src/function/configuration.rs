@@ -115,6 +115,7 @@ pub(super) const ROW: Property = Property {
     name: "",
     facets: &[Facet::Configuration],
     in_aws: true,
+    in_version: true,
     follows: None,
     compared: Compared::Whole,
     schema: || json!({}),

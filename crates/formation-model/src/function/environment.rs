@@ -85,6 +85,8 @@ pub(super) const PROPERTIES: &[Property] = &[
     },
     Property {
         name: "description",
+        // A version has a description of its own, by which it is told whose it is.
+        in_version: false,
         schema: || json!({"type": "string", "maxLength": DESCRIPTION_LENGTH, "default": ""}),
         example: || json!("Says hello."),
         read: read_description,

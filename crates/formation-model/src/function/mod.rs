@@ -108,6 +108,16 @@ impl<Code> FunctionSpec<Code> {
         concurrency::warning(self).into_iter().collect()
     }
 
+    /// Whether its role may do something that the role of `former` may not. Decided from what is recorded alone,
+    /// so that it is told alike however often it is asked.
+    pub fn widens<Other>(&self, former: &FunctionSpec<Other>) -> bool {
+        let (own, its) =
+            (&self.permissions.policy_statements, &former.permissions.policy_statements);
+        let traces = self.configuration.tracing == Tracing::Active;
+        own.iter().any(|it| !its.contains(it))
+            || (traces && former.configuration.tracing != Tracing::Active)
+    }
+
     /// Its properties by name, in JSON.
     pub fn values(&self) -> Value
     where

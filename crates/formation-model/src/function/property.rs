@@ -27,6 +27,9 @@ pub struct Property {
     pub facets: &'static [Facet],
     /// Whether AWS has it, too, and not the record alone.
     pub in_aws: bool,
+    /// Whether a published version of the Lambda function has it, so that its callers meet a change of it when
+    /// the alias moves: what is of [`Facet::Configuration`] or [`Facet::Code`], but for what no call can feel.
+    pub in_version: bool,
     /// The property whose value its own depends on: where a merge patch changes that and does not name
     /// this one, this one goes back to its default.
     pub follows: Option<&'static str>,
@@ -55,6 +58,12 @@ pub enum Compared {
 }
 
 impl Property {
+    /// Whether a change of it publishes another version of the Lambda function.
+    pub fn is_of_a_version(&self) -> bool {
+        let of_version = |facet: &Facet| [Facet::Configuration, Facet::Code].contains(facet);
+        self.in_version && self.facets.iter().any(of_version)
+    }
+
     /// How `actual` differs from `expected`, two values of this property in JSON, under `facet`. Null
     /// means that the value is absent.
     pub fn differences(&self, facet: Facet, expected: &Value, actual: &Value) -> Vec<Difference> {

@@ -10,6 +10,7 @@ use crate::problem::FieldProblemCode as Code;
 pub(super) const PROPERTIES: &[Property] = &[Property {
     name: "deletionProtection",
     in_aws: false,
+    in_version: false,
     schema: || json!({"type": "boolean", "default": false}),
     example: || json!(true),
     read: read_protection,

@@ -18,6 +18,7 @@ const ALPHABET: &str = "letters, digits, spaces or any of _.:/=+-@";
 pub(super) const PROPERTIES: &[Property] = &[Property {
     name: "tags",
     facets: &[Facet::Role, Facet::LogGroup, Facet::Configuration],
+    in_version: false,
     compared: Compared::ByKey,
     schema: || {
         json!({

@@ -114,7 +114,8 @@ fn a_record_that_lacks_a_field_reads_as_its_default() {
 
 #[test]
 fn every_part_has_a_property_that_it_is_compared_by() {
-    for part in Part::ALL {
+    // What is live is an image of the function's configuration and code.
+    for part in Part::ALL.into_iter().filter(|part| *part != Part::Live) {
         let facets = changeable().flat_map(|property| property.facets);
         assert!(facets.into_iter().any(|facet| facet.part() == part), "{part:?}");
     }

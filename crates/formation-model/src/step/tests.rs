@@ -107,6 +107,7 @@ fn every_part_is_among_all_of_them_once() {
             Part::Role => 0,
             Part::LogGroup => 1,
             Part::Function => 2,
+            Part::Live => 3,
         };
         assert_eq!(Part::ALL[place], part);
     }
@@ -137,6 +138,7 @@ fn an_attempt_that_was_taken_over_is_followed_by_one_that_goes_back() {
     for (kind, has_target, first, second) in [
         (OperationKind::Create, true, Lane::Ensure, Lane::Recover),
         (OperationKind::Update, true, Lane::Ensure, Lane::Recover),
+        (OperationKind::Rollback, true, Lane::Rollback, Lane::Recover),
         (OperationKind::Repair, true, Lane::Ensure, Lane::Recover),
         (OperationKind::Repair, false, Lane::Delete, Lane::Delete),
         (OperationKind::Delete, false, Lane::Delete, Lane::Delete),

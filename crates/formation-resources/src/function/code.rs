@@ -9,7 +9,7 @@ use super::FunctionSettings;
 use super::errors::unless_busy;
 use crate::error::ResourceError;
 
-pub(super) async fn update_code(
+pub(crate) async fn update_code(
     lambda: &Client,
     settings: &FunctionSettings,
     spec: &FunctionSpec,
@@ -26,7 +26,7 @@ pub(super) async fn update_code(
     unless_busy(updated.map_err(|error| AwsError::new("lambda:UpdateFunctionCode", error)))
 }
 
-pub(super) fn code_differences(
+pub(crate) fn code_differences(
     found: &FunctionConfiguration,
     spec: &FunctionSpec,
 ) -> Vec<Difference> {
@@ -43,10 +43,10 @@ pub(super) fn code_differences(
 }
 
 /// The architecture belongs to the code: only UpdateFunctionCode changes it.
-pub(super) fn has_code(found: &FunctionConfiguration, spec: &FunctionSpec) -> bool {
+pub(crate) fn has_code(found: &FunctionConfiguration, spec: &FunctionSpec) -> bool {
     code_differences(found, spec).is_empty()
 }
 
-pub(super) fn architecture(spec: &FunctionSpec) -> Architecture {
+pub(crate) fn architecture(spec: &FunctionSpec) -> Architecture {
     Architecture::from(spec.configuration.architecture.as_str())
 }

@@ -12,7 +12,7 @@ use crate::error::ResourceError;
 use crate::ownership::once_spread;
 
 /// Reserves what is asked for a function that was just made and has none.
-pub(super) async fn give(lambda: &Client, spec: &FunctionSpec) -> Result<(), ResourceError> {
+pub(crate) async fn give(lambda: &Client, spec: &FunctionSpec) -> Result<(), ResourceError> {
     let function = &spec.function_name;
     let Some(wanted) = wanted(spec) else { return Ok(()) };
     let put = async || put(lambda, function, wanted).await;
@@ -23,7 +23,7 @@ pub(super) async fn give(lambda: &Client, spec: &FunctionSpec) -> Result<(), Res
 }
 
 /// Brings what is reserved for a function to what is asked, where it differs. Both calls can be repeated.
-pub(super) async fn change(
+pub(crate) async fn change(
     lambda: &Client,
     spec: &FunctionSpec,
     reserved: Option<i32>,
@@ -40,8 +40,37 @@ pub(super) async fn change(
     }
 }
 
+/// Brings it to what is asked where that gives callers more room, or needs room that there may not be: before
+/// they move.
+pub(crate) async fn raise(
+    lambda: &Client,
+    spec: &FunctionSpec,
+    reserved: Option<i32>,
+) -> Result<(), ResourceError> {
+    if takes_away(wanted(spec), reserved) { Ok(()) } else { change(lambda, spec, reserved).await }
+}
+
+/// Brings it to what is asked where that only takes away, which cannot fail for want of room: once callers have
+/// moved.
+pub(crate) async fn lower(
+    lambda: &Client,
+    spec: &FunctionSpec,
+    reserved: Option<i32>,
+) -> Result<(), ResourceError> {
+    if takes_away(wanted(spec), reserved) { change(lambda, spec, reserved).await } else { Ok(()) }
+}
+
+/// Whether less is set apart for the function, or it is stopped.
+fn takes_away(wanted: Option<i32>, reserved: Option<i32>) -> bool {
+    match (wanted, reserved) {
+        (Some(0), reserved) => reserved != Some(0),
+        (wanted, Some(reserved)) => wanted.is_none_or(|wanted| wanted < reserved),
+        (_, None) => false,
+    }
+}
+
 /// How it differs from what is asked.
-pub(super) fn difference(found: &Found, spec: &FunctionSpec) -> Option<Difference> {
+pub(crate) fn difference(found: &Found, spec: &FunctionSpec) -> Option<Difference> {
     let (expected, actual) = (json!(spec.reserved_concurrency), json!(found.reserved_concurrency));
     Difference::between(Facet::Concurrency, "reservedConcurrency", expected, actual)
 }

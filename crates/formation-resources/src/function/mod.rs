@@ -1,15 +1,15 @@
 //! The Lambda function: configuration, code, tags and reserved concurrency.
 
-mod code;
-mod concurrency;
-mod errors;
+pub(crate) mod code;
+pub(crate) mod concurrency;
+pub(crate) mod errors;
 #[cfg(test)]
-mod lambda;
-mod properties;
-mod settle;
+pub(crate) mod lambda;
+pub(crate) mod properties;
+pub(crate) mod settle;
 #[cfg(test)]
 mod tests;
-mod unnamed;
+pub(crate) mod unnamed;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,12 +18,17 @@ use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder;
 use aws_sdk_lambda::types::{FunctionCode, FunctionConfiguration, PackageType, State};
 use formation_aws::{AwsError, ErrorKind};
-use formation_model::{Difference, Facet, FunctionName, FunctionSpec, Part, StackIdentity};
+use formation_model::{
+    Difference, Facet, FunctionName, FunctionSpec, Part, PublishedVersion, StackIdentity,
+};
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio::time::sleep;
 
 use self::code::{architecture, code_differences, has_code, update_code};
-use self::errors::{busy, does_not_exist, is_busy, name_is_taken, redacted, unless_busy};
+use self::errors::{
+    busy, does_not_exist, is_busy, is_gone_for_good, name_is_taken, redacted, unless_busy,
+};
 use self::properties::Wanted;
 use self::settle::{SETTLE_PAUSES, at_rest, settled, when_role_is_ready};
 use crate::error::{ResourceError, may_be_gone};
@@ -48,8 +53,10 @@ pub struct FunctionSettings {
 pub struct Ensured {
     /// Its ARN.
     pub arn: String,
-    /// What it has besides and Formation does not name, with long values cut.
+    /// What it has besides and Formation does not name, and what AWS refused to bring back, with long values cut.
     pub unnamed: Vec<Difference>,
+    /// The version that was published with it, where it was made just now and for the first time.
+    pub published: Option<PublishedVersion>,
 }
 
 /// Brings a function to its target, and waits until it is invocable.
@@ -80,10 +87,11 @@ pub async fn ensure(
         // looked first: <https://github.com/aws/aws-sdk-js/issues/2860>.
         let mut found = find(lambda, &settings.stack, function, target.since).await?;
         if found.is_none() {
-            match create(lambda, settings, target.spec).await {
-                Ok(()) => {
+            match create(lambda, settings, target).await {
+                Ok(published) => {
                     settled(lambda, settings, target).await?;
-                    return concurrency::give(lambda, target.spec).await.map(|()| Vec::new());
+                    concurrency::give(lambda, target.spec).await?;
+                    return Ok((Vec::new(), published));
                 }
                 // Made by somebody else, or by an attempt of ours whose answer was lost.
                 Err(ResourceError::Aws(error)) if name_is_taken(&error) => {
@@ -100,19 +108,21 @@ pub async fn ensure(
         let mut left = unnamed::differences(&found.configuration);
         left.retain(|it| !(target.resets_unnamed && it.is_repairable()));
         let converged = converge(lambda, settings, target, role_was_replaced, found).await;
-        converged.map(|()| left.iter().map(Difference::cut).collect()).map_err(
-            |error| match error {
-                // It was there a moment ago.
-                ResourceError::Aws(error) if does_not_exist(&error) => {
-                    not_spread(error, described(function))
-                }
-                ResourceError::Aws(error) => age.judge(error, described(function)),
-                error => error,
-            },
-        )
+        let left =
+            |refused: Vec<Difference>| left.iter().chain(&refused).map(Difference::cut).collect();
+        converged.map(|refused| (left(refused), None)).map_err(|error| match error {
+            // It was there a moment ago.
+            ResourceError::Aws(error) if does_not_exist(&error) => {
+                not_spread(error, described(function))
+            }
+            ResourceError::Aws(error) => age.judge(error, described(function)),
+            error => error,
+        })
     };
     match ensured().await {
-        Ok(unnamed) => Ok(Ensured { arn: settings.stack.function_arn(function), unnamed }),
+        Ok((unnamed, published)) => {
+            Ok(Ensured { arn: settings.stack.function_arn(function), unnamed, published })
+        }
         Err(error) => Err(redacted(error, &secrets)),
     }
 }
@@ -212,12 +222,14 @@ pub async fn refuse_foreign(
     find(lambda, stack, function, since).await.map(|_| ())
 }
 
-/// Creates the function, as soon as Lambda can assume its role.
+/// Creates the function, as soon as Lambda can assume its role, and with it its first version: answers which. Of
+/// a function that was there before, the version is published when callers are to move to it.
 async fn create(
     lambda: &Client,
     settings: &FunctionSettings,
-    spec: &FunctionSpec,
-) -> Result<(), ResourceError> {
+    target: &Target<'_>,
+) -> Result<Option<PublishedVersion>, ResourceError> {
+    let spec = target.spec;
     let code = FunctionCode::builder()
         .s3_bucket(&settings.bucket)
         .s3_key(&spec.code.key)
@@ -229,21 +241,24 @@ async fn create(
         .package_type(PackageType::Zip)
         .code(code)
         .architectures(architecture(spec))
+        .publish(target.formerly.is_none())
         .set_tags(Some(wanted_tags(settings, spec)));
     let create = properties::create(create, &Wanted { stack: &settings.stack, spec });
     let refused = |error| AwsError::new("lambda:CreateFunction", error);
-    when_role_is_ready(async || create.clone().send().await.map(|_| ()).map_err(refused)).await
+    let created = when_role_is_ready(async || create.clone().send().await.map_err(refused)).await?;
+    Ok(created.and_then(|it| it.version().and_then(|it| it.parse().ok())))
 }
 
-/// Brings every facet of a function that is ours to its target, and changes only what differs.
+/// Brings every facet of a function that is ours to its target, and changes only what differs. Answers what AWS
+/// refused to change, where that is no failure.
 async fn converge(
     lambda: &Client,
     settings: &FunctionSettings,
     target: &Target<'_>,
     role_was_replaced: bool,
     found: Found,
-) -> Result<(), ResourceError> {
-    let Target { spec, formerly, resets_unnamed, .. } = *target;
+) -> Result<Vec<Difference>, ResourceError> {
+    let Target { spec, formerly, .. } = *target;
     let stack = &settings.stack;
     let (current, reserved) = (found.tags.clone(), found.reserved_concurrency);
     // Lambda takes no change while another is in progress.
@@ -253,11 +268,45 @@ async fn converge(
         assign_idle_role(lambda, settings, spec).await?;
         configuration = settled(lambda, settings, target).await?;
     }
-    let wanted = Wanted { stack, spec };
+    let refused = change(lambda, settings, target, configuration, last_update.is_err()).await;
+    let refused = match refused {
+        Ok(()) => Vec::new(),
+        Err(ResourceError::Aws(error)) if target.may_be_refused && is_gone_for_good(&error) => {
+            let found = at_rest(lambda, settings, target, None).await?.0;
+            let mut differs = properties::differences(&Wanted { stack, spec }, &found);
+            differs.extend(code_differences(&found, spec));
+            let words = Secrets::of([spec].into_iter().chain(formerly)).hide(&error.message);
+            let facet = Facet::Configuration;
+            differs.extend(Difference::between(facet, "refused", Value::Null, words));
+            differs
+        }
+        Err(error) => return Err(error),
+    };
+    let changes = tags::changes(&current, Keys::Exact, stack, spec, formerly);
+    change_tags(lambda, &stack.function_arn(&spec.function_name), changes).await?;
+    if target.only_adds {
+        concurrency::raise(lambda, spec, reserved).await?;
+    } else {
+        // Last of all: what is given up may be another's by the time that it is to be had back.
+        concurrency::change(lambda, spec, reserved).await?;
+    }
+    Ok(refused)
+}
+
+/// Brings configuration and code to the target where they differ; `is_unsure` tells that an update has failed, so
+/// that nobody knows what the function runs with.
+async fn change(
+    lambda: &Client,
+    settings: &FunctionSettings,
+    target: &Target<'_>,
+    mut configuration: FunctionConfiguration,
+    is_unsure: bool,
+) -> Result<(), ResourceError> {
+    let Target { spec, resets_unnamed, .. } = *target;
+    let wanted = Wanted { stack: &settings.stack, spec };
     let resets = if resets_unnamed { unnamed::resets(&configuration) } else { Vec::new() };
     let differs = !properties::differences(&wanted, &configuration).is_empty();
-    // After an update that failed it is not sure what the function runs with.
-    if last_update.is_err() || differs || !resets.is_empty() {
+    if is_unsure || differs || !resets.is_empty() {
         let update = lambda.update_function_configuration();
         let update = update.function_name(spec.function_name.as_str());
         let update = properties::update(update, &wanted, &configuration);
@@ -268,10 +317,7 @@ async fn converge(
         update_code(lambda, settings, spec).await?;
         settled(lambda, settings, target).await?;
     }
-    let changes = tags::changes(&current, Keys::Exact, stack, spec, formerly);
-    change_tags(lambda, &stack.function_arn(&spec.function_name), changes).await?;
-    // Last of all: what is given up may be another's by the time that it is to be had back.
-    concurrency::change(lambda, spec, reserved).await
+    Ok(())
 }
 
 /// Gives the function a role that may do nothing, for a moment: see [`ensure`].
@@ -291,7 +337,7 @@ async fn reconfigure(
     update: UpdateFunctionConfigurationFluentBuilder,
 ) -> Result<(), ResourceError> {
     let refused = |error| AwsError::new("lambda:UpdateFunctionConfiguration", error);
-    when_role_is_ready(async || update.clone().send().await.map(|_| ()).map_err(refused)).await
+    when_role_is_ready(async || update.clone().send().await.map_err(refused)).await.map(|_| ())
 }
 
 async fn change_tags(lambda: &Client, arn: &str, changes: TagChanges) -> Result<(), ResourceError> {
@@ -313,11 +359,11 @@ async fn change_tags(lambda: &Client, arn: &str, changes: TagChanges) -> Result<
 }
 
 /// A function that is proved ours.
-struct Found {
-    configuration: FunctionConfiguration,
-    reserved_concurrency: Option<i32>,
+pub(crate) struct Found {
+    pub configuration: FunctionConfiguration,
+    pub reserved_concurrency: Option<i32>,
     tags: BTreeMap<String, String>,
-    age: Age,
+    pub age: Age,
 }
 
 /// The function of that name, if there is one: what is not ours is not looked at any further.
@@ -325,7 +371,7 @@ struct Found {
 /// # Errors
 /// [`ResourceError::NotOwned`] if it is not ours; [`ResourceError::NotReady`], or what Lambda
 /// answered, if that cannot be told.
-async fn find(
+pub(crate) async fn find(
     lambda: &Client,
     stack: &StackIdentity,
     function: &FunctionName,
@@ -379,6 +425,6 @@ fn made(configuration: &FunctionConfiguration) -> Option<Timestamp> {
     configuration.last_modified().and_then(|time| time.parse().ok())
 }
 
-fn described(function: &FunctionName) -> String {
+pub(crate) fn described(function: &FunctionName) -> String {
     format!("the function {function}")
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 /// What a function's configuration is to be.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     pub stack: &'a StackIdentity,
     pub spec: &'a FunctionSpec,
 }
@@ -167,12 +167,12 @@ impl Wanted<'_> {
 }
 
 /// Puts every setting into the request that creates the function.
-pub(super) fn create(request: Create, wanted: &Wanted<'_>) -> Create {
+pub(crate) fn create(request: Create, wanted: &Wanted<'_>) -> Create {
     SETTINGS.iter().fold(request, |request, setting| (setting.create)(request, wanted))
 }
 
 /// Puts into a request what leads from `found` to what is wanted.
-pub(super) fn update(
+pub(crate) fn update(
     request: Update,
     wanted: &Wanted<'_>,
     found: &FunctionConfiguration,
@@ -186,7 +186,7 @@ pub(super) fn update(
 }
 
 /// How the configuration differs from what is wanted.
-pub(super) fn differences(wanted: &Wanted<'_>, found: &FunctionConfiguration) -> Vec<Difference> {
+pub(crate) fn differences(wanted: &Wanted<'_>, found: &FunctionConfiguration) -> Vec<Difference> {
     let values = wanted.spec.values();
     SETTINGS.iter().flat_map(|setting| wanted.differences(setting, &values, found)).collect()
 }

@@ -15,7 +15,7 @@ use crate::error::ResourceError;
 /// Pauses between tries while Lambda cannot assume a role that was just made. Five tries span 9 s,
 /// which nearly every role needs less than; whoever needs longer waits in the state machine. AWS
 /// publishes no number: Terraform allows minutes, most roles take seconds.
-pub(super) const ROLE_PAUSES: [Duration; 4] = [
+pub(crate) const ROLE_PAUSES: [Duration; 4] = [
     Duration::from_millis(2000),
     Duration::from_millis(2500),
     Duration::from_millis(2500),
@@ -25,7 +25,7 @@ pub(super) const ROLE_PAUSES: [Duration; 4] = [
 /// Pauses between looks at a function that is becoming what it shall be: short at first, since
 /// most are done in a second. GetFunction has a rate of its own, 100/s for each account and Region.
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
-pub(super) const SETTLE_PAUSES: [Duration; 8] = [
+pub(crate) const SETTLE_PAUSES: [Duration; 8] = [
     Duration::from_millis(200),
     Duration::from_millis(300),
     Duration::from_millis(500),
@@ -38,13 +38,13 @@ pub(super) const SETTLE_PAUSES: [Duration; 8] = [
 
 /// Repeats `call` while Lambda cannot use the role yet. A role that never becomes usable gives the
 /// same refusal, so the patience has an end, here and in the state machine.
-pub(super) async fn when_role_is_ready(
-    call: impl AsyncFn() -> Result<(), AwsError>,
-) -> Result<(), ResourceError> {
+pub(crate) async fn when_role_is_ready<T>(
+    call: impl AsyncFn() -> Result<T, AwsError>,
+) -> Result<Option<T>, ResourceError> {
     let mut pauses = ROLE_PAUSES.iter();
     loop {
         match call().await {
-            Ok(()) => return Ok(()),
+            Ok(answer) => return Ok(Some(answer)),
             Err(error) if role_is_not_ready(&error) => match pauses.next() {
                 Some(pause) => sleep(*pause).await,
                 None => {
@@ -55,13 +55,13 @@ pub(super) async fn when_role_is_ready(
                 }
             },
             Err(error) if name_is_taken(&error) => return Err(error.into()),
-            refused => return unless_busy(refused),
+            refused => return unless_busy(refused).map(|()| None),
         }
     }
 }
 
 /// Waits until the function is active and its last update has succeeded.
-pub(super) async fn settled(
+pub(crate) async fn settled(
     lambda: &Client,
     settings: &FunctionSettings,
     target: &Target<'_>,
@@ -72,7 +72,7 @@ pub(super) async fn settled(
 
 /// Waits until the function is active and no update of it is in progress, and answers how the last
 /// one ended. `found` is a look that was just taken.
-pub(super) async fn at_rest(
+pub(crate) async fn at_rest(
     lambda: &Client,
     settings: &FunctionSettings,
     target: &Target<'_>,
@@ -108,7 +108,7 @@ pub(super) async fn at_rest(
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html>. A fresh function
 /// has no `LastUpdateStatus` yet.
-pub(super) fn last_update(
+pub(crate) fn last_update(
     configuration: &FunctionConfiguration,
 ) -> Result<Option<Result<(), ResourceError>>, ResourceError> {
     match configuration.state() {
@@ -129,7 +129,7 @@ pub(super) fn last_update(
     })
 }
 
-pub(super) fn failed(reason: Option<&str>, what: &str) -> ResourceError {
+pub(crate) fn failed(reason: Option<&str>, what: &str) -> ResourceError {
     let reason = reason.unwrap_or("Lambda gave no reason");
     ResourceError::Rejected { reason: format!("the function {what}: {reason}") }
 }

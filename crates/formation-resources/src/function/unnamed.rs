@@ -96,7 +96,7 @@ const SETTINGS: &[Unnamed] = &[
 ];
 
 /// What of a function's configuration is not Lambda's default.
-pub(super) fn differences(found: &FunctionConfiguration) -> Vec<Difference> {
+pub(crate) fn differences(found: &FunctionConfiguration) -> Vec<Difference> {
     let shown = SETTINGS.iter().map(|it| (it.name, (it.read)(found)));
     shown
         .filter_map(|(name, actual)| {
@@ -106,7 +106,7 @@ pub(super) fn differences(found: &FunctionConfiguration) -> Vec<Difference> {
 }
 
 /// What sets back all that is not Lambda's default and can be set back.
-pub(super) fn resets(found: &FunctionConfiguration) -> Vec<fn(Update) -> Update> {
+pub(crate) fn resets(found: &FunctionConfiguration) -> Vec<fn(Update) -> Update> {
     let differing = SETTINGS.iter().filter(|setting| !(setting.read)(found).is_null());
     differing.filter_map(|setting| setting.reset).collect()
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{Role, Tag};
 use formation_aws::{AwsError, ErrorKind};
+use formation_model::function::Tracing;
 use formation_model::names::LOGGING_POLICY;
 use formation_model::{Difference, Facet, FunctionSpec, Part, StackIdentity};
 use jiff::{SignedDuration, Timestamp};
@@ -93,7 +94,7 @@ pub async fn ensure(
     if found.is_none() {
         match create(iam, settings, target.spec, &name).await {
             Ok(role) => {
-                for policy in wanted(settings, target.spec) {
+                for policy in wanted(settings, target) {
                     let put = async || policies::put(iam, &name, &policy).await;
                     once_spread(put, does_not_exist, described(&name)).await?;
                 }
@@ -252,10 +253,20 @@ async fn create(
     created.role.ok_or(AwsError::incomplete("iam:CreateRole"))
 }
 
-/// The inline policies of a function's role, and no others.
-fn wanted(settings: &RoleSettings, spec: &FunctionSpec) -> impl Iterator<Item = Policy> {
-    let logging = Policy::logging(&settings.stack, spec);
-    [logging].into_iter().chain(Policy::permissions(settings, spec))
+/// The inline policies of a function's role, and no others: where callers still run what was there before, what
+/// they need, too.
+fn wanted(settings: &RoleSettings, target: &Target<'_>) -> Vec<Policy> {
+    let former = target.formerly.filter(|_| target.only_adds);
+    let traces = |it: &FunctionSpec| it.configuration.tracing == Tracing::Active;
+    let tracing = [target.spec].into_iter().chain(former).any(traces);
+    let tracing = if tracing { Tracing::Active } else { Tracing::PassThrough };
+    let mut wanted = vec![Policy::logging_of(&settings.stack, target.spec, tracing)];
+    // What callers run first: somebody may have written into it, so that both do not fit.
+    for spec in former.into_iter().chain([target.spec]) {
+        let permissions = Policy::permissions(settings, spec);
+        wanted.extend(permissions.filter(|it| wanted.iter().all(|other| other.name != it.name)));
+    }
+    wanted
 }
 
 /// Brings every facet of a role that is ours to its target, whoever made it and however far.
@@ -346,18 +357,16 @@ async fn converge_policies(
             other => Ok(other?),
         }
     };
-    let logging = Policy::logging(&settings.stack, target.spec);
+    let wanted = wanted(settings, target);
+    let Some((logging, permissions)) = wanted.split_first() else { return Ok(()) };
     let found = policies::find(iam, name, &logging.name).await?;
     let logs_otherwise = found.as_ref() != Some(&logging.document);
     let Others { inline, attached } = policies::others(iam, name).await?;
-    let permissions = Policy::permissions(settings, target.spec);
     let former = target.formerly.and_then(|former| Policy::permissions(settings, former));
-    let is = |policy: &Option<Policy>, name: &String| {
-        policy.as_ref().is_some_and(|policy| policy.name == *name)
-    };
-    let mut goes: Vec<_> = inline.iter().filter(|name| !is(&permissions, name)).collect();
+    let is_wanted = |name: &String| permissions.iter().any(|policy| policy.name == *name);
+    let mut goes: Vec<_> = inline.iter().filter(|name| !is_wanted(name)).collect();
     // What the function was allowed before this operation.
-    let last = goes.iter().position(|name| is(&former, name));
+    let last = goes.iter().position(|name| former.as_ref().is_some_and(|it| it.name == **name));
     let mut last = last.map(|at| goes.remove(at));
     for policy in goes {
         policies::delete(iam, name, policy).await?;
@@ -366,9 +375,9 @@ async fn converge_policies(
         policies::detach(iam, name, policy).await?;
     }
     if logs_otherwise {
-        put(&logging).await?;
+        put(logging).await?;
     }
-    if let Some(wanted) = &permissions {
+    for wanted in permissions {
         let found = match inline.contains(&wanted.name) {
             true => policies::find(iam, name, &wanted.name).await?,
             false => None,

@@ -30,6 +30,11 @@ impl Policy {
     /// create the group: a late flush would bring back one that was deleted, without retention and
     /// without tags.
     pub fn logging(stack: &StackIdentity, spec: &FunctionSpec) -> Self {
+        Self::logging_of(stack, spec, spec.configuration.tracing)
+    }
+
+    /// The same, and that it may trace where `tracing` is active.
+    pub fn logging_of(stack: &StackIdentity, spec: &FunctionSpec, tracing: Tracing) -> Self {
         let log = json!({
             "Effect": "Allow",
             "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
@@ -42,7 +47,7 @@ impl Policy {
             "Action": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
             "Resource": "*"
         });
-        let statements = match spec.configuration.tracing {
+        let statements = match tracing {
             Tracing::Active => vec![log, trace],
             Tracing::PassThrough => vec![log],
         };

@@ -1,4 +1,4 @@
-//! The Lambda behind the `Ensure role` and `Restore role` states.
+//! The Lambda behind the `Ensure role`, `Widen role`, `Return role`, `Narrow role` and `Restore role` states.
 
 use formation_lambda::{Error, Step, role_settings};
 use formation_steps::{ensure_role, run_step};

@@ -9,7 +9,7 @@ use formation_model::{
 use super::{Decision, Requester, Seen, memory, running, taken, warnings};
 use crate::caller::Caller;
 use crate::control::Control;
-use crate::records::{FunctionRecord, OperationRecord};
+use crate::records::{FunctionRecord, LiveRecord, OperationRecord};
 use crate::refusal::Refusal;
 use crate::version_tag::VersionTag;
 
@@ -54,6 +54,7 @@ impl Control {
             repaired: None,
             leftovers: Vec::new(),
             role_id: None,
+            live: LiveRecord::default(),
         };
         let version_tag = Some(VersionTag::new(operation.revision, operation_id));
         let memory = memory(requester, &operation, version_tag);

@@ -7,6 +7,7 @@ mod create;
 mod delete;
 mod put;
 mod repair;
+mod rollback;
 #[cfg(test)]
 mod tests;
 mod update;
@@ -25,7 +26,9 @@ use tokio::time::Instant;
 pub use self::put::Put;
 use super::Control;
 use crate::caller::Caller;
-use crate::records::{Claim, FunctionRecord, IdempotencyRecord, OperationRecord, RequestKey};
+use crate::records::{
+    Claim, FunctionRecord, IdempotencyRecord, LiveRecord, OperationRecord, RequestKey,
+};
 use crate::refusal::Refusal;
 use crate::version_tag::{Condition, VersionTag};
 
@@ -54,6 +57,15 @@ pub enum Change<'a> {
         /// What must hold of it.
         condition: Option<Condition>,
     },
+    /// Take it back to what it was at an earlier revision.
+    Rollback {
+        /// The function.
+        name: FunctionName,
+        /// What must hold of it.
+        condition: Option<Condition>,
+        /// The revision; the one before the current if none is named.
+        revision: Option<u64>,
+    },
     /// Remove it.
     Delete {
         /// The function.
@@ -69,6 +81,7 @@ impl fmt::Debug for Change<'_> {
             Self::Create(request) => ("Create", &request.function_name),
             Self::Update { name, .. } => ("Update", name),
             Self::Repair { name, .. } => ("Repair", name),
+            Self::Rollback { name, .. } => ("Rollback", name),
             Self::Delete { name, .. } => ("Delete", name),
         };
         f.debug_tuple(kind).field(name).finish()
@@ -155,6 +168,9 @@ impl Control {
             Change::Repair { name, condition } => {
                 self.repair(&name, condition.as_ref(), requester).await
             }
+            Change::Rollback { name, condition, revision } => {
+                self.roll_back(&name, revision, condition.as_ref(), requester).await
+            }
             Change::Delete { name, condition } => {
                 self.delete(&name, condition.as_ref(), requester).await
             }
@@ -173,6 +189,9 @@ impl Control {
                 self.plan_update(&name, condition.as_ref(), edit, caller).await
             }
             Change::Repair { name, condition } => self.plan_repair(&name, condition.as_ref()).await,
+            Change::Rollback { name, condition, revision } => {
+                self.plan_rollback(&name, revision, condition.as_ref()).await
+            }
             Change::Delete { name, condition } => self.plan_delete(&name, condition.as_ref()).await,
         }
     }
@@ -241,10 +260,24 @@ impl Control {
         requester: &Requester,
         version_tag: Option<VersionTag>,
     ) -> Result<Decision, Refusal> {
+        self.claim_checked(function, status, operation, requester, version_tag, None).await
+    }
+
+    /// The same while a revision of it is kept as it was seen, of this number and committed by this operation.
+    async fn claim_checked(
+        &self,
+        function: &FunctionRecord,
+        status: FunctionStatus,
+        operation: &OperationRecord,
+        requester: &Requester,
+        version_tag: Option<VersionTag>,
+        revision: Option<(u64, OperationId)>,
+    ) -> Result<Decision, Refusal> {
         self.forget_specifications(function).await;
         let memory = memory(requester, operation, version_tag);
         let remembered = requester.key.as_ref().zip(memory.as_ref());
-        let claim = self.records.claim_change(function, status, operation, remembered).await?;
+        let records = &self.records;
+        let claim = records.claim_change(function, status, operation, remembered, revision).await?;
         self.claimed(claim, requester, operation, version_tag).await
     }
 
@@ -363,6 +396,8 @@ fn running(
         failures: 0,
         former_leftovers: Vec::new(),
         role_id: None,
+        live: LiveRecord::default(),
+        target_version: None,
     }
 }
 
@@ -377,6 +412,7 @@ fn running_on(
         previous: Some(function.spec.clone()),
         former_leftovers: function.leftovers.clone(),
         role_id: function.role_id.clone(),
+        live: function.live.clone(),
         revision: function.revision,
         ..running(kind, operation_id, function.spec.function_name.clone(), requester)
     }

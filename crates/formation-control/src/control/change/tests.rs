@@ -440,7 +440,7 @@ async fn a_repair_of_what_was_never_available_finishes_undoing_it() {
     let plan = aws.control().plan(repair(), &Caller::new("ann")).await.unwrap();
     assert_eq!(
         (kind(&plan), actions(&plan)),
-        (Some(OperationKind::Repair), vec![Action::Delete; 3])
+        (Some(OperationKind::Repair), vec![Action::Delete; 4])
     );
     let id = accepted(aws.control().accept(repair(), &ann()).await).operation.operation_id;
     assert!(aws.operation(&hello(), id).get("target").is_none());
@@ -566,7 +566,7 @@ async fn a_plan_tells_what_would_be_done_and_writes_nothing() {
     let plan = aws.control().plan(create(), &Caller::new("ann")).await.unwrap();
     assert_eq!(
         (kind(&plan), actions(&plan)),
-        (Some(OperationKind::Create), vec![Action::Create; 3])
+        (Some(OperationKind::Create), vec![Action::Create; 4])
     );
     assert!(aws.writes().is_empty());
 
@@ -576,20 +576,23 @@ async fn a_plan_tells_what_would_be_done_and_writes_nothing() {
         .plan(update(json!({"memoryMegabytes": 256})), &Caller::new("ann"))
         .await
         .unwrap();
-    assert_eq!(actions(&plan), [Action::None, Action::None, Action::Change]);
+    assert_eq!(actions(&plan), [Action::None, Action::None, Action::Change, Action::Change]);
     assert_eq!(kind(&plan), Some(OperationKind::Update));
     let plan = aws.control().plan(update(json!({})), &Caller::new("ann")).await.unwrap();
-    assert_eq!((kind(&plan), actions(&plan)), (None, vec![Action::None; 3]));
+    assert_eq!((kind(&plan), actions(&plan)), (None, vec![Action::None; 4]));
     // A repair is planned from what AWS has, which is nothing.
     let plan = aws.control().plan(repair(), &Caller::new("ann")).await.unwrap();
     assert_eq!(
         (kind(&plan), actions(&plan)),
-        (Some(OperationKind::Repair), vec![Action::Create; 3])
+        (
+            Some(OperationKind::Repair),
+            vec![Action::Create, Action::Create, Action::Create, Action::None]
+        )
     );
     let plan = aws.control().plan(delete(), &Caller::new("ann")).await.unwrap();
     assert_eq!(
         (kind(&plan), actions(&plan)),
-        (Some(OperationKind::Delete), vec![Action::Delete; 3])
+        (Some(OperationKind::Delete), vec![Action::Delete; 4])
     );
     assert!(aws.writes().is_empty(), "{:?}", aws.writes());
 }

@@ -1,0 +1,96 @@
+//! Taking a function back to an earlier revision.
+
+use formation_model::{FunctionName, FunctionStatus, OperationId, OperationKind, Plan};
+
+use super::update::updatable;
+use super::{Decision, Requester, Seen, running_on, summarised, warnings};
+use crate::control::Control;
+use crate::records::{FunctionRecord, OperationRecord, RevisionRecord};
+use crate::refusal::Refusal;
+use crate::version_tag::{Condition, VersionTag};
+
+impl Control {
+    /// `revision`: the one to go back to; the one before the current if none is named.
+    pub(super) async fn roll_back(
+        &self,
+        name: &FunctionName,
+        revision: Option<u64>,
+        condition: Option<&Condition>,
+        requester: &Requester,
+    ) -> Result<Decision, Refusal> {
+        let found = match self.look(name, requester).await? {
+            Seen::Replayed(decision) => return Ok(decision),
+            Seen::Function(found) => *found,
+        };
+        let function = updatable(found, name, condition)?;
+        let Some(kept) = self.other_revision(&function, revision).await? else {
+            return self.unchanged(function, requester).await;
+        };
+        self.refuse_without_boundary().await?;
+        // What is not kept any more has seven days left: see `Bundles::release`.
+        self.bundles.keep(&kept.spec.code).await?;
+        let operation_id = OperationId::generate();
+        let operation = OperationRecord {
+            warnings: warnings(Vec::new(), &kept.spec),
+            target_version: kept.version,
+            revision: function.revision + 1,
+            target: Some(kept.spec),
+            ..running_on(&function, OperationKind::Rollback, operation_id, requester)
+        };
+        let version_tag = Some(VersionTag::new(operation.revision, operation_id));
+        let checked = Some((kept.revision, kept.operation_id));
+        let status = FunctionStatus::Updating;
+        let claimed = self
+            .claim_checked(&function, status, &operation, requester, version_tag, checked)
+            .await;
+        match claimed {
+            // The transaction does not tell whether the function is gone or the revision.
+            Err(Refusal::FunctionNotFound(name)) => match self.records.function(&name).await? {
+                Some(_) => {
+                    Err(Refusal::RevisionNotFound { function: name, revision: kept.revision })
+                }
+                None => Err(Refusal::FunctionNotFound(name)),
+            },
+            claimed => claimed,
+        }
+    }
+
+    pub(super) async fn plan_rollback(
+        &self,
+        name: &FunctionName,
+        revision: Option<u64>,
+        condition: Option<&Condition>,
+    ) -> Result<Plan, Refusal> {
+        let function = updatable(self.records.function(name).await?, name, condition)?;
+        let current = summarised(function.spec.clone());
+        let kind = OperationKind::Rollback;
+        let Some(kept) = self.other_revision(&function, revision).await? else {
+            let plan = Plan::between(kind, name, Some(&current), Some(&current));
+            return Ok(Plan { kind: None, ..plan });
+        };
+        self.refuse_without_boundary().await?;
+        let target = summarised(kept.spec);
+        let plan = Plan::between(kind, name, Some(&current), Some(&target));
+        Ok(Plan { warnings: warnings(Vec::new(), &target), ..plan })
+    }
+
+    /// The revision to go back to; none where the function is at it. One that was left FAILED goes back to the
+    /// current one, too.
+    async fn other_revision(
+        &self,
+        function: &FunctionRecord,
+        revision: Option<u64>,
+    ) -> Result<Option<RevisionRecord>, Refusal> {
+        let name = &function.spec.function_name;
+        let revision = revision.unwrap_or(function.revision.saturating_sub(1));
+        if revision == function.revision && function.status == FunctionStatus::Available {
+            return Ok(None);
+        }
+        // A higher number is that of an earlier function of the name.
+        let kept = match revision {
+            revision if revision > function.revision => None,
+            revision => self.records.revision(name, revision).await?,
+        };
+        kept.map(Some).ok_or_else(|| Refusal::RevisionNotFound { function: name.clone(), revision })
+    }
+}

@@ -1,0 +1,546 @@
+//! The calls that are made, against a stand-in for Lambda at the wire that acts as Lambda does where local AWS does
+//! not: RoutingConfig that is kept where it is left out, RevisionIds of versions, versions that are not Active.
+
+use aws_sdk_lambda::Client;
+use formation_model::names::{kept_version_mark, version_mark};
+use formation_model::{ErrorName, FunctionSpec, OperationId, Part, PublishedVersion};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::function::lambda::StandIn;
+use crate::function::{self, FunctionSettings};
+use crate::testing::{self, since, stack, target};
+
+fn settings() -> FunctionSettings {
+    let idle_role_arn = "arn:aws:iam::111122223333:role/formation-IdleRole".into();
+    FunctionSettings { stack: stack(), bucket: "artifacts".into(), idle_role_arn }
+}
+
+/// The stand-in takes an object's version for the digest of its content.
+fn spec() -> FunctionSpec {
+    let mut spec = testing::spec();
+    spec.code.version.clone_from(&spec.code.sha256);
+    spec
+}
+
+fn version(number: u64) -> PublishedVersion {
+    number.to_string().parse().unwrap()
+}
+
+/// A function with its Lambda, as operations leave it.
+struct World {
+    aws: StandIn,
+    lambda: Client,
+    spec: FunctionSpec,
+    live: Option<Live>,
+}
+
+impl World {
+    /// One that was created and is live.
+    async fn new() -> Self {
+        Self::with(spec()).await
+    }
+
+    async fn with(spec: FunctionSpec) -> Self {
+        let aws = StandIn::default();
+        let lambda = aws.client();
+        let mut world = Self { aws, lambda, spec: spec.clone(), live: None };
+        let aim = target(&spec, None);
+        let ensured = function::ensure(&world.lambda, &settings(), &aim, false).await.unwrap();
+        assert_eq!(ensured.published, Some(version(1)));
+        let it = Move { kept: ensured.published, ..a_move(&spec, None) };
+        let moved = ensure(&world.lambda, &stack(), &it).await.unwrap();
+        let Moved::Done(live) = moved else { panic!("{moved:?}") };
+        world.live = Some(live);
+        world.aws.changes();
+        world
+    }
+
+    fn recorded(&self) -> Seen<'_> {
+        Seen::Recorded(self.live.as_ref().and_then(|live| live.alias_revision_id.as_deref()))
+    }
+
+    /// `$LATEST` becomes what is asked for.
+    async fn prepare(&self, wanted: &FunctionSpec) {
+        let aim = Target { only_adds: true, ..target(wanted, Some(&self.spec)) };
+        function::ensure(&self.lambda, &settings(), &aim, false).await.unwrap();
+        self.aws.changes();
+    }
+
+    async fn go_live(&self, it: &Move<'_>) -> Result<Moved, ErrorName> {
+        ensure(&self.lambda, &stack(), it).await.map_err(|error| error.name())
+    }
+
+    async fn restore(
+        &self,
+        operation: OperationId,
+        before: (Before, Option<PublishedVersion>),
+        seen: Option<&Alias>,
+    ) -> Result<Restored, ErrorName> {
+        let name = &self.spec.function_name;
+        let restored =
+            restore(&self.lambda, &stack(), name, (operation, since()), before, seen).await;
+        restored.map_err(|error| error.name())
+    }
+
+    async fn look(&self) -> Option<Alias> {
+        alias(&self.lambda, &self.spec.function_name).await.unwrap()
+    }
+
+    fn calls(&self) -> Vec<&'static str> {
+        self.aws.changes().into_iter().map(|(operation, _)| operation).collect()
+    }
+
+    /// Where callers are.
+    fn at(&self) -> Value {
+        self.aws.alias()["FunctionVersion"].clone()
+    }
+}
+
+/// A move to what an update makes.
+fn a_move<'a>(wanted: &'a FunctionSpec, formerly: Option<&'a FunctionSpec>) -> Move<'a> {
+    Move {
+        target: target(wanted, formerly),
+        operation: OperationId::generate(),
+        kept: None,
+        only_kept: false,
+        role_was_replaced: false,
+        seen: Seen::Recorded(None),
+    }
+}
+
+fn other() -> FunctionSpec {
+    let mut other = spec();
+    other.configuration.handler = "other.handler".into();
+    other
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_publishes_with_the_function_and_makes_the_alias() {
+    let aws = StandIn::default();
+    let lambda = aws.client();
+    let spec = spec();
+    let aim = target(&spec, None);
+    let ensured = function::ensure(&lambda, &settings(), &aim, false).await.unwrap();
+    let it = Move { kept: ensured.published, ..a_move(&spec, None) };
+    let moved = ensure(&lambda, &stack(), &it).await.unwrap();
+    let alias_revision_id = aws.alias()["RevisionId"].as_str().map(str::to_owned);
+    assert_eq!(moved, Moved::Done(Live { version: version(1), alias_revision_id }));
+    let calls: Vec<_> = aws.changes().into_iter().map(|(operation, _)| operation).collect();
+    assert_eq!(calls, ["CreateFunction", "CreateAlias"]);
+
+    // Again, and where the answer with the version's number was lost.
+    for kept in [ensured.published, None] {
+        let it = Move { kept, ..it };
+        assert!(matches!(ensure(&lambda, &stack(), &it).await.unwrap(), Moved::Done(_)));
+        assert_eq!(aws.changes(), []);
+    }
+    aws.change_alias(|alias| *alias = Value::Null);
+    let it = Move { kept: None, ..it };
+    assert!(matches!(ensure(&lambda, &stack(), &it).await.unwrap(), Moved::Done(_)));
+    assert_eq!(aws.versions(), [1], "Lambda answers the version that it has published already");
+    assert_eq!(aws.looks(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_publishes_what_it_has_compared_and_moves_by_the_recorded_revision() {
+    let world = World::new().await;
+    let wanted = other();
+    world.prepare(&wanted).await;
+    let latest = world.aws.configuration()["RevisionId"].clone();
+    let it = Move { seen: world.recorded(), ..a_move(&wanted, Some(&world.spec)) };
+    let moved = world.go_live(&it).await.unwrap();
+    let Moved::Done(Live { version: reached, .. }) = moved else { panic!("{moved:?}") };
+    assert_eq!((reached, world.at()), (version(2), json!("2")));
+    let mark = version_mark(it.operation);
+    let changes = world.aws.changes();
+    let publish = json!({"CodeSha256": "c2hh", "RevisionId": latest, "Description": mark});
+    assert_eq!(changes[0], ("PublishVersion", publish));
+    let recorded = world.live.as_ref().unwrap().alias_revision_id.clone();
+    let update = json!({
+        "FunctionVersion": "2", "RoutingConfig": {"AdditionalVersionWeights": {}},
+        "RevisionId": recorded
+    });
+    assert_eq!(changes[1..], [("UpdateAlias", update)]);
+    assert_eq!(world.aws.version(2)["Description"], mark);
+    assert_eq!(world.aws.looks(), 0, "the recorded RevisionId spares the look");
+
+    // Repeated, as after an answer that was lost: it is recognised, whatever is known of the alias.
+    assert!(matches!(world.go_live(&it).await, Ok(Moved::Done(_))));
+    assert_eq!(world.calls(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_caller_can_feel_publishes_nothing() {
+    let world = World::new().await;
+    let mut wanted = spec();
+    wanted.tags.insert("team".into(), "b".into());
+    wanted.configuration.description = "told".into();
+    wanted.logs.log_retention_days = 7;
+    world.prepare(&wanted).await;
+    let it = Move { seen: world.recorded(), ..a_move(&wanted, Some(&world.spec)) };
+    let moved = world.go_live(&it).await.unwrap();
+    assert_eq!(moved, Moved::Done(world.live.clone().unwrap()));
+    assert_eq!(world.calls(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_version_is_moved_to_without_publishing_and_where_it_is_gone_nothing_moves() {
+    let world = World::new().await;
+    let wanted = other();
+    world.prepare(&wanted).await;
+    let it = Move { seen: world.recorded(), ..a_move(&wanted, Some(&world.spec)) };
+    let Moved::Done(second) = world.go_live(&it).await.unwrap() else { panic!() };
+    world.aws.changes();
+
+    // Back to the first, while $LATEST still is the second.
+    let back = Move {
+        kept: Some(version(1)),
+        only_kept: true,
+        seen: Seen::Recorded(second.alias_revision_id.as_deref()),
+        ..a_move(&world.spec, Some(&wanted))
+    };
+    assert!(matches!(world.go_live(&back).await, Ok(Moved::Done(_))));
+    assert_eq!((world.calls(), world.at()), (vec!["UpdateAlias"], json!("1")));
+
+    world.aws.change_alias(|alias| alias["FunctionVersion"] = json!("2"));
+    world.aws.delete_version(1);
+    let looked = world.look().await;
+    let back = Move { seen: Seen::Looked(looked.as_ref()), ..back };
+    assert_eq!(world.go_live(&back).await, Ok(Moved::KeptIsGone));
+    assert_eq!((world.calls(), world.at()), (vec![], json!("2")));
+    // It is published anew once $LATEST is what it was.
+    let once = Move { only_kept: false, ..back };
+    assert_eq!(world.go_live(&once).await, Err(ErrorName::NotReady));
+    let aim = target(&world.spec, Some(&wanted));
+    function::ensure(&world.lambda, &settings(), &aim, false).await.unwrap();
+    assert!(matches!(world.go_live(&once).await, Ok(Moved::Done(_))));
+    assert_eq!(world.at(), json!("3"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_revision_moves_nobody() {
+    let world = World::new().await;
+    let wanted = other();
+    world.prepare(&wanted).await;
+    world.aws.change_alias(|_| {});
+    let it = Move { seen: world.recorded(), ..a_move(&wanted, Some(&world.spec)) };
+    assert_eq!(world.go_live(&it).await, Ok(Moved::Unseen));
+    assert_eq!(world.at(), json!("1"));
+    let looked = world.look().await;
+    let it = Move { seen: Seen::Looked(looked.as_ref()), ..it };
+    assert!(matches!(world.go_live(&it).await, Ok(Moved::Done(_))));
+    assert_eq!((world.aws.versions(), world.at()), (vec![1, 2], json!("2")));
+    // Where nothing is known of it, nothing is published before it was looked at.
+    let third = FunctionSpec { tags: wanted.tags.clone(), ..spec() };
+    world.prepare(&third).await;
+    let it = a_move(&third, Some(&wanted));
+    assert_eq!(world.go_live(&it).await, Ok(Moved::Unseen));
+    assert_eq!(world.aws.versions(), [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shares_that_somebody_gave_other_versions_are_cleared_by_a_move() {
+    let world = World::new().await;
+    let wanted = other();
+    world.prepare(&wanted).await;
+    // Lambda refuses a version that stands in both places, were the shares left out.
+    let it = Move { seen: world.recorded(), ..a_move(&wanted, Some(&world.spec)) };
+    let Moved::Done(live) = world.go_live(&it).await.unwrap() else { panic!() };
+    world.aws.change_alias(|alias| {
+        alias["RoutingConfig"]["AdditionalVersionWeights"] = json!({"1": 0.1});
+    });
+    world.aws.changes();
+    let found = compare(&world.lambda, &stack(), &wanted, Some(live.version), true).await.unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].property.as_str(), &found[0].actual), ("weights", &json!({"1": 0.1})));
+    assert_eq!(found[0].part, Part::Live);
+    // A repair looks, and takes them away without publishing.
+    let looked = world.look().await;
+    let repair = Move {
+        kept: Some(live.version),
+        seen: Seen::Looked(looked.as_ref()),
+        ..a_move(&wanted, Some(&wanted))
+    };
+    assert!(matches!(world.go_live(&repair).await, Ok(Moved::Done(_))));
+    assert_eq!((world.calls(), world.at()), (vec!["UpdateAlias"], json!("2")));
+    let found = compare(&world.lambda, &stack(), &wanted, Some(live.version), true).await.unwrap();
+    assert_eq!(found, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_is_waited_for_and_one_that_lambda_could_not_make_is_never_led_to() {
+    let world = World::new().await;
+    let wanted = other();
+    world.prepare(&wanted).await;
+    world.aws.publishes("Pending");
+    let it = Move { seen: world.recorded(), ..a_move(&wanted, Some(&world.spec)) };
+    assert_eq!(world.go_live(&it).await, Err(ErrorName::NotReady));
+    assert_eq!(world.calls(), ["PublishVersion"]);
+    world.aws.change_version(2, |version| version["State"] = json!("Failed"));
+    assert_eq!(world.go_live(&it).await, Err(ErrorName::Rejected));
+    assert_eq!(world.at(), json!("1"));
+    world.aws.change_version(2, |version| version["State"] = json!("Active"));
+    // Active, but not for all of Lambda yet.
+    let not_active = "The version is not Active";
+    world.aws.refuse(("UpdateAlias", 409, "ResourceConflictException", not_active, false));
+    assert_eq!(world.go_live(&it).await, Err(ErrorName::NotReady));
+    assert!(matches!(world.go_live(&it).await, Ok(Moved::Done(_))));
+    assert_eq!((world.aws.versions(), world.at()), (vec![1, 2], json!("2")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_changes_between_the_look_and_the_publishing_never_goes_live() {
+    let world = World::new().await;
+    let wanted = other();
+    world.prepare(&wanted).await;
+    world.aws.change(|function| function["Configuration"]["MemorySize"] = json!(4096));
+    let it = Move { seen: world.recorded(), ..a_move(&wanted, Some(&world.spec)) };
+    assert_eq!(world.go_live(&it).await, Err(ErrorName::NotReady));
+    assert_eq!(world.calls(), [""; 0]);
+    world.prepare(&wanted).await;
+    for (status, code, message) in [
+        (412, "PreconditionFailedException", "stale"),
+        (400, "InvalidParameterValueException", "CodeSHA256 (a) is different from current (b)"),
+        (409, "ResourceConflictException", "An update is in progress"),
+    ] {
+        world.aws.refuse(("PublishVersion", status, code, message, false));
+        assert_eq!(world.go_live(&it).await, Err(ErrorName::NotReady), "{code}");
+    }
+    let full = "Code storage limit exceeded.";
+    world.aws.refuse(("PublishVersion", 400, "CodeStorageExceededException", full, false));
+    let error = ensure(&world.lambda, &stack(), &it).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::QuotaExceeded);
+    assert!(error.to_string().contains("RevisionsKept"), "{error}");
+    assert_eq!(world.at(), json!("1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_environment_that_was_encrypted_anew_takes_a_new_version() {
+    let mut with_environment = spec();
+    with_environment.configuration.environment.0.insert("KEY".into(), "s3cr3t".into());
+    let world = World::with(with_environment.clone()).await;
+    world.aws.change(|function| function["Configuration"]["RevisionId"] = json!("renewed"));
+    let looked = world.look().await;
+    let repair = Move {
+        kept: Some(version(1)),
+        role_was_replaced: true,
+        seen: Seen::Looked(looked.as_ref()),
+        ..a_move(&with_environment, Some(&with_environment))
+    };
+    assert!(matches!(world.go_live(&repair).await, Ok(Moved::Done(_))));
+    assert_eq!((world.calls(), world.at()), (vec!["PublishVersion", "UpdateAlias"], json!("2")));
+    // Once.
+    assert!(matches!(world.go_live(&repair).await, Ok(Moved::Done(_))));
+    assert_eq!(world.calls(), [""; 0]);
+    // Without an environment there is nothing to renew.
+    let world = World::new().await;
+    let looked = world.look().await;
+    let seen = Seen::Looked(looked.as_ref());
+    let wanted = spec();
+    let repair = Move { role_was_replaced: true, seen, ..a_move(&wanted, Some(&wanted)) };
+    assert!(matches!(world.go_live(&repair).await, Ok(Moved::Done(_))));
+    assert_eq!(world.calls(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn concurrency_is_raised_before_the_move_and_lowered_after_it() {
+    for (from, to, before, after) in [
+        (None, Some(5), vec!["PutFunctionConcurrency"], vec![]),
+        (Some(5), Some(6), vec!["PutFunctionConcurrency"], vec![]),
+        (Some(5), Some(4), vec![], vec!["PutFunctionConcurrency"]),
+        (Some(5), Some(0), vec![], vec!["PutFunctionConcurrency"]),
+        (None, Some(0), vec![], vec!["PutFunctionConcurrency"]),
+        (Some(5), None, vec![], vec!["DeleteFunctionConcurrency"]),
+        (Some(5), Some(5), vec![], vec![]),
+    ] {
+        let world = World::with(FunctionSpec { reserved_concurrency: from, ..spec() }).await;
+        let wanted = FunctionSpec { reserved_concurrency: to, ..other() };
+        let aim = Target { only_adds: true, ..target(&wanted, Some(&world.spec)) };
+        function::ensure(&world.lambda, &settings(), &aim, false).await.unwrap();
+        let expected = [vec!["UpdateFunctionConfiguration"], before].concat();
+        assert_eq!(world.calls(), expected, "{from:?} to {to:?}");
+        let it = Move { seen: world.recorded(), ..a_move(&wanted, Some(&world.spec)) };
+        world.go_live(&it).await.unwrap();
+        let expected = [vec!["PublishVersion", "UpdateAlias"], after].concat();
+        assert_eq!(world.calls(), expected, "{from:?} to {to:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_are_put_back_and_a_late_move_is_refused() {
+    let world = World::new().await;
+    let wanted = other();
+    world.prepare(&wanted).await;
+    let it = Move { seen: world.recorded(), ..a_move(&wanted, Some(&world.spec)) };
+    let seen = world.look().await;
+    let before = (Before::Version(version(1)), None);
+    // Nothing differs, and it is written all the same.
+    let back = world.restore(it.operation, before, seen.as_ref()).await.unwrap();
+    assert!(matches!(back, Restored::Back(Some(Live { version: at, .. })) if at == version(1)));
+    assert_eq!(world.calls(), ["UpdateAlias"]);
+    assert_eq!(world.go_live(&it).await, Ok(Moved::Unseen), "it comes too late");
+    assert_eq!(world.at(), json!("1"));
+    // What was seen before that is not to be relied on either.
+    assert_eq!(world.restore(it.operation, before, seen.as_ref()).await, Ok(Restored::Unseen));
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_that_have_moved_wholly_stay() {
+    let world = World::new().await;
+    let wanted = other();
+    world.prepare(&wanted).await;
+    let it = Move { seen: world.recorded(), ..a_move(&wanted, Some(&world.spec)) };
+    // Applied, and the answer is lost.
+    world.aws.refuse(("UpdateAlias", 500, "ServiceException", "lost", true));
+    world.aws.refuse(("UpdateAlias", 500, "ServiceException", "lost", true));
+    world.aws.refuse(("UpdateAlias", 500, "ServiceException", "lost", true));
+    assert!(world.go_live(&it).await.is_err());
+    world.aws.changes();
+    let before = (Before::Version(version(1)), None);
+    let seen = world.look().await;
+    let moved = world.restore(it.operation, before, seen.as_ref()).await.unwrap();
+    assert!(matches!(moved, Restored::Moved(Live { version: at, .. }) if at == version(2)));
+    assert_eq!(world.calls(), [""; 0]);
+    // To another operation that is no move of its own, nor is half of one.
+    world.aws.change_alias(|alias| {
+        alias["RoutingConfig"]["AdditionalVersionWeights"] = json!({"1": 0.5});
+    });
+    let seen = world.look().await;
+    let back = world.restore(it.operation, before, seen.as_ref()).await.unwrap();
+    assert!(matches!(back, Restored::Back(_)), "{back:?}");
+    assert_eq!(world.aws.alias()["FunctionVersion"], "1");
+    assert_eq!(world.aws.alias()["RoutingConfig"], Value::Null);
+    world.aws.change_alias(|alias| alias["FunctionVersion"] = json!("2"));
+    let seen = world.look().await;
+    let other = OperationId::generate();
+    let back = world.restore(other, before, seen.as_ref()).await.unwrap();
+    assert!(matches!(back, Restored::Back(_)), "{back:?}");
+    // A rollback that has moved to a version of an earlier operation.
+    world.aws.change_alias(|alias| alias["FunctionVersion"] = json!("2"));
+    let seen = world.look().await;
+    let kept = (Before::Version(version(1)), Some(version(2)));
+    let moved = world.restore(other, kept, seen.as_ref()).await.unwrap();
+    assert!(matches!(moved, Restored::Moved(_)), "{moved:?}");
+    // One that was to stay where it is has moved nobody.
+    let stays = (Before::Version(version(2)), Some(version(2)));
+    let back = world.restore(other, stays, seen.as_ref()).await.unwrap();
+    assert!(matches!(back, Restored::Back(_)), "{back:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_create_the_alias_goes_and_what_is_not_ours_stays() {
+    let world = World::new().await;
+    let operation = OperationId::generate();
+    let before = (Before::Nothing, None);
+    for seen in [world.look().await, None] {
+        let back = world.restore(operation, before, seen.as_ref()).await;
+        assert_eq!(back, Ok(Restored::Back(None)));
+        assert_eq!(world.aws.alias(), Value::Null);
+    }
+    assert_eq!(world.calls(), ["DeleteAlias"]);
+    world.aws.change(|function| function["Tags"] = json!({"owner": "finance-team"}));
+    let foreign = Alias { version: Some(version(1)), weights: [].into(), revision_id: None };
+    let back = world.restore(operation, before, Some(&foreign)).await;
+    assert_eq!(back, Ok(Restored::Back(None)));
+    let taken = (Before::Version(version(1)), None);
+    let back = world.restore(operation, taken, Some(&foreign)).await;
+    assert_eq!(back, Err(ErrorName::NotOwned));
+    let it = a_move(&world.spec, None);
+    assert_eq!(world.go_live(&it).await, Err(ErrorName::NotOwned));
+    world.aws.change(|function| *function = Value::Null);
+    assert_eq!(world.restore(operation, before, None).await, Ok(Restored::Back(None)));
+    assert_eq!(world.restore(operation, taken, None).await, Err(ErrorName::Rejected));
+    assert_eq!(world.calls(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alias_that_somebody_removed_is_made_anew_while_its_version_is_there() {
+    let world = World::new().await;
+    world.aws.change_alias(|alias| *alias = Value::Null);
+    let operation = OperationId::generate();
+    let before = (Before::Version(version(1)), None);
+    let back = world.restore(operation, before, None).await.unwrap();
+    assert!(matches!(back, Restored::Back(Some(_))), "{back:?}");
+    assert_eq!((world.calls(), world.at()), (vec!["CreateAlias"], json!("1")));
+    world.aws.change_alias(|alias| *alias = Value::Null);
+    world.aws.delete_version(1);
+    assert_eq!(world.restore(operation, before, None).await, Err(ErrorName::Rejected));
+    let found = compare(&world.lambda, &stack(), &world.spec, Some(version(1)), false).await;
+    assert_eq!(found.unwrap(), [Difference::missing(Part::Live)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repair_is_fenced_and_puts_nothing_back() {
+    let world = World::new().await;
+    world.aws.change_alias(|alias| {
+        alias["RoutingConfig"]["AdditionalVersionWeights"] = json!({"7": 0.1});
+    });
+    let seen = world.look().await;
+    let as_found = (Before::AsFound, None);
+    let back = world.restore(OperationId::generate(), as_found, seen.as_ref()).await.unwrap();
+    assert!(matches!(back, Restored::Back(Some(_))), "{back:?}");
+    assert_eq!(world.calls(), ["UpdateAlias"]);
+    let weights = &world.aws.alias()["RoutingConfig"]["AdditionalVersionWeights"];
+    assert_eq!(weights, &json!({"7": 0.1}));
+    assert_ne!(world.look().await.unwrap().revision_id, seen.unwrap().revision_id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_release_made_gets_a_version_before_anything_changes() {
+    let aws = StandIn::default();
+    let lambda = aws.client();
+    let spec = spec();
+    // As it made functions: without a version.
+    let aim = target(&spec, Some(&spec));
+    function::ensure(&lambda, &settings(), &aim, false).await.unwrap();
+    assert_eq!(aws.versions(), [0; 0]);
+    aws.changes();
+    let found = compare(&lambda, &stack(), &spec, None, true).await.unwrap();
+    assert_eq!(found, [], "that is no drift");
+
+    let operation = OperationId::generate();
+    let kept = keep(&lambda, &stack(), &spec, operation, since()).await.unwrap();
+    assert_eq!(kept.unwrap().version, version(1));
+    assert_eq!(aws.version(1)["Description"], kept_version_mark(operation));
+    let calls: Vec<_> = aws.changes().into_iter().map(|(operation, _)| operation).collect();
+    assert_eq!(calls, ["PublishVersion", "CreateAlias"]);
+    let kept = keep(&lambda, &stack(), &spec, operation, since()).await.unwrap();
+    assert_eq!(kept.unwrap().version, version(1));
+    assert_eq!(aws.changes(), []);
+    // It is what was there before, and not a move of the operation.
+    let seen = alias(&lambda, &spec.function_name).await.unwrap();
+    let stack = stack();
+    let back = restore(
+        &lambda,
+        &stack,
+        &spec.function_name,
+        (operation, since()),
+        (Before::AsFound, None),
+        seen.as_ref(),
+    );
+    assert!(matches!(back.await.unwrap(), Restored::Back(Some(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn either_of_the_version_and_where_the_alias_leads_is_drift() {
+    let world = World::new().await;
+    let recorded = Some(version(1));
+    let found = |it: Vec<Difference>| -> Vec<_> {
+        it.into_iter().map(|it| (it.part.known().copied(), it.property)).collect()
+    };
+    let compared = async || {
+        found(compare(&world.lambda, &stack(), &world.spec, recorded, false).await.unwrap())
+    };
+    assert_eq!(compared().await, []);
+    assert_eq!(world.aws.looks(), 0, "GetFunction has a rate of its own, GetAlias none");
+    world.prepare(&other()).await;
+    assert_eq!(compared().await, [], "the workbench is another part");
+    let it = Move { seen: world.recorded(), ..a_move(&world.spec, None) };
+    let wanted = other();
+    let it = Move { target: target(&wanted, Some(&world.spec)), ..it };
+    world.go_live(&it).await.unwrap();
+    let live = Some(Part::Live);
+    assert_eq!(compared().await, [(live, "version".to_owned()), (live, "handler".to_owned())]);
+    assert_eq!(world.aws.looks(), 1);
+}

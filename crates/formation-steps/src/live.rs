@@ -1,0 +1,130 @@
+//! The steps that move callers, and that put them back.
+
+use formation_control::{OperationRecord, Records};
+use formation_model::{ErrorName, Goal, OperationKind, PublishedVersion, StackIdentity, StepInput};
+use formation_resources::live::{self, Before, Live, Move, Moved, Restored, Seen};
+
+use crate::ensure::{role_was_replaced, target};
+use crate::{Callers, StepError, current_operation};
+
+/// How often the alias is looked at anew that somebody else changes meanwhile.
+const LOOKS: u32 = 3;
+
+/// Brings callers to what the operation has made; see [`Goal`] for the states that ask for less: `Return live`
+/// moves them to a version that is kept, if it is, and `Keep live` makes a version of what they run.
+///
+/// # Errors
+/// Those of [`live::ensure`] and [`live::keep`], or that the attempt is superseded.
+pub async fn go_live(
+    lambda: &aws_sdk_lambda::Client,
+    records: &Records,
+    stack: &StackIdentity,
+    input: StepInput,
+) -> Result<Callers, StepError> {
+    let function = &input.execution.function_name;
+    let mut operation = current_operation(records, &input).await?;
+    if input.goal == Goal::LastGood {
+        let aim = target(&input, &operation)?;
+        let id = operation.operation_id;
+        let kept = live::keep(lambda, stack, aim.spec, id, aim.since).await?;
+        return Ok(callers(kept, false));
+    }
+    // Only where what is there is not what was recorded last, a share of the calls may be another version's.
+    let mut looked = None;
+    if operation.kind == OperationKind::Repair {
+        looked = Some(live::alias(lambda, function).await.map_err(refused)?);
+        operation = current_operation(records, &input).await?;
+    }
+    for _ in 0..LOOKS {
+        let seen = match &looked {
+            Some(alias) => Seen::Looked(alias.as_ref()),
+            None => Seen::Recorded(operation.live.alias_revision_id.as_deref()),
+        };
+        let it = Move {
+            target: target(&input, &operation)?,
+            operation: operation.operation_id,
+            kept: kept(&input, &operation),
+            only_kept: input.goal == Goal::Kept,
+            role_was_replaced: role_was_replaced(&input, &operation),
+            seen,
+        };
+        match live::ensure(lambda, stack, &it).await? {
+            Moved::Done(live) => return Ok(callers(Some(live), false)),
+            Moved::KeptIsGone => return Ok(callers(None, false)),
+            // The alias first: what it was then, nobody has changed whom the operation does not show.
+            Moved::Unseen => {
+                looked = Some(live::alias(lambda, function).await.map_err(refused)?);
+                operation = current_operation(records, &input).await?;
+            }
+        }
+    }
+    Err(is_contended())
+}
+
+/// Puts callers back to where they were before the operation, unless they run what it has made: then the answer
+/// says so, and nothing is done.
+///
+/// # Errors
+/// Those of [`live::restore`], or that the attempt is superseded.
+pub async fn restore_live(
+    lambda: &aws_sdk_lambda::Client,
+    records: &Records,
+    stack: &StackIdentity,
+    input: StepInput,
+) -> Result<Callers, StepError> {
+    let function = &input.execution.function_name;
+    for _ in 0..LOOKS {
+        let alias = live::alias(lambda, function).await.map_err(refused)?;
+        let operation = current_operation(records, &input).await?;
+        let restored = live::restore(
+            lambda,
+            stack,
+            function,
+            (operation.operation_id, operation.started_at),
+            (before(&input, &operation), operation.target_version),
+            alias.as_ref(),
+        );
+        match restored.await? {
+            Restored::Back(live) => return Ok(callers(live, false)),
+            Restored::Moved(live) => return Ok(callers(Some(live), true)),
+            Restored::Unseen => {}
+        }
+    }
+    Err(is_contended())
+}
+
+/// A version that was published of the target before.
+fn kept(input: &StepInput, operation: &OperationRecord) -> Option<PublishedVersion> {
+    match operation.kind {
+        OperationKind::Create => input.published,
+        OperationKind::Rollback => operation.target_version,
+        OperationKind::Repair => operation.live.version,
+        OperationKind::Update | OperationKind::Delete => None,
+    }
+}
+
+/// Where callers were before the operation.
+fn before(input: &StepInput, operation: &OperationRecord) -> Before {
+    match operation.kind {
+        OperationKind::Create => Before::Nothing,
+        OperationKind::Update | OperationKind::Rollback => {
+            let version = operation.live.version.or(input.kept_version);
+            version.map_or(Before::AsFound, Before::Version)
+        }
+        OperationKind::Repair | OperationKind::Delete => Before::AsFound,
+    }
+}
+
+fn callers(live: Option<Live>, moved: bool) -> Callers {
+    let (version, alias_revision_id) =
+        live.map(|live| (Some(live.version), live.alias_revision_id)).unwrap_or_default();
+    Callers { version, alias_revision_id, moved }
+}
+
+fn refused(error: formation_aws::AwsError) -> StepError {
+    formation_resources::ResourceError::from(error).into()
+}
+
+fn is_contended() -> StepError {
+    StepError::new(ErrorName::NotReady, "somebody else changes the alias all the time")
+}
