@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use formation_control::{RequestKey, Requester};
 use formation_model::Document;
-use formation_model::json::{FUNCTION, canonical_digest};
+use formation_model::json::{FUNCTION, Shape, canonical_digest};
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use tokio::time::Instant;
 
@@ -50,11 +50,19 @@ impl ChangeRequest {
     /// # Errors
     /// A parameter or header that has no such value.
     pub(crate) fn read(request: Request) -> Result<Self, ApiError> {
+        Self::of(request, FUNCTION)
+    }
+
+    /// The same with a body of another shape.
+    ///
+    /// # Errors
+    /// A parameter or header that has no such value.
+    pub(crate) fn of(request: Request, shape: Shape) -> Result<Self, ApiError> {
         let wait = wait(&request.query)?;
         let dry_run = request.query.flag("dryRun")?;
         let precondition = Precondition::read(&request.headers)?;
         let key = idempotency_key(&request.headers)?;
-        let body = document(&request, FUNCTION);
+        let body = document(&request, shape);
         let key = key.map(|key| request_key(&request, key, &body));
         let until = request.until;
         let requester = Requester { caller: request.caller, key, until: Some(until) };

@@ -76,6 +76,7 @@ impl App {
             Action::UpdateFunction => functions::update_function(self, request).await,
             Action::DeleteFunction => functions::delete_function(self, request).await,
             Action::RepairFunction => functions::repair_function(self, request).await,
+            Action::RollBackFunction => functions::roll_back_function(self, request).await,
             Action::CompareFunction => functions::compare_function(self, request).await,
             Action::DescribeCode => uploads::describe_code(self, request).await,
             Action::ListRevisions => revisions::list_revisions(self, request).await,

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use formation_aws::Chain;
 use formation_control::{Accepted, Change, Decision, ListFilter, Refusal, VersionTag};
+use formation_model::json::ROLLBACK;
 use formation_model::tag::{InvalidTagFilter, MOST_TAGS, TagFilter};
 use formation_model::view::{Function, FunctionStatus};
-use formation_model::{Drift, DriftReport, Operation, OperationKind, OperationStatus, request};
+use formation_model::{
+    Drift, DriftReport, Operation, OperationKind, OperationStatus, RollbackRequest, request,
+};
 use http::header::{ETAG, LOCATION, RETRY_AFTER};
 use http::{HeaderName, StatusCode};
 use jiff::Timestamp;
@@ -123,6 +126,20 @@ pub(crate) async fn repair_function(app: &App, request: Request) -> Result<Answe
     let ChangeRequest { precondition, asked, .. } = ChangeRequest::read(request)?;
     let condition = precondition.of_what_exists()?;
     app.change(Change::Repair { name, condition }, asked).await
+}
+
+/// `POST /v1/functions/{functionName}/rollback`
+pub(crate) async fn roll_back_function(app: &App, request: Request) -> Result<Answered, ApiError> {
+    let name = request.function()?;
+    let names_nothing = request.body.is_empty();
+    let ChangeRequest { precondition, body, asked } = ChangeRequest::of(request, ROLLBACK)?;
+    let condition = precondition.of_what_exists()?;
+    let RollbackRequest { revision } = if names_nothing {
+        RollbackRequest::default()
+    } else {
+        body?.read_with(RollbackRequest::read).map_err(Refusal::InvalidFunction)?
+    };
+    app.change(Change::Rollback { name, condition, revision }, asked).await
 }
 
 /// `DELETE /v1/functions/{functionName}`

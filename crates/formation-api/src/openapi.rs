@@ -5,7 +5,7 @@ use formation_model::schema::{self, function_patch, function_request, plan_reque
 use formation_model::tag::{LONGEST_TAG, MOST_TAGS};
 use formation_model::{
     About, CodeLink, DriftReport, Function, FunctionStatus, Operation, Page, Plan, Plans, Problem,
-    ProblemCode, Revision, Upload, UploadRequest,
+    ProblemCode, Revision, RollbackRequest, Upload, UploadRequest,
 };
 use http::StatusCode;
 use schemars::SchemaGenerator;
@@ -129,10 +129,10 @@ fn operation(route: &Route) -> Value {
             "FunctionRequest" => schema::example(),
             "PlanRequest" => json!({"functions": [schema::example()]}),
             "UploadRequest" => schema::upload_example(),
+            "RollbackRequest" => json!({"revision": 3}),
             _ => json!({"memoryMegabytes": 512, "environment": {"GREETING": null}}),
         };
-        operation["requestBody"] =
-            json!({"required": true, "content": {"application/json": content}});
+        operation["requestBody"] = json!({"required": body != "RollbackRequest", "content": {"application/json": content}});
     }
     operation
 }
@@ -191,6 +191,7 @@ fn schemas() -> Map<String, Value> {
         generator.subschema_for::<Plan>();
         generator.subschema_for::<Plans>();
         generator.subschema_for::<Problem>();
+        generator.subschema_for::<RollbackRequest>();
         generator.subschema_for::<UploadRequest>();
         generator.subschema_for::<Upload>();
         generator.subschema_for::<CodeLink>();

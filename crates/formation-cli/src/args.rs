@@ -98,6 +98,11 @@ pub enum Command {
     /// Brings AWS back to what is recorded
     #[command(after_help = "Examples:\n  formation repair hello --yes")]
     Repair(Change),
+    /// Takes a function back to an earlier revision, its callers first
+    #[command(
+        after_help = "Examples:\n  formation rollback hello\n  formation rollback hello --to 7 --yes"
+    )]
+    Rollback(Rollback),
     /// Compares functions with AWS, now
     #[command(
         after_help = "Examples:\n  formation drift hello\n  formation drift --all --exit-code"
@@ -323,6 +328,22 @@ pub struct Change {
     /// The functions
     #[arg(required = true)]
     pub names: Vec<FunctionName>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// How long to follow it.
+    #[command(flatten)]
+    pub patience: Patience,
+}
+
+/// `formation rollback`
+#[derive(Args, Debug)]
+pub struct Rollback {
+    /// The function
+    pub name: FunctionName,
+    /// The revision to go back to: the one before the current otherwise; `formation revisions` lists them
+    #[arg(long, value_name = "REVISION", value_parser = clap::value_parser!(u64).range(1..))]
+    pub to: Option<u64>,
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use formation_model::{
-    DriftReport, Function, FunctionName, FunctionPlan, FunctionStatus, Page, Plans,
+    DriftReport, Function, FunctionName, FunctionPlan, FunctionStatus, Page, Plans, RollbackRequest,
 };
 use futures_util::Stream;
 use http::Method;
@@ -143,6 +143,13 @@ impl Client {
     /// finishes undoing it.
     pub fn repair(&self, name: &FunctionName) -> Change {
         Change::new(self, Method::POST, format!("{}/repair", path(name)))
+    }
+
+    /// Takes a function back to an earlier revision, the one before the current if none is named: its callers
+    /// first, at once where its version is kept.
+    pub fn roll_back(&self, name: &FunctionName, revision: Option<u64>) -> Change {
+        let change = Change::new(self, Method::POST, format!("{}/rollback", path(name)));
+        change.body(&RollbackRequest { revision })
     }
 
     /// Compares a function with AWS, now.

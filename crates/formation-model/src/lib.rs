@@ -53,7 +53,7 @@ pub use part::{Facet, Part};
 pub use plan::{Plan, PlannedPart};
 pub use plans::{FunctionPlan, PlanError, PlanErrorCode, Plans};
 pub use problem::{FieldProblem, FieldProblemCode, FieldProblems, Problem, ProblemCode};
-pub use revision::Revision;
+pub use revision::{Revision, RollbackRequest};
 pub use step::{ErrorName, ExecutionInput, Failure, Goal, Lane, Recovery, StepInput};
 pub use upload::{CodeLink, Upload, UploadId, UploadRequest};
 pub use version::PublishedVersion;

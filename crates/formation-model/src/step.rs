@@ -28,7 +28,8 @@ pub enum Lane {
     Rollback,
     /// Remove every part.
     Delete,
-    /// Go on after an attempt that was stopped or died: back to what was before.
+    /// Go on after an attempt that was stopped or died: back to what was before, or forward where callers
+    /// have moved.
     Recover,
 }
 
@@ -103,7 +104,8 @@ impl ExecutionInput {
         operation_id: OperationId,
         attempt: u32,
     ) -> Self {
-        // It is not known how far an attempt came that was taken over: the next one goes back.
+        // It is not known how far an attempt came that was taken over: the next one looks, and goes back unless
+        // callers have moved.
         let forward = if attempt == 1 { Lane::Ensure } else { Lane::Recover };
         let (lane, recovery) = match kind {
             OperationKind::Create => (forward, Recovery::Undo),
@@ -135,8 +137,8 @@ impl ExecutionInput {
             Lane::Delete if self.attempt > 1 => "Let AWS settle",
             _ if self.attempt > 1 => "Restore live",
             Lane::Delete => "Remove function",
+            _ if self.unversioned => "Keep live",
             Lane::Rollback => "Return role",
-            Lane::Ensure | Lane::Recover if self.unversioned => "Keep live",
             Lane::Ensure | Lane::Recover if self.widens => "Widen role",
             Lane::Ensure | Lane::Recover => "Ensure role",
         }

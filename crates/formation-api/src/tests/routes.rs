@@ -31,6 +31,8 @@ fn case(action: Action) -> Case {
         },
         Action::UpdateFunction => Case { body: r#"{"memoryMegabytes": 512}"#, ..case(202) },
         Action::DeleteFunction | Action::RepairFunction => case(202),
+        // It is at its first revision.
+        Action::RollBackFunction => Case { body: r#"{"revision": 1}"#, ..case(200) },
         Action::DescribeOperation => Case { query: "steps=false", ..case(200) },
         Action::CreateUpload => Case {
             body: r#"{"sizeBytes": 40000000, "sha256": "u2uSVuWTpoUaWT5wQSM6ea7SCx6UZ334J+b8zM8fs1c="}"#,

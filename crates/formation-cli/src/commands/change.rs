@@ -1,11 +1,11 @@
-//! `formation repair` and `formation delete`
+//! `formation repair`, `formation rollback` and `formation delete`: what is done to functions that are there.
 
 use formation_client::{Changed, Client, ETag};
 use formation_model::{FunctionName, ProblemCode};
 
 use super::became::{Became, shown};
 use super::{TRIES, busy_with, confirm};
-use crate::args::Change;
+use crate::args::{Change, Patience, Rollback};
 use crate::connect::Connected;
 use crate::failure::Failure;
 use crate::follow::{Followed, Follower};
@@ -17,6 +17,8 @@ use crate::output::Output;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
     Repair,
+    /// To a revision, or to the one before.
+    Rollback(Option<u64>),
     Delete,
 }
 
@@ -25,13 +27,16 @@ impl Kind {
         let names = names.iter().map(FunctionName::as_str).collect::<Vec<_>>().join(", ");
         match self {
             Self::Repair => format!("Bring {names} back to what is recorded?"),
+            Self::Rollback(Some(to)) => format!("Take {names} back to revision {to}?"),
+            Self::Rollback(None) => format!("Take {names} back to the revision before?"),
             Self::Delete => format!("Delete {names}, with code, role and logs?"),
         }
     }
 
     fn ask(self, client: &Client, Target { name, etag }: &Target) -> formation_client::Change {
-        let change = match self {
+        let change = match &self {
             Self::Repair => client.repair(name),
+            Self::Rollback(to) => client.roll_back(name, *to),
             Self::Delete => client.delete(name),
         };
         match etag {
@@ -57,18 +62,36 @@ pub(super) async fn run(
     asked: &Change,
     output: &Output,
 ) -> Result<Outcome, Failure> {
+    let Change { names, yes, patience } = asked;
+    once_confirmed(connected, kind, names, (*yes, patience), output).await
+}
+
+/// Takes a function back to an earlier revision.
+pub(super) async fn roll_back(
+    connected: &Connected,
+    asked: &Rollback,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let names = std::slice::from_ref(&asked.name);
+    let how = (asked.yes, &asked.patience);
+    once_confirmed(connected, Kind::Rollback(asked.to), names, how, output).await
+}
+
+async fn once_confirmed(
+    connected: &Connected,
+    kind: Kind,
+    names: &[FunctionName],
+    (yes, patience): (bool, &Patience),
+    output: &Output,
+) -> Result<Outcome, Failure> {
     let interrupt = Interrupt::listen();
-    if !confirm(&kind.question(&asked.names), asked.yes, &interrupt, output).await? {
+    if !confirm(&kind.question(names), yes, &interrupt, output).await? {
         output.progress("nothing was done");
         return Ok(Outcome::Refused);
     }
-    let follower = Follower {
-        client: &connected.client,
-        patience: asked.patience.time(),
-        interrupt: &interrupt,
-        output,
-    };
-    let targets = asked.names.iter().map(|name| Target { name: name.clone(), etag: None });
+    let follower =
+        Follower { client: &connected.client, patience: patience.time(), interrupt: &interrupt, output };
+    let targets = names.iter().map(|name| Target { name: name.clone(), etag: None });
     let targets: Vec<_> = targets.collect();
     shown(&each(follower, kind, &targets, connected.aws.profile.as_deref()).await, output)
 }

@@ -91,6 +91,7 @@ async fn dispatch(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
         Command::Repair(asked) => {
             change::run(&connected().await?, change::Kind::Repair, asked, output).await
         }
+        Command::Rollback(asked) => change::roll_back(&connected().await?, asked, output).await,
         Command::Delete(asked) => {
             change::run(&connected().await?, change::Kind::Delete, asked, output).await
         }

@@ -58,6 +58,7 @@ fn rows(revisions: &[Revision]) -> String {
     let rows = revisions.iter().map(|revision| {
         [
             revision.revision.to_string(),
+            revision.version.map(|it| it.to_string()).unwrap_or_default(),
             revision.kind.to_string(),
             at(revision.created_at),
             revision.created_by.clone(),
@@ -65,5 +66,5 @@ fn rows(revisions: &[Revision]) -> String {
             revision.sha256.clone(),
         ]
     });
-    table(["REVISION", "KIND", "CREATED", "CREATED BY", "OPERATION", "SHA-256"], rows)
+    table(["REVISION", "VERSION", "KIND", "CREATED", "CREATED BY", "OPERATION", "SHA-256"], rows)
 }

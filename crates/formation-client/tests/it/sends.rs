@@ -107,7 +107,7 @@ async fn what_is_signed_is_what_is_sent() {
 fn revision() -> Value {
     json!({
         "revision": 7, "operationId": ID, "kind": "UPDATE", "createdAt": "2026-11-25T17:00:00.123Z",
-        "createdBy": "arn:aws:iam::111122223333:user/ann", "sha256": "x",
+        "createdBy": "arn:aws:iam::111122223333:user/ann", "sha256": "x", "version": 7,
     })
 }
 
@@ -164,6 +164,7 @@ async fn every_route_has_a_method() {
     client.patch(&name, &patch).wait(Duration::from_millis(7900)).await.unwrap();
     client.delete(&name).if_match(&ETag::any()).wait(Duration::from_secs(99)).await.unwrap();
     client.repair(&name).if_match(&etag).idempotency_key("mine").await.unwrap();
+    client.roll_back(&name, Some(7)).await.unwrap();
     assert_eq!(client.drift(&name).await.unwrap().revision, 3);
     assert_eq!(client.code_link(&name, Some(7)).await.unwrap().size_bytes, 1);
     let upload = UploadRequest { size_bytes: 1, sha256: "x".into() };
@@ -211,6 +212,7 @@ async fn every_route_has_a_method() {
             "PATCH /v1/functions/hello?wait=7".to_owned(),
             "DELETE /v1/functions/hello?wait=25".to_owned(),
             "POST /v1/functions/hello/repair".to_owned(),
+            "POST /v1/functions/hello/rollback".to_owned(),
             "GET /v1/functions/hello/drift".to_owned(),
             "GET /v1/functions/hello/code?revision=7".to_owned(),
             "POST /v1/uploads".to_owned(),

@@ -10,10 +10,11 @@ use crate::refusal::Refusal;
 
 impl Control {
     /// Cancels an operation while it goes forward: what it has changed is undone, and it fails as
-    /// cancelled. Cancelling again changes nothing.
+    /// cancelled, unless its callers have moved by then. Cancelling again changes nothing.
     ///
     /// # Errors
-    /// [`Refusal::NotCancellable`] if it has ended, goes back, or is a delete; or what AWS answered.
+    /// [`Refusal::NotCancellable`] if it has ended, its callers have moved, it goes back, or is a delete; or what
+    /// AWS answered.
     pub async fn cancel(
         &self,
         function: &FunctionName,
@@ -25,7 +26,8 @@ impl Control {
         if seen.status != OperationStatus::Running {
             return Err(refused("it has ended"));
         }
-        if seen.execution_input().lane == Lane::Delete {
+        let lane = seen.execution_input().lane;
+        if lane == Lane::Delete {
             return Err(refused("a delete only goes forward"));
         }
         if let Some(interruption) = &seen.interruption {
@@ -36,8 +38,14 @@ impl Control {
             return Ok(self.accepted(&seen, None));
         }
         let state = self.executions.last_state(&seen).await?;
+        if state.as_deref().is_some_and(|state| lane.moves_first(state)) {
+            return Err(refused("its callers have moved, and it only goes forward from there"));
+        }
+        // Whether they have moved by now only the alias tells: then what is accepted here ends SUCCEEDED.
         if !state.as_deref().is_none_or(goes_forward) {
-            return Err(refused("it goes back already, or has just ended"));
+            return Err(refused(
+                "its callers have moved, it goes back already, or it has just ended",
+            ));
         }
         let reason = OperationError {
             code: CANCELLED.to_owned(),

@@ -144,7 +144,7 @@ impl Control {
 
     /// Takes an operation over from its current attempt, which can do nothing more from then on,
     /// and starts the next attempt: for a delete in its own lane, for everything else back to what
-    /// was before. None if the operation has ended or gone further meanwhile. An attempt that cannot
+    /// was before, unless callers have moved. None if the operation has ended or gone further meanwhile. An attempt that cannot
     /// be started now is started by the next look.
     pub(super) async fn take_over(
         &self,

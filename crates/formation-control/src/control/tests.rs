@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::caller::Caller;
 use crate::executions::ExecutionEnd;
-use crate::records::ListFilter;
 use crate::records::tests::{function, operation};
+use crate::records::{ListFilter, LiveRecord};
 use crate::tests::{Aws, MACHINE, available, cancelled};
 use formation_model::{Drift, FunctionStatus};
 use jiff::{SignedDuration, Timestamp};
@@ -66,6 +66,39 @@ async fn an_operation_that_goes_forward_can_be_cancelled() {
         assert_eq!(aws.calls("states:StopExecution"), 1);
         let name = OperationRecord { attempt: 2, ..seen.clone() }.execution_name();
         assert!(aws.executions()[&name].contains("\"RECOVER\""), "{:?}", aws.executions());
+    }
+}
+
+#[tokio::test]
+async fn a_rollback_can_be_cancelled_until_its_callers_have_moved() {
+    let version = "1".parse().ok();
+    let previous = operation().target;
+    let with_version = OperationRecord {
+        kind: OperationKind::Rollback,
+        previous,
+        target_version: version,
+        live: LiveRecord { version, alias_revision_id: None },
+        ..operation()
+    };
+    for (kept, state, is_accepted) in [
+        (true, "Return role", true),
+        (true, "Return live", true),
+        (true, "Ensure log group", false),
+        (true, "Ensure function", false),
+        (true, "Go live", false),
+        (true, "Narrow role", false),
+        // Where nothing is kept it goes as an update does.
+        (false, "Ensure function", true),
+        (false, "Go live", true),
+        (false, "Narrow role", false),
+        (false, "Record success", false),
+    ] {
+        let target_version = version.filter(|_| kept);
+        let seen = OperationRecord { target_version, ..with_version.clone() };
+        let aws = aws_with(&seen);
+        is_at(&aws, state);
+        let cancelled = cancel(&aws, &seen).await;
+        assert_eq!(cancelled.is_ok(), is_accepted, "{kept} {state}: {cancelled:?}");
     }
 }
 

@@ -117,7 +117,7 @@ impl Records {
         let mut refused = refused.into_iter();
         let function = refused.next().flatten();
         // The key first: whose request this is decides before what it asks for.
-        if let Some(item) = refused.nth(1).flatten() {
+        if let Some(item) = refused.nth(1).flatten().filter(|_| remembered.is_some()) {
             let found = idempotency::found(item)?;
             if found.operation_id == Some(operation.operation_id) {
                 return Ok(Claim::Won);

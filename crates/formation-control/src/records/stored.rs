@@ -151,7 +151,8 @@ pub struct OperationRecord {
     /// The key that the request came with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
-    /// Why its first attempt was taken over, if it was: it will have failed for this reason.
+    /// Why its first attempt was taken over, if it was: it will have failed for this reason, unless its callers
+    /// have moved by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interruption: Option<OperationError>,
     /// How many operations in a row had left the function FAILED when `reconcile` asked for this

@@ -2,6 +2,7 @@
 //! that take everything, and nothing that a function could be made of. What a test wants otherwise it
 //! says, call by call.
 
+mod live;
 mod releases;
 mod revisions;
 mod table;

@@ -93,6 +93,7 @@ impl Table {
             let (kind, part) = parts(write);
             match kind.as_str() {
                 "Put" => self.put(part["Item"].as_object().unwrap().clone()),
+                "ConditionCheck" => {}
                 "Delete" => drop(self.items.remove(&place(&part["Key"]))),
                 "Update" => drop(self.update(&part)),
                 other => panic!("the table knows no {other}"),

@@ -113,6 +113,28 @@ fn a_record_that_lacks_a_field_reads_as_its_default() {
 }
 
 #[test]
+fn what_a_role_is_given_widens_it_and_what_it_keeps_does_not() {
+    let statement = |action: &str| json!({"actions": [action], "resources": ["*"]});
+    let allowing = |actions: &[&str]| {
+        let statements: Vec<_> = actions.iter().map(|it| statement(it)).collect();
+        patched(&json!({"policyStatements": statements}), &plain())
+    };
+    let (read, both) = (allowing(&["s3:GetObject"]), allowing(&["s3:GetObject", "sqs:*"]));
+    for (one, other, widens) in [
+        (&plain(), &plain(), false),
+        (&read, &plain(), true),
+        (&plain(), &read, false),
+        (&both, &read, true),
+        (&read, &both, false),
+        (&allowing(&["sqs:*"]), &read, true),
+    ] {
+        assert_eq!(one.widens(other), widens, "{:?}", one.permissions);
+    }
+    let traced = patched(&json!({"tracing": "ACTIVE"}), &plain());
+    assert!(traced.widens(&plain()) && !plain().widens(&traced) && !traced.widens(&traced));
+}
+
+#[test]
 fn every_part_has_a_property_that_it_is_compared_by() {
     // What is live is an image of the function's configuration and code.
     for part in Part::ALL.into_iter().filter(|part| *part != Part::Live) {

@@ -55,6 +55,9 @@ pub const FUNCTION: Shape = Shape::Object(|field| match field {
 pub const UPLOAD: Shape =
     Shape::Object(|field| ["sizeBytes", "sha256"].contains(&field).then_some(Shape::Whole));
 
+/// The shape of a request to go back to a revision.
+pub const ROLLBACK: Shape = Shape::Object(|field| (field == "revision").then_some(Shape::Whole));
+
 /// A document as far as it was kept.
 #[derive(Debug)]
 pub struct Document {

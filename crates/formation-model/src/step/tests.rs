@@ -150,6 +150,45 @@ fn an_attempt_that_was_taken_over_is_followed_by_one_that_goes_back() {
 }
 
 #[test]
+fn an_input_tells_of_permissions_and_versions_only_where_they_matter() {
+    let plain = ExecutionInput::new(
+        OperationKind::Update,
+        true,
+        "hello".parse().unwrap(),
+        "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
+        1,
+    );
+    assert!(!serde_json::to_string(&plain).unwrap().contains("false"));
+    let (widens, unversioned) = (true, true);
+    for (input, first) in [
+        (plain.clone(), "Ensure role"),
+        (ExecutionInput { widens, ..plain.clone() }, "Widen role"),
+        (ExecutionInput { widens, unversioned, ..plain.clone() }, "Keep live"),
+        (ExecutionInput { lane: Lane::Rollback, widens, ..plain.clone() }, "Return role"),
+        (ExecutionInput { lane: Lane::Rollback, unversioned, ..plain.clone() }, "Keep live"),
+        (ExecutionInput { attempt: 2, widens, ..plain.clone() }, "Restore live"),
+    ] {
+        assert_eq!(input.first_step(), first, "{input:?}");
+        let text = serde_json::to_string(&input).unwrap();
+        assert_eq!(serde_json::from_str::<ExecutionInput>(&text).unwrap(), input);
+    }
+}
+
+#[test]
+fn a_rollback_has_moved_its_callers_by_the_time_of_its_third_step() {
+    for (state, has_moved) in [
+        (FIRST_STATE, false),
+        ("Return role", false),
+        ("Return live", false),
+        ("Ensure log group", true),
+        ("Go live", true),
+    ] {
+        assert_eq!(Lane::Rollback.moves_first(state), has_moved, "{state}");
+        assert!(!Lane::Ensure.moves_first(state), "{state}");
+    }
+}
+
+#[test]
 fn steps_ignore_fields_that_a_later_release_adds() {
     let input = json!({
         "v": 1, "functionName": "hello", "operationId": "01ARZ3NDEKTSV4RRFFQ69G5FAV",

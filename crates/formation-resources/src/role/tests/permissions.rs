@@ -211,6 +211,73 @@ async fn the_new_permissions_are_there_before_the_old_ones_go_and_what_others_ga
     assert_all_called(&rules);
 }
 
+fn both<'a>(spec: &'a FunctionSpec, former: &'a FunctionSpec) -> Target<'a> {
+    Target { only_adds: true, ..target(spec, Some(former)) }
+}
+
+#[tokio::test]
+async fn until_callers_have_moved_both_permissions_stand_beside_each_other() {
+    let (former, spec) = (allowing(&["s3:GetObject"]), allowing(&["sqs:SendMessage"]));
+    let old = policy(&former);
+    let [inline, attached] = lists(&["extra", &old.name]);
+    let (extra, new) = (delete_policy("extra"), put(&policy(&spec)));
+    let kept = get_policy(&old.name, &old.document);
+    let rules = [&get(), &get_logging(), &inline, &attached, &extra, &kept, &new];
+    ensure(&client(&rules), &settings(), &both(&spec, &former)).await.unwrap();
+    assert_all_called(&rules);
+
+    // Again, as after an answer that was lost: nothing is written.
+    let new = policy(&spec);
+    let [inline, attached] = lists(&[&old.name, &new.name]);
+    let kept = get_policy(&old.name, &old.document);
+    let there = get_policy(&new.name, &new.document);
+    let rules = [&get(), &get_logging(), &inline, &attached, &kept, &there];
+    ensure(&client(&rules), &settings(), &both(&spec, &former)).await.unwrap();
+    assert_all_called(&rules);
+
+    // Once they have, the old ones go.
+    let [inline, attached] = lists(&[&old.name, &new.name]);
+    let there = get_policy(&new.name, &new.document);
+    let gone = delete_policy(&old.name);
+    let rules = [&get(), &get_logging(), &inline, &attached, &there, &gone];
+    ensure(&client(&rules), &settings(), &target(&spec, Some(&former))).await.unwrap();
+    assert_all_called(&rules);
+}
+
+#[tokio::test]
+async fn what_callers_need_that_somebody_has_taken_is_given_back_before_anything_new() {
+    let (former, spec) = (allowing(&["s3:GetObject"]), allowing(&["sqs:SendMessage"]));
+    let [inline, attached] = lists(&[]);
+    let (old, new) = (put(&policy(&former)), put(&policy(&spec)));
+    let rules = [&get(), &get_logging(), &inline, &attached, &old, &new];
+    ensure(&client(&rules), &settings(), &both(&spec, &former)).await.unwrap();
+    assert_all_called(&rules);
+}
+
+#[tokio::test]
+async fn what_is_traced_still_may_be_until_callers_have_moved() {
+    let mut traced = spec();
+    traced.configuration.tracing = Tracing::Active;
+    let logging = Policy::logging(&settings().stack, &traced);
+    let shown =
+        || get_policy(LOGGING_POLICY, &Policy::logging(&settings().stack, &traced).document);
+    let untraced = spec();
+    let ([inline, attached], there) = (lists(&[]), shown());
+    let rules = [&get(), &there, &inline, &attached];
+    ensure(&client(&rules), &settings(), &both(&untraced, &traced)).await.unwrap();
+    assert_all_called(&rules);
+    let ([inline, attached], there) = (lists(&[]), shown());
+    let narrowed = put(&Policy::logging(&settings().stack, &untraced));
+    let rules = [&get(), &there, &inline, &attached, &narrowed];
+    ensure(&client(&rules), &settings(), &target(&untraced, Some(&traced))).await.unwrap();
+    assert_all_called(&rules);
+    // The other way round it is there before the move.
+    let ([inline, attached], there) = (lists(&[]), get_logging());
+    let rules = [&get(), &there, &inline, &attached, &put(&logging)];
+    ensure(&client(&rules), &settings(), &both(&traced, &untraced)).await.unwrap();
+    assert_all_called(&rules);
+}
+
 #[tokio::test]
 async fn what_others_have_written_into_a_role_takes_no_room_for_long() {
     let (former, spec) = (allowing(&["s3:GetObject"]), allowing(&["sqs:SendMessage"]));
