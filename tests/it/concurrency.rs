@@ -86,6 +86,7 @@ pub async fn it_is_changed_by_one_call_and_only_where_it_differs(world: &World) 
     let made = [
         "iam:CreateRole",
         "iam:PutRolePolicy",
+        "lambda:CreateAlias",
         "lambda:CreateFunction",
         "lambda:PutFunctionConcurrency",
         "logs:CreateLogGroup",
@@ -95,10 +96,22 @@ pub async fn it_is_changed_by_one_call_and_only_where_it_differs(world: &World) 
     assert_eq!(reserved(world, &name).await, Some(5));
     for (patch, calls) in [
         (json!({"reservedConcurrency": 3}), vec!["lambda:PutFunctionConcurrency"]),
-        (json!({"memoryMegabytes": 256}), vec!["lambda:UpdateFunctionConfiguration"]),
+        (
+            json!({"memoryMegabytes": 256}),
+            vec![
+                "lambda:PublishVersion",
+                "lambda:UpdateAlias",
+                "lambda:UpdateFunctionConfiguration",
+            ],
+        ),
         (
             json!({"memoryMegabytes": 128, "reservedConcurrency": null}),
-            vec!["lambda:DeleteFunctionConcurrency", "lambda:UpdateFunctionConfiguration"],
+            vec![
+                "lambda:DeleteFunctionConcurrency",
+                "lambda:PublishVersion",
+                "lambda:UpdateAlias",
+                "lambda:UpdateFunctionConfiguration",
+            ],
         ),
     ] {
         let before = world.proxy.calls(&name).len();

@@ -16,7 +16,7 @@ use http::Method;
 use serde_json::json;
 
 /// The fewest states that a create or a delete can enter.
-const STATES: usize = 6;
+const STATES: usize = 8;
 
 pub async fn the_examples_function_answers_and_everything_is_as_designed(world: &World) {
     let name = world.name("example");
@@ -48,6 +48,7 @@ pub async fn the_examples_function_answers_and_everything_is_as_designed(world: 
     let once = [
         "iam:CreateRole",
         "iam:PutRolePolicy",
+        "lambda:CreateAlias",
         "lambda:CreateFunction",
         "logs:CreateLogGroup",
         "logs:PutRetentionPolicy",

@@ -15,6 +15,7 @@ mod healing;
 mod idempotency;
 mod input;
 mod lifecycle;
+mod live;
 mod moments;
 mod operations;
 mod ownership;
@@ -135,6 +136,14 @@ fn main() -> ExitCode {
             lifecycle::lists_are_ordered_paged_and_filtered,
             lifecycle::functions_are_listed_by_their_tags,
             lifecycle::eight_simultaneous_creates_of_one_name_give_one_operation,
+            live::callers_run_a_version_that_an_update_moves_them_to,
+            live::an_update_that_fails_never_reaches_callers,
+            live::where_nothing_leads_back_it_only_goes_forward,
+            live::permissions_come_before_the_move_and_go_after_it,
+            live::a_rollback_moves_callers_before_anything_else,
+            live::callers_are_back_at_once_when_an_update_is_cancelled,
+            live::either_part_of_what_is_made_and_what_is_run_is_drift,
+            live::a_function_of_an_earlier_release_gets_a_version_before_it_is_changed,
             operations::operations_are_listed_newest_first_page_by_page,
             operations::steps_tell_what_happened_and_what_is_waited_for,
             operations::a_request_makes_few_calls,

@@ -86,7 +86,7 @@ pub async fn a_step_that_runs_twice_writes_once_and_answers_the_same(world: &Wor
         .await;
 
     let input = step_input(world, &accepted.read(), "Ensure role").await;
-    for step in ["EnsureRole", "EnsureLogGroup", "EnsureFunction"] {
+    for step in ["EnsureRole", "EnsureLogGroup", "EnsureFunction", "GoLive"] {
         let lambda = world.lambda_name(&format!("{step}Function")).await;
         let first = world.invoke(&lambda, &input).await.unwrap();
         let before = world.proxy.calls(&name).len();
@@ -119,6 +119,7 @@ pub async fn a_superseded_attempt_does_nothing(world: &World) {
         "EnsureRole",
         "EnsureLogGroup",
         "EnsureFunction",
+        "GoLive",
         "RemoveFunction",
         "RemoveRole",
         "RemoveLogGroup",
@@ -126,7 +127,7 @@ pub async fn a_superseded_attempt_does_nothing(world: &World) {
         "RecordFailure",
     ];
     // An attempt that was never current, and one whose operation has ended.
-    for (attempt, steps) in [(2, &steps[..]), (1, &steps[..6]), (1, &steps[7..])] {
+    for (attempt, steps) in [(2, &steps[..]), (1, &steps[..7]), (1, &steps[8..])] {
         input["attempt"] = json!(attempt);
         for step in steps {
             let before = world.proxy.calls(&name).len();

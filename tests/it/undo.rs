@@ -57,7 +57,7 @@ pub async fn a_create_waits_for_its_role_with_few_refused_calls(world: &World) {
     let creates = calls.iter().filter(|call| call.operation == "CreateFunction").count();
     assert_eq!(creates, 3);
     // The step waited by itself: no state was entered again.
-    assert_eq!(world.states_entered(&operation).await.len(), 6);
+    assert_eq!(world.states_entered(&operation).await.len(), 8);
 }
 
 pub async fn an_undo_that_fails_leaves_a_record_of_what_is_left(world: &World) {

@@ -6,6 +6,7 @@ use aws_sdk_iam::error::SdkError;
 use aws_sdk_iam::operation::get_role::GetRoleError;
 use aws_sdk_iam::types::Role;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use formation_model::names::LIVE;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
@@ -28,6 +29,9 @@ pub struct Live {
     pub attached_policies: Vec<String>,
     /// The RoleId that the function's record has; none where it has none.
     pub recorded_role_id: Option<String>,
+    /// What callers run: all that GetFunction shows of the alias, and of the alias its shares and whether it
+    /// leads where the function's record says; null where there is none.
+    pub callers: Value,
     /// Its log group: retention and tags.
     pub log_group: Option<(Option<i32>, BTreeMap<String, String>)>,
 }
@@ -84,7 +88,8 @@ impl Live {
         });
         let group = self.log_group.as_ref();
         let group = group.map(|(days, tags)| json!({"retention": days, "tags": tags}));
-        json!({"function": function, "role": role, "logGroup": group})
+        let callers = &self.callers;
+        json!({"function": function, "live": callers, "role": role, "logGroup": group})
     }
 }
 
@@ -94,7 +99,7 @@ impl World {
     /// # Panics
     /// Where AWS cannot tell: only that a part is not found means that it is gone.
     pub async fn live(&self, name: &str) -> Live {
-        let function = shown::function(&self.lambda, name).await;
+        let function = shown::function(&self.lambda, name, None).await;
         let (function, shown) = function.map_or((None, Value::Null), |(it, all)| (Some(it), all));
         let role = self.iam.get_role().role_name(self.role_name(name)).send().await;
         let role = match role.map_err(SdkError::into_service_error) {
@@ -129,6 +134,8 @@ impl World {
         let record = self.dynamodb.get_item().table_name(&self.stack.table_name);
         let record = record.set_key(Some(key("FUNCTION".to_owned(), name.to_owned())));
         let record = record.send().await.expect("the table can be read").item.unwrap_or_default();
+        let recorded = record.get("version").and_then(|it| it.as_n().ok()).cloned();
+        let callers = self.callers(name, recorded).await;
         let recorded_role_id = record.get("roleId").and_then(|id| id.as_s().ok()).cloned();
         Live {
             function,
@@ -137,8 +144,28 @@ impl World {
             inline_policies,
             attached_policies,
             recorded_role_id,
+            callers,
             log_group,
         }
+    }
+
+    /// What callers of a function run; `recorded` is the version that the record says.
+    async fn callers(&self, name: &str, recorded: Option<String>) -> Value {
+        let Some((_, shown)) = shown::function(&self.lambda, name, Some(LIVE)).await else {
+            return Value::Null;
+        };
+        let alias = self.lambda.get_alias().function_name(name).name(LIVE).send().await;
+        let alias = alias.expect("the alias can be looked at");
+        let weights = alias.routing_config().and_then(|it| it.additional_version_weights());
+        let mut version = shown["Configuration"].clone();
+        let fields = version.as_object_mut().expect("a version has a configuration");
+        // Each has a number and a description of its own.
+        let own = ["Version", "FunctionArn", "Description"];
+        fields
+            .retain(|it, _| !Live::VOLATILE.contains(&it.as_str()) && !own.contains(&it.as_str()));
+        version["isRecorded"] = json!(recorded.as_deref() == alias.function_version());
+        version["weights"] = json!(weights);
+        version
     }
 
     /// [`Live::facts`] with `NAME` and `ROLE` for the names of the function and its role: the same for

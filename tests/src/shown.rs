@@ -32,13 +32,19 @@ impl Intercept for Body {
     }
 }
 
-/// A function, as the SDK understands what Lambda shows, and all of it; none if there is none.
+/// A function, or what `qualifier` names of it, as the SDK understands what Lambda shows, and all of it; none if
+/// there is none.
 ///
 /// # Panics
 /// With any other error than that there is none: what cannot be seen is not gone.
-pub async fn function(lambda: &Client, name: &str) -> Option<(GetFunctionOutput, Value)> {
+pub async fn function(
+    lambda: &Client,
+    name: &str,
+    qualifier: Option<&str>,
+) -> Option<(GetFunctionOutput, Value)> {
     let body = Body::default();
-    let get = lambda.get_function().function_name(name).customize().interceptor(body.clone());
+    let get = lambda.get_function().function_name(name).set_qualifier(qualifier.map(str::to_owned));
+    let get = get.customize().interceptor(body.clone());
     let output = match get.send().await.map_err(SdkError::into_service_error) {
         Ok(output) => output,
         Err(GetFunctionError::ResourceNotFoundException(_)) => return None,

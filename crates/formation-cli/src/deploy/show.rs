@@ -1,7 +1,7 @@
 //! A plan as people read it: on a terminal, and as Markdown in CI's summary.
 
 use formation_model::plan::Action;
-use formation_model::{Difference, FunctionName};
+use formation_model::{Difference, FunctionName, Part};
 use serde_json::Value;
 
 use super::planned::{Planned, verb};
@@ -53,10 +53,16 @@ pub fn text(planned: &[Planned], going: &[FunctionName]) -> String {
         lines.push(format!("{sign} {name}: {}", verb(function.plan.kind.as_ref())));
         for part in &function.plan.parts {
             let none = part.action.known() == Some(&Action::None);
-            if none && part.differences.is_empty() && part.more == 0 {
+            let is_live = part.part == Part::Live && !function.is_new();
+            if none && part.differences.is_empty() && part.more == 0 && !is_live {
                 continue;
             }
-            lines.push(format!("    {} {}", part.part, word(&part.action)));
+            let noticed = match is_live {
+                true if none => ": callers notice nothing",
+                true => ": callers move to another version",
+                false => "",
+            };
+            lines.push(format!("    {} {}{noticed}", part.part, word(&part.action)));
             // Of what is new everything differs from nothing: the manifest tells it.
             if !function.is_new() {
                 lines.extend(part.differences.iter().map(|it| format!("      {}", line(it))));

@@ -207,10 +207,11 @@ impl OperationRecord {
     /// The input of the execution of its current attempt.
     pub fn execution_input(&self) -> ExecutionInput {
         let input = self.plain_input();
-        let lane = match (input.lane, self.target_version) {
-            // Nothing to move to before it is made.
-            (Lane::Rollback, None) => Lane::Ensure,
-            (lane, _) => lane,
+        let moves_first = self.target_version.is_some() && self.live.version.is_some();
+        let lane = match input.lane {
+            // Nothing to move to before it is made, or nothing to come back to.
+            Lane::Rollback if !moves_first => Lane::Ensure,
+            lane => lane,
         };
         let (Some(target), Some(previous)) = (&self.target, &self.previous) else { return input };
         let is_change = [OperationKind::Update, OperationKind::Rollback].contains(&self.kind);
