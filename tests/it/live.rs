@@ -354,6 +354,42 @@ pub async fn a_function_of_an_earlier_release_gets_a_version_before_it_is_change
     assert!(world.function(&name).await.resources.version.is_some());
 }
 
+pub async fn versions_that_nobody_runs_go_and_nothing_else(world: &World) {
+    let name = world.name("pruned");
+    world.create(&name, json!({})).await;
+    // The tests' stack keeps 3 revisions.
+    for timeout in [4, 5, 6] {
+        let updated = world.patch(&name, json!({"timeoutSeconds": timeout})).await;
+        assert_eq!(updated.status, OperationStatus::Succeeded, "{updated:#?}");
+    }
+    // What a failed operation has published goes, too.
+    world.proxy.inject(refusing("lambda:UpdateAlias", &name, 1));
+    let failed = world.patch(&name, json!({"code": OTHER_CODE})).await;
+    assert_eq!(failed.rollback, Rollback::Complete, "{failed:#?}");
+    let versions = async || {
+        let listed = world.lambda.list_versions_by_function().function_name(&name).send().await;
+        let versions = listed.unwrap().versions.unwrap_or_default().into_iter();
+        versions.filter_map(|it| it.version).collect::<Vec<_>>()
+    };
+    let all = ["$LATEST", "1", "2", "3", "4", "5"];
+    assert_eq!(versions().await, all);
+    let lambda = world.lambda_name("PruneVersionsFunction").await;
+    let prune = async || world.invoke(&lambda, &json!({})).await.unwrap();
+    prune().await;
+    assert_eq!(versions().await, all, "it stays for six hours");
+    let text = |it: String| aws_sdk_dynamodb::types::AttributeValue::S(it);
+    for what in ["VERSION#0000000001".to_owned(), format!("OPERATION#{}", failed.operation_id)] {
+        let key = [("pk", format!("FUNCTION#{name}")), ("sk", format!("RETIRED#{what}"))];
+        world.make_due(key.map(|(name, it)| (name.to_owned(), text(it))).into()).await;
+    }
+    prune().await;
+    assert_eq!(versions().await, ["$LATEST", "2", "3", "4"]);
+    assert_eq!(answered(world, &name).await, first());
+    let operation = roll_back(world, &name, Some(2)).await;
+    assert_eq!(operation.status, OperationStatus::Succeeded, "{operation:#?}");
+    assert_eq!(world.function(&name).await.resources.version, version(2));
+}
+
 /// Without a version, in AWS and in the record.
 async fn as_an_earlier_release_made_it(world: &World, name: &str) {
     let gone = world.lambda.delete_alias().function_name(name).name("live");

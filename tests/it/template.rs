@@ -31,7 +31,7 @@ fn actions(statement: &Value) -> Vec<&str> {
 
 /// What a Lambda may do besides writing its log, traces, and reading a record; `intake` and the API read
 /// users' code, too, if the stack takes any.
-const CALLS: [(&str, &str); 13] = [
+const CALLS: [(&str, &str); 14] = [
     (
         "EnsureRole",
         "iam:CreateRole iam:DeleteRolePolicy iam:DetachRolePolicy iam:GetRole iam:GetRolePolicy \
@@ -89,6 +89,11 @@ const CALLS: [(&str, &str); 13] = [
          iam:GetPolicy iam:GetPolicyVersion lambda:GetFunction lambda:ListTags s3:DeleteObjectVersion s3:GetObjectVersion s3:ListBucket \
          s3:PutObject s3:PutObjectTagging sqs:ChangeMessageVisibility sqs:DeleteMessage \
          sqs:GetQueueAttributes sqs:ReceiveMessage states:StartExecution",
+    ),
+    (
+        "PruneVersions",
+        "dynamodb:DeleteItem dynamodb:Query dynamodb:UpdateItem lambda:DeleteFunction lambda:GetFunction \
+         lambda:ListTags lambda:ListVersionsByFunction sqs:SendMessage",
     ),
     (
         "Reconcile",
@@ -188,6 +193,15 @@ fn check_conditions(role: &str, action: &str, statement: &Value) {
             "{role}: {action}"
         );
     }
+}
+
+pub async fn what_prunes_versions_can_delete_no_function(world: &World) {
+    let role = &world.template["Resources"]["PruneVersionsLambdaRole"];
+    let deletes = |statement: &&Value| actions(statement).contains(&"lambda:DeleteFunction");
+    let found: Vec<_> = statements(role).into_iter().filter(deletes).collect();
+    assert_eq!(found.len(), 1);
+    let resource = found[0]["Resource"]["Fn::Sub"].as_str().unwrap();
+    assert!(resource.ends_with(":function:*:*"), "{resource}");
 }
 
 pub async fn the_role_that_functions_have_for_a_moment_may_do_nothing(world: &World) {
@@ -493,7 +507,7 @@ pub async fn nothing_that_was_asked_for_by_event_is_lost(world: &World) {
     let invoked = targets.filter_map(|target| target["Arn"]["Fn::GetAtt"][0].as_str());
     let invoked: BTreeSet<_> =
         invoked.filter(|id| resources[*id]["Type"] == "AWS::Serverless::Function").collect();
-    assert_eq!(invoked, ["ReconcileFunction"].into());
+    assert_eq!(invoked, ["PruneVersionsFunction", "ReconcileFunction"].into());
     for id in invoked {
         let config = &resources[id]["Properties"]["EventInvokeConfig"];
         assert_eq!(config["MaximumRetryAttempts"], 0, "{id}");

@@ -26,7 +26,7 @@ pub use control::{
 pub use executions::{ExecutionEnd, ExecutionState, Executions};
 pub use records::{
     Due, DuePage, FunctionRecord, ListFilter, OperationRecord, Outcome, Position, Queue, Reached,
-    Records, RepairedDrift, RequestKey, RevisionRecord,
+    Records, RepairedDrift, RequestKey, Retired, RevisionRecord, Verdict,
 };
 pub use refusal::Refusal;
 pub use revisions::prune_revisions;

@@ -2,9 +2,10 @@
 
 use formation_model::{Bundle, FunctionName, OperationKind};
 use futures_util::{TryStreamExt, stream};
+use jiff::Timestamp;
 
 use crate::bundles::Bundles;
-use crate::records::{FunctionRecord, KeptRevision, OperationRecord, Records};
+use crate::records::{FunctionRecord, KeptRevision, OperationRecord, Records, Retired};
 use crate::refusal::Refusal;
 
 /// How many revisions are forgotten at once.
@@ -43,35 +44,39 @@ pub async fn prune_revisions(
     let (gone, stay): (Vec<_>, Vec<_>) =
         all.iter().partition(|revision| is_forgotten(revision, function.as_ref(), kept));
     let current = function.as_ref().map(|function| &function.spec.code);
-    let used = |bundle: &Bundle| {
+    let uses = |bundle: &Bundle| {
         stay.iter().map(|it| it.code()).chain(current).any(|it| it.is_same_object(bundle))
+    };
+    // With a function its versions have gone.
+    let runs = |revision: &KeptRevision| {
+        !is_of(revision, function.as_ref()) || stay.iter().any(|it| it.version == revision.version)
     };
     let forgotten = stream::iter(gone.into_iter().map(Ok));
     forgotten
         .try_for_each_concurrent(AT_ONCE, async |revision| {
-            forget(records, bundles, name, revision, used(revision.code())).await
+            // The code and the version first: what is forgotten cannot be found again.
+            if !uses(revision.code()) {
+                bundles.release(revision.code()).await?;
+            }
+            if let Some(version) = revision.version.filter(|_| !runs(revision)) {
+                let retired = Retired::Version(name.clone(), version);
+                records.retire(&retired, Timestamp::now()).await?;
+            }
+            records.forget_revision(name, revision).await
         })
         .await
-}
-
-/// The code first: what is forgotten cannot be found again.
-async fn forget(
-    records: &Records,
-    bundles: &Bundles,
-    name: &FunctionName,
-    revision: &KeptRevision,
-    is_used: bool,
-) -> Result<(), Refusal> {
-    if !is_used {
-        bundles.release(revision.code()).await?;
-    }
-    records.forget_revision(name, revision).await
 }
 
 /// Whether a revision goes: of a function that is deleted all do, else those that are too old, and those
 /// of an earlier function of the name.
 fn is_forgotten(revision: &KeptRevision, function: Option<&FunctionRecord>, kept: u64) -> bool {
-    let Some(function) = function else { return true };
-    revision.created_at < function.created_at
-        || revision.revision.saturating_add(kept) <= function.revision
+    let too_old = |function: &FunctionRecord| {
+        revision.revision.saturating_add(kept) <= function.revision
+    };
+    !is_of(revision, function) || function.is_some_and(too_old)
+}
+
+/// Whether a revision is of this function, and not of an earlier one of its name.
+fn is_of(revision: &KeptRevision, function: Option<&FunctionRecord>) -> bool {
+    function.is_some_and(|function| revision.created_at >= function.created_at)
 }

@@ -1,13 +1,15 @@
 //! The steps that record how an operation ended.
 
 use formation_aws::Chain;
-use formation_control::{Bundles, OperationRecord, Outcome, Reached, Records, prune_revisions};
+use formation_control::{
+    Bundles, OperationRecord, Outcome, Reached, Records, Retired, prune_revisions,
+};
 use formation_model::step::{Announcement, part_made_by};
 use formation_model::{
     Bundle, ErrorName, Failure, FunctionSpec, OperationKind, OperationStatus, Part, Rollback,
     StepInput,
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{StepError, operation_in};
 
@@ -104,7 +106,23 @@ pub async fn record_failure(
         // What was to be is not, and nothing that is left to do needs its code. That of a rollback is a revision's.
         only_in(target, previous).filter(|_| operation.kind != OperationKind::Rollback).cloned()
     };
+    if may_have_published(&operation, &input) {
+        let (function, id) = (operation.function_name.clone(), operation.operation_id);
+        records.retire(&Retired::OfOperation(function, id), Timestamp::now()).await?;
+    }
     commit(records, bundles, &operation, &outcome, released, check_after, &input).await
+}
+
+/// Whether an operation that failed has perhaps published a version that callers do not run. How far an attempt came that was
+/// taken over nobody knows.
+fn may_have_published(operation: &OperationRecord, input: &StepInput) -> bool {
+    let keeps_function = match operation.kind {
+        OperationKind::Update | OperationKind::Repair | OperationKind::Rollback => true,
+        OperationKind::Create | OperationKind::Delete => false,
+    };
+    let failed_at = input.failure.as_ref().map(|failure| failure.step.as_str());
+    let came_so_far = operation.interruption.is_some() || failed_at == Some("Go live");
+    keeps_function && !input.moved && came_so_far
 }
 
 /// What is left of the parts that could not be removed or restored: of a function that never was made

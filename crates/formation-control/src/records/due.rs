@@ -38,10 +38,12 @@ pub enum Queue {
     Announcements,
     /// Functions to be compared with AWS.
     Comparisons,
+    /// Versions that nobody runs any more, to be deleted: not reconcile's.
+    Versions,
 }
 
 impl Queue {
-    /// Every queue, the most urgent first.
+    /// Every queue that reconcile looks at, the most urgent first.
     pub const ALL: [Self; 4] =
         [Self::Operations, Self::Rollbacks, Self::Announcements, Self::Comparisons];
 
@@ -51,6 +53,7 @@ impl Queue {
             Self::Rollbacks => "ROLLBACKS",
             Self::Announcements => "ANNOUNCEMENTS",
             Self::Comparisons => "COMPARISONS",
+            Self::Versions => "VERSIONS",
         }
     }
 

@@ -5,6 +5,7 @@
 //! | function | `FUNCTION` | its name |
 //! | operation | `FUNCTION#<name>` | `OPERATION#<ulid>` |
 //! | revision | `FUNCTION#<name>` | `REVISION#<number, ten digits>` |
+//! | version to be deleted | `FUNCTION#<name>` | `RETIRED#VERSION#<number>`, or `RETIRED#OPERATION#<ulid>` for what that published |
 //! | idempotency key | `IDEMPOTENCY#<hash of caller and key>` | `IDEMPOTENCY` |
 //!
 //! The sparse index `due` (a few constant keys, sorted by time) holds what `reconcile` must look at.
@@ -19,6 +20,7 @@ mod due;
 mod idempotency;
 mod looks;
 mod pages;
+mod retired;
 mod revisions;
 mod stored;
 mod table;
@@ -32,6 +34,7 @@ pub use due::{Due, DuePage, Position, Queue};
 pub(crate) use idempotency::IdempotencyRecord;
 pub use idempotency::RequestKey;
 pub use pages::ListFilter;
+pub use retired::{Retired, Verdict};
 pub(crate) use revisions::KeptRevision;
 pub use revisions::RevisionRecord;
 pub use stored::{FunctionRecord, LiveRecord, OperationRecord, RepairedDrift};

@@ -81,6 +81,9 @@ pub(crate) struct KeptRevision {
     pub revision: u64,
     pub operation_id: OperationId,
     pub created_at: Timestamp,
+    /// The version that was published of it, if one was.
+    #[serde(default)]
+    pub version: Option<PublishedVersion>,
     spec: KeptSpec,
 }
 
@@ -237,10 +240,13 @@ impl Records {
         loop {
             let page = self
                 .query(&partition, REVISION_PREFIX)
-                .projection_expression("#sk, #revision, #operation, #createdAt, #spec.#code")
+                .projection_expression(
+                    "#sk, #revision, #operation, #createdAt, #version, #spec.#code",
+                )
                 .expression_attribute_names("#revision", "revision")
                 .expression_attribute_names("#operation", "operationId")
                 .expression_attribute_names("#createdAt", "createdAt")
+                .expression_attribute_names("#version", "version")
                 .expression_attribute_names("#spec", "spec")
                 .expression_attribute_names("#code", "code")
                 .set_exclusive_start_key(after)

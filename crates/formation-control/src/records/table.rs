@@ -19,6 +19,7 @@ use crate::refusal::Refusal;
 pub(super) const FUNCTION_PARTITION: &str = "FUNCTION";
 pub(super) const OPERATION_PREFIX: &str = "OPERATION#";
 pub(super) const REVISION_PREFIX: &str = "REVISION#";
+pub(super) const RETIRED_PREFIX: &str = "RETIRED#";
 
 /// How often a transaction is tried while others hold its items.
 const CONFLICT_TRIES: u32 = 10;

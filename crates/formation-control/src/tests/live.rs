@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 
 use super::{Aws, DEFAULTS, ann, available, cancelled, function_request};
 use crate::control::{Accepted, Change, Decision};
-use crate::records::{FunctionRecord, LiveRecord, OperationRecord, Outcome, Reached};
-use crate::{Caller, Refusal};
+use crate::records::{
+    FunctionRecord, LiveRecord, OperationRecord, Outcome, Reached, Retired, Verdict,
+};
+use crate::{Caller, Refusal, prune_revisions};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const ALIAS: &str = "5f1c5b3e-8d3c-4a0e-9a53-1f6d1f1f0001";
@@ -240,4 +242,43 @@ async fn a_rollback_that_is_asked_for_again_is_one() {
     };
     assert_eq!(first.operation.operation_id, again.operation.operation_id);
     assert!(again.replayed && !first.replayed);
+}
+
+#[tokio::test]
+async fn a_version_that_no_kept_revision_has_is_noted_to_go_in_six_hours() {
+    let aws = Aws::default();
+    let began = jiff::Timestamp::now();
+    let prune = async |ended: &OperationRecord| {
+        prune_revisions(&aws.records(), &aws.bundles(), ended, 2).await.unwrap();
+    };
+    prune(&succeeds(&aws, create(), 1).await).await;
+    prune(&succeeds(&aws, update(json!({"memoryMegabytes": 256})), 2).await).await;
+    // Nothing that callers would notice: the same version.
+    prune(&succeeds(&aws, update(json!({"tags": {"team": "a"}})), 2).await).await;
+    let noted = |number: u64| {
+        aws.item("FUNCTION#hello", &format!("RETIRED#VERSION#{number:010}"))
+            .map(|it| it["dueAt"].clone())
+    };
+    let six_hours = (began + SignedDuration::from_hours(6)).as_second();
+    assert!(noted(1).unwrap().as_i64().unwrap() >= six_hours);
+    prune(&succeeds(&aws, update(json!({"tags": {"team": "b"}})), 2).await).await;
+    assert_eq!(noted(2), None, "a kept revision has it");
+
+    let records = aws.records();
+    let may_go = async |number| records.may_go(&name(), version(number).unwrap()).await.unwrap();
+    assert_eq!((may_go(1).await, may_go(2).await), (Verdict::Free, Verdict::Kept));
+    let due = records.retired(jiff::Timestamp::now(), 10).await.unwrap();
+    assert_eq!(due, [], "it stays for six hours");
+    aws.set("FUNCTION#hello", "RETIRED#VERSION#0000000001", |it| it["dueAt"] = json!(1));
+    let due = records.retired(jiff::Timestamp::now(), 10).await.unwrap();
+    let retired = Retired::of(&due[0]).unwrap();
+    assert_eq!(retired, Retired::Version(name(), version(1).unwrap()));
+
+    // While an operation runs, it may be moved to.
+    runs(&aws, update(json!({"memoryMegabytes": 512}))).await;
+    assert_eq!(may_go(1).await, Verdict::Undecided);
+    records.forget_retired(&retired).await.unwrap();
+    assert_eq!(noted(1), None);
+    let gone = "nobody".parse().unwrap();
+    assert_eq!(records.may_go(&gone, version(1).unwrap()).await.unwrap(), Verdict::Free);
 }

@@ -132,6 +132,10 @@ impl State {
                     alias => answer(200, alias),
                 };
             }
+            ("GET", "versions") => {
+                let versions: Vec<_> = self.versions.values().map(|(version, _)| version).collect();
+                return answer(200, &json!({"Versions": versions}));
+            }
             ("GET", _) if self.function.is_null() => {
                 return absent();
             }
@@ -145,6 +149,7 @@ impl State {
             ("POST", "aliases") => "CreateAlias",
             ("PUT", "live") => "UpdateAlias",
             ("DELETE", "live") => "DeleteAlias",
+            ("DELETE", _) if query.contains("Qualifier=") => "DeleteFunction",
             ("POST", _) => "TagResource",
             ("DELETE", _) => "UntagResource",
             other => panic!("no such route: {other:?}"),
@@ -252,6 +257,12 @@ impl State {
 
     fn carry_out(&mut self, operation: &str, query: &str, body: Value) -> HttpResponse {
         match operation {
+            "DeleteFunction" => {
+                let number = query.split_once("Qualifier=").and_then(|(_, it)| it.parse().ok());
+                // One that is not there is deleted all the same.
+                number.and_then(|number: u64| self.versions.remove(&number));
+                return HttpResponse::new(StatusCode::try_from(204).unwrap(), "".into());
+            }
             "PublishVersion" => return self.publish(&body),
             "CreateAlias" | "UpdateAlias" | "DeleteAlias" => return self.lead(operation, &body),
             "TagResource" => {

@@ -159,6 +159,47 @@ pub(super) async fn delete_alias(lambda: &Client, function: &FunctionName) -> Re
     }
 }
 
+/// The versions of a function that have this description.
+pub(super) async fn described_as(
+    lambda: &Client,
+    function: &FunctionName,
+    description: &str,
+) -> Result<Vec<PublishedVersion>, AwsError> {
+    let list = lambda.list_versions_by_function().function_name(function.as_str());
+    let mut versions = list.into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(version) = versions.next().await {
+        match version {
+            Ok(it) if it.description() == Some(description) => {
+                found.extend(it.version().and_then(|it| it.parse::<PublishedVersion>().ok()));
+            }
+            Ok(_) => {}
+            Err(error) => match AwsError::new("lambda:ListVersionsByFunction", error) {
+                error if does_not_exist(&error) => break,
+                error => return Err(error),
+            },
+        }
+    }
+    Ok(found)
+}
+
+/// Deletes a version, if it is there. Without a qualifier the call would delete the function: nothing else makes it.
+///
+/// AWS answers 204 where there is none: <https://github.com/floci-io/floci/issues/2824>.
+pub(super) async fn delete_version(
+    lambda: &Client,
+    function: &FunctionName,
+    version: PublishedVersion,
+) -> Result<(), AwsError> {
+    let delete = lambda.delete_function().function_name(function.as_str());
+    match delete.qualifier(version.to_string()).send().await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            unless_absent::<()>(AwsError::new("lambda:DeleteFunction", error)).map(|_| ())
+        }
+    }
+}
+
 fn unless_absent<T>(error: AwsError) -> Result<Option<T>, AwsError> {
     if does_not_exist(&error) { Ok(None) } else { Err(error) }
 }

@@ -9,6 +9,7 @@
 
 mod calls;
 mod compare;
+mod prune;
 mod restore;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ use crate::redaction::Secrets;
 
 pub use self::calls::{Alias, alias};
 pub use self::compare::compare;
+pub use self::prune::{Pruned, prune, published_by};
 pub use self::restore::{Before, Restored, restore};
 
 /// What callers are to run.

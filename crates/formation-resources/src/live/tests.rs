@@ -1,6 +1,7 @@
 //! The calls that are made, against a stand-in for Lambda at the wire that acts as Lambda does where local AWS does
 //! not: RoutingConfig that is kept where it is left out, RevisionIds of versions, versions that are not Active.
 
+mod prune;
 mod restore;
 
 use aws_sdk_lambda::Client;
