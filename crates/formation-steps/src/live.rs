@@ -38,7 +38,12 @@ pub async fn go_live(
     for _ in 0..LOOKS {
         let seen = match &looked {
             Some(alias) => Seen::Looked(alias.as_ref()),
-            None => Seen::Recorded(operation.live.alias_revision_id.as_deref()),
+            // What an earlier state of this execution has left, or the last commit.
+            None => {
+                let left = input.alias_revision_id.as_ref();
+                let recorded = operation.live.alias_revision_id.as_ref();
+                Seen::Recorded(left.or(recorded).map(String::as_str))
+            }
         };
         let it = Move {
             target: target(&input, &operation)?,
