@@ -109,7 +109,7 @@ const CALLS: [(&str, &str); 14] = [
         "dynamodb:BatchGetItem dynamodb:ConditionCheckItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem iam:GetPolicy \
          iam:GetPolicyVersion iam:GetRole iam:GetRolePolicy iam:ListAttachedRolePolicies iam:ListRolePolicies lambda:GetAlias lambda:GetFunction \
          lambda:ListTags logs:DescribeLogGroups logs:ListTagsForResource s3:DeleteObjectVersion \
-         s3:GetObject s3:GetObjectVersion s3:ListBucket s3:PutObject s3:PutObjectTagging \
+         s3:GetObject s3:GetObjectVersion s3:ListBucket s3:PutObject s3:PutObjectTagging s3:PutObjectVersionTagging \
          states:GetExecutionHistory states:StartExecution states:StopExecution",
     ),
 ];
@@ -424,7 +424,8 @@ pub async fn the_api_reaches_uploads_and_bundles_and_nothing_else_of_the_bucket(
     let expected = [
         (
             "${ArtifactBucket.Arn}/bundles/*",
-            "s3:DeleteObjectVersion s3:GetObject s3:GetObjectVersion s3:PutObject s3:PutObjectTagging",
+            "s3:DeleteObjectVersion s3:GetObject s3:GetObjectVersion s3:PutObject s3:PutObjectTagging \
+             s3:PutObjectVersionTagging",
         ),
         ("${ArtifactBucket.Arn}/uploads/*", "s3:GetObject s3:PutObject s3:PutObjectTagging"),
     ];

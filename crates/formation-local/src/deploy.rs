@@ -110,12 +110,18 @@ const UNKNOWN_KEYS: [&str; 3] = ["events:detail-type", "events:source", "iam:Per
 /// - Conditions on keys that local AWS never fills, in statements that allow.
 /// - The bucket policy that asks for TLS: local AWS has none.
 ///
-/// And it puts in what local AWS cannot derive: a condition that joins a list is always true there, so
+/// And it puts in what local AWS judges by other names than AWS does:
+///
+/// - Every call of an alias but CreateAlias is one of `lambda:ListAliases` there.
+/// - A version is deleted by the ARN of its function there.
+///
+/// And what it cannot derive: a condition that joins a list is always true there, so
 /// that the default of `LayerArns`, an empty list, would not be taken for this account's own layers.
 pub fn adapt(mut template: Value) -> Value {
     if let Some(resources) = template["Resources"].as_object_mut() {
         resources.remove("ArtifactBucketPolicy");
         resources.values_mut().for_each(remove_unknown_conditions);
+        resources.values_mut().for_each(rename);
     }
     if let Some(default) = template.pointer_mut("/Parameters/LayerArns/Default") {
         *default = format!("arn:aws:lambda:{REGION}:{ACCOUNT_ID}:layer:*").into();
@@ -137,6 +143,27 @@ fn remove_unknown_conditions(value: &mut Value) {
             object.values_mut().for_each(remove_unknown_conditions);
         }
         Value::Array(array) => array.iter_mut().for_each(remove_unknown_conditions),
+        _ => {}
+    }
+}
+
+/// What local AWS calls otherwise than AWS.
+fn rename(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            if let Some(actions) = object.get_mut("Action").and_then(Value::as_array_mut)
+                && actions.iter().any(|it| it == "lambda:GetAlias" || it == "lambda:UpdateAlias")
+            {
+                actions.push("lambda:ListAliases".into());
+            }
+            object.values_mut().for_each(rename);
+        }
+        Value::Array(array) => array.iter_mut().for_each(rename),
+        Value::String(text) => {
+            if let Some(function) = text.strip_suffix(":function:*:*") {
+                *text = format!("{function}:function:*");
+            }
+        }
         _ => {}
     }
 }
@@ -238,7 +265,9 @@ mod tests {
                     "iam:PermissionsBoundary": {"Ref": "B"}, "aws:RequestTag/formation:stack": "k"
                 }}},
                 {"Effect": "Allow", "Condition": {"Null": {"events:source": "false"}}},
-                {"Effect": "Deny", "Condition": {"StringEquals": {"events:source": "formation"}}}
+                {"Effect": "Deny", "Condition": {"StringEquals": {"events:source": "formation"}}},
+                {"Effect": "Allow", "Action": ["lambda:GetAlias"]},
+                {"Effect": "Allow", "Resource": {"Fn::Sub": "arn:function:*:*"}}
             ]}
         }});
         let own = "arn:aws:lambda:us-east-1:000000000000:layer:*";
@@ -248,7 +277,9 @@ mod tests {
                     "aws:RequestTag/formation:stack": "k"
                 }}},
                 {"Effect": "Allow", "Condition": {}},
-                {"Effect": "Deny", "Condition": {"StringEquals": {"events:source": "formation"}}}
+                {"Effect": "Deny", "Condition": {"StringEquals": {"events:source": "formation"}}},
+                {"Effect": "Allow", "Action": ["lambda:GetAlias", "lambda:ListAliases"]},
+                {"Effect": "Allow", "Resource": {"Fn::Sub": "arn:function:*"}}
             ]}
         }});
         assert_eq!(adapt(template), expected);
