@@ -162,7 +162,7 @@ pub async fn what_others_reserve_is_drift_and_a_repair_takes_it_back(world: &Wor
     assert_eq!(report.drift.differences, std::slice::from_ref(&expected));
     let repair = format!("{}/repair", path(&name));
     let (_, plan) = dry_run(world, Method::POST, &repair, None).await;
-    assert_eq!(actions(&plan), [Action::None, Action::None, Action::Change]);
+    assert_eq!(actions(&plan), [Action::None, Action::None, Action::Change, Action::None]);
     let function = plan.parts.iter().find(|it| it.part == Part::Function).unwrap();
     assert_eq!(function.differences, [expected]);
     let before = world.proxy.calls(&name).len();

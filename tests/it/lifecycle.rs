@@ -79,7 +79,10 @@ pub async fn the_examples_function_answers_and_everything_is_as_designed(world: 
     let arn = format!("arn:aws:lambda:us-east-1:000000000000:function:{name}");
     assert_eq!(
         function["resources"],
-        json!({"functionArn": arn, "roleArn": role_arn, "logGroupName": group})
+        json!({
+            "functionArn": arn, "liveArn": format!("{arn}:live"), "invokeArn": format!("{arn}:live"),
+            "version": 1, "roleArn": role_arn, "logGroupName": group,
+        })
     );
 
     let lambda = live.function.unwrap();

@@ -31,7 +31,7 @@ pub async fn a_dry_run_tells_what_would_be_done_and_writes_nothing(world: &World
     let create = |function: &Value| client.create(function).dry_run();
     let plan = world.planned(client.create(&hello(&name))).await;
     assert_eq!(plan.kind, Some(OperationKind::Create.into()));
-    assert_eq!(actions(&plan), [Action::Create; 3]);
+    assert_eq!(actions(&plan), [Action::Create; 4]);
     assert!(!world.is_known(&name).await);
     // Every check of the real request.
     let mut bad = hello(&name);
@@ -46,7 +46,11 @@ pub async fn a_dry_run_tells_what_would_be_done_and_writes_nothing(world: &World
     let patch = json!({"logRetentionDays": 7, "environment": {"KEY": "n3w-s3cr3t"}, "code": "export const handler = 1;"});
     let (text, plan) = dry_run(world, Method::PATCH, &path(&name), Some(&patch)).await;
     assert!(text.contains("environment/KEY") && !text.contains("s3cr3t"), "{text}");
-    assert_eq!(actions(&plan), [Action::None, Action::Change, Action::Change], "{plan:#?}");
+    assert_eq!(
+        actions(&plan),
+        [Action::None, Action::Change, Action::Change, Action::Change],
+        "{plan:#?}"
+    );
     assert_eq!(
         json!(plan.parts[1].differences[0]),
         json!({
@@ -63,9 +67,9 @@ pub async fn a_dry_run_tells_what_would_be_done_and_writes_nothing(world: &World
     let nothing = json!({"memoryMegabytes": 128});
     let plan = world.planned(client.patch(id, &nothing)).await;
     assert_eq!(plan.kind, None, "{plan:#?}");
-    assert_eq!(actions(&plan), [Action::None; 3]);
+    assert_eq!(actions(&plan), [Action::None; 4]);
     let plan = world.planned(client.delete(id)).await;
-    assert_eq!(actions(&plan), [Action::Delete; 3], "{plan:#?}");
+    assert_eq!(actions(&plan), [Action::Delete; 4], "{plan:#?}");
     let plan = world.planned(client.repair(id)).await;
     assert_eq!(plan.kind, Some(OperationKind::Repair.into()));
 
@@ -126,7 +130,7 @@ pub async fn many_functions_are_planned_at_once_and_nothing_is_written(world: &W
     let etag = world.api(Method::GET, &path(&there), None).await.header("etag").to_owned();
     assert_eq!(plans[0].kind, Some(OperationKind::Update.into()));
     assert_eq!(plans[0].etag.as_deref(), Some(&*etag));
-    assert_eq!(actions(&plans[0]), [Action::Change; 3], "its tag goes, from each part");
+    assert_eq!(actions(&plans[0]), [Action::Change; 4], "its tag goes, from each part");
     let of_function = plans[0].parts[2].differences.iter();
     let properties: BTreeSet<_> = of_function.map(|it| it.property.as_str()).collect();
     let expected = [
@@ -139,7 +143,7 @@ pub async fn many_functions_are_planned_at_once_and_nothing_is_written(world: &W
     ];
     assert_eq!(properties, expected.into());
     // What GET returned is no change.
-    assert_eq!((&plans[1].kind, actions(&plans[1])), (&None, vec![Action::None; 3]));
+    assert_eq!((&plans[1].kind, actions(&plans[1])), (&None, vec![Action::None; 4]));
     assert_eq!(plans[1].etag.as_deref(), Some(shown.header("etag")));
     assert_eq!(plans[2].kind, Some(OperationKind::Create.into()));
     assert_eq!((&plans[2].etag, plans[2].warnings.len()), (&None, 1), "CommonJS in a module");

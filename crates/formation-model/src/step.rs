@@ -52,7 +52,7 @@ pub enum Goal {
     /// What the operation is to make of it.
     #[default]
     Target,
-    /// The same, and of what callers run now everything that they need: what is added before the alias moves.
+    /// The same, and what callers run now loses nothing that it has: what is added before the alias moves.
     Both,
     /// The version that is kept of what the operation is to make of it. Where it is gone nothing is done.
     Kept,

@@ -358,15 +358,21 @@ async fn converge_policies(
         }
     };
     let wanted = wanted(settings, target);
-    let Some((logging, permissions)) = wanted.split_first() else { return Ok(()) };
+    let Some(logging) = wanted.first() else { return Ok(()) };
     let found = policies::find(iam, name, &logging.name).await?;
-    let logs_otherwise = found.as_ref() != Some(&logging.document);
+    // What is narrowed already stays so, by another execution of this attempt: callers have moved.
+    let narrowed = Policy::logging(&settings.stack, target.spec);
+    let logs_otherwise =
+        ![logging, &narrowed].iter().any(|it| found.as_ref() == Some(&it.document));
     let Others { inline, attached } = policies::others(iam, name).await?;
+    let permissions = Policy::permissions(settings, target.spec);
     let former = target.formerly.and_then(|former| Policy::permissions(settings, former));
-    let is_wanted = |name: &String| permissions.iter().any(|policy| policy.name == *name);
-    let mut goes: Vec<_> = inline.iter().filter(|name| !is_wanted(name)).collect();
+    let is = |policy: &Option<Policy>, name: &String| {
+        policy.as_ref().is_some_and(|policy| policy.name == *name)
+    };
+    let mut goes: Vec<_> = inline.iter().filter(|name| !is(&permissions, name)).collect();
     // What the function was allowed before this operation.
-    let last = goes.iter().position(|name| former.as_ref().is_some_and(|it| it.name == **name));
+    let last = goes.iter().position(|name| is(&former, name));
     let mut last = last.map(|at| goes.remove(at));
     for policy in goes {
         policies::delete(iam, name, policy).await?;
@@ -377,7 +383,7 @@ async fn converge_policies(
     if logs_otherwise {
         put(logging).await?;
     }
-    for wanted in permissions {
+    if let Some(wanted) = &permissions {
         let found = match inline.contains(&wanted.name) {
             true => policies::find(iam, name, &wanted.name).await?,
             false => None,
@@ -390,8 +396,10 @@ async fn converge_policies(
                 Err(ResourceError::Aws(error))
                     if error.kind == ErrorKind::QuotaExceeded && last.is_some() =>
                 {
-                    if let Some(policy) = last.take() {
-                        policies::delete(iam, name, policy).await?;
+                    match (last.take(), &former) {
+                        (Some(_), Some(former)) if target.only_adds => put(former).await?,
+                        (Some(policy), _) => policies::delete(iam, name, policy).await?,
+                        (None, _) => {}
                     }
                     put(wanted).await?;
                 }
@@ -399,7 +407,8 @@ async fn converge_policies(
             }
         }
     }
-    if let Some(policy) = last {
+    // Callers may need it still. Where it is gone it is not given back: then they have moved.
+    if let Some(policy) = last.filter(|_| !target.only_adds) {
         policies::delete(iam, name, policy).await?;
     }
     Ok(())

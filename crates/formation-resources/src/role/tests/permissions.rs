@@ -221,17 +221,15 @@ async fn until_callers_have_moved_both_permissions_stand_beside_each_other() {
     let old = policy(&former);
     let [inline, attached] = lists(&["extra", &old.name]);
     let (extra, new) = (delete_policy("extra"), put(&policy(&spec)));
-    let kept = get_policy(&old.name, &old.document);
-    let rules = [&get(), &get_logging(), &inline, &attached, &extra, &kept, &new];
+    let rules = [&get(), &get_logging(), &inline, &attached, &extra, &new];
     ensure(&client(&rules), &settings(), &both(&spec, &former)).await.unwrap();
     assert_all_called(&rules);
 
     // Again, as after an answer that was lost: nothing is written.
     let new = policy(&spec);
     let [inline, attached] = lists(&[&old.name, &new.name]);
-    let kept = get_policy(&old.name, &old.document);
     let there = get_policy(&new.name, &new.document);
-    let rules = [&get(), &get_logging(), &inline, &attached, &kept, &there];
+    let rules = [&get(), &get_logging(), &inline, &attached, &there];
     ensure(&client(&rules), &settings(), &both(&spec, &former)).await.unwrap();
     assert_all_called(&rules);
 
@@ -245,11 +243,25 @@ async fn until_callers_have_moved_both_permissions_stand_beside_each_other() {
 }
 
 #[tokio::test]
-async fn what_callers_need_that_somebody_has_taken_is_given_back_before_anything_new() {
+async fn what_is_narrowed_already_is_not_widened_by_another_execution_of_the_attempt() {
+    let (mut former, spec) = (allowing(&["s3:GetObject"]), allowing(&["sqs:SendMessage"]));
+    former.configuration.tracing = Tracing::Active;
+    let new = policy(&spec);
+    let [inline, attached] = lists(&[&new.name]);
+    let there = get_policy(&new.name, &new.document);
+    let rules = [&get(), &get_logging(), &inline, &attached, &there];
+    ensure(&client(&rules), &settings(), &both(&spec, &former)).await.unwrap();
+    assert_all_called(&rules);
+}
+
+#[tokio::test]
+async fn what_others_have_written_into_what_callers_need_is_taken_out_where_it_takes_room() {
     let (former, spec) = (allowing(&["s3:GetObject"]), allowing(&["sqs:SendMessage"]));
-    let [inline, attached] = lists(&[]);
-    let (old, new) = (put(&policy(&former)), put(&policy(&spec)));
-    let rules = [&get(), &get_logging(), &inline, &attached, &old, &new];
+    let (old, new) = (policy(&former), policy(&spec));
+    let full =
+        mock!(Client::put_role_policy).then_http_response(|| iam_error(409, "LimitExceeded"));
+    let ([inline, attached], small, put) = (lists(&[&old.name]), put(&old), put(&new));
+    let rules = [&get(), &get_logging(), &inline, &attached, &full, &small, &put];
     ensure(&client(&rules), &settings(), &both(&spec, &former)).await.unwrap();
     assert_all_called(&rules);
 }
