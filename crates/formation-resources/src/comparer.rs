@@ -44,7 +44,8 @@ impl Comparer {
 
     /// Everything that differs from `spec`, in the order of the parts. Only what is declared is
     /// compared, and of the tags only our own and the user's: see the parts' `compare`. `role_id` and
-    /// `version` are the recorded ones; where none is recorded it is not compared.
+    /// `version` are the recorded ones; where none is recorded it is not compared. `weights` asks whether others have
+    /// a share of the calls, too, which takes one of the 15 calls a second that Lambda allows for all tools.
     ///
     /// # Errors
     /// [`ResourceError::NotReady`], or what AWS answered, if a part cannot be compared now.
@@ -53,6 +54,7 @@ impl Comparer {
         spec: &FunctionSpec,
         role_id: Option<&str>,
         version: Option<PublishedVersion>,
+        weights: bool,
     ) -> Result<Vec<Difference>, ResourceError> {
         let stack = &self.settings.stack;
         let mut differences = role::compare(&self.iam, &self.settings, spec, role_id).await?;
@@ -66,7 +68,7 @@ impl Comparer {
             differences.extend(version.map(|_| Difference::missing(Part::Live)));
         } else if !is_foreign {
             // Its tags have just proved whose the function is.
-            differences.extend(live::compare(&self.lambda, stack, spec, version, true).await?);
+            differences.extend(live::compare(&self.lambda, stack, spec, version, weights).await?);
         }
         Ok(differences)
     }

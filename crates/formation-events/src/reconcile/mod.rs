@@ -240,7 +240,7 @@ impl Reconciler {
     /// if the stack says so.
     async fn compare(&self, function: &FunctionRecord) -> Result<(), ReconcileError> {
         let now = Timestamp::now();
-        let differences = self.control.compare(function).await?;
+        let differences = self.control.compare_on_schedule(function).await?;
         let drift = Drift::found(&differences, now);
         // What is not ours cannot be repaired: its new owner has to give it back. Nor can anything be while
         // the boundary is gone that roles are to have.
