@@ -120,3 +120,35 @@ async fn a_repair_is_fenced_and_puts_nothing_back() {
     assert_eq!(weights, &json!({"7": 0.1}));
     assert_ne!(world.look().await.unwrap().revision_id, seen.unwrap().revision_id);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_workbench_that_lambda_does_not_bring_back_any_more_is_told_and_left() {
+    const BLOCKED: &str = "The runtime parameter of nodejs18.x is no longer supported for creating or \
+                           updating AWS Lambda functions.";
+    const NO_LAYER: &str =
+        "Layer version arn:aws:lambda:eu-west-1:111122223333:layer:a:1 does not exist.";
+    let code = "InvalidParameterValueException";
+    for words in [BLOCKED, NO_LAYER] {
+        let world = World::new().await;
+        let wanted = other();
+        world.prepare(&wanted).await;
+        let update = "UpdateFunctionConfiguration";
+        // Where callers have nothing else to run, it is a failure.
+        let back = Target { restores: true, ..target(&world.spec, Some(&wanted)) };
+        world.aws.refuse((update, 400, code, words, false));
+        let refused = function::ensure(&world.lambda, &settings(), &back, false).await;
+        assert_eq!(refused.unwrap_err().name(), ErrorName::Rejected);
+        let back = Target { may_be_refused: true, ..back };
+        world.aws.refuse((update, 400, code, words, false));
+        let left = function::ensure(&world.lambda, &settings(), &back, false).await.unwrap();
+        let told: Vec<_> = left.unnamed.iter().map(|it| it.property.as_str()).collect();
+        assert_eq!(told, ["handler", "refused"]);
+        assert_eq!(left.unnamed[1].actual, words);
+        assert!(left.unnamed.iter().all(|it| it.part == Part::Function));
+        // Anything else is a failure all the same.
+        world.aws.refuse((update, 400, code, "The handler is too long", false));
+        let refused = function::ensure(&world.lambda, &settings(), &back, false).await;
+        assert_eq!(refused.unwrap_err().name(), ErrorName::Rejected);
+        assert_eq!(world.at(), json!("1"), "callers run what they ran");
+    }
+}
