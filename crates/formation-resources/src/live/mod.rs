@@ -5,7 +5,7 @@
 //!
 //! Versions carry no tags, and neither does an alias: both are the function's, whose tags prove whose they are. A
 //! version that an operation publishes has its mark for a description: see
-//! [`version_mark`](formation_model::names::version_mark).
+//! [`version_mark`].
 
 mod calls;
 mod compare;
