@@ -95,12 +95,14 @@ pub async fn record_failure(
     let is_complete = leftovers.is_empty() && !input.moved;
     let rollback = if is_complete { Rollback::Complete } else { Rollback::Incomplete };
     let outcome = Outcome::Failed { rollback, error, leftovers, moved: input.moved };
+    if input.moved || input.kept_version.is_some() {
+        records.keep_previous(&operation, input.kept_version).await?;
+    }
     let released = if input.moved {
         // What callers run is the last good state from now on, and what is left is finished forward.
         if let Some(target) = only_in(target, previous) {
             bundles.keep(target).await?;
         }
-        records.keep_previous(&operation, input.kept_version).await?;
         None
     } else {
         // What was to be is not, and nothing that is left to do needs its code. That of a rollback is a revision's.

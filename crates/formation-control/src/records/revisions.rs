@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::{from_item, to_item};
 
+use super::looks::if_as_seen;
 use super::pages::{PageToken, page, readable};
 use super::stored::{FunctionRecord, OperationRecord};
 use super::table::{
@@ -138,12 +139,12 @@ impl Records {
     }
 
     /// Keeps the revision that an update replaces where an earlier release has not: before the update is
-    /// committed, since then its specification is gone. Nothing is written over.
+    /// committed, since then its specification is gone. Nothing is written over. `version` is what the operation has
+    /// published of it, if it has.
     ///
     /// # Errors
     /// [`Refusal::Aws`] if DynamoDB refuses or cannot be reached, [`Refusal::Record`] if a record cannot be
     /// read or written.
-    /// `version` is what the operation has published of it, if it has.
     pub async fn keep_previous(
         &self,
         operation: &OperationRecord,
@@ -152,9 +153,14 @@ impl Records {
         let (name, previous) = (&operation.function_name, operation.revision.saturating_sub(1));
         if ![OperationKind::Update, OperationKind::Rollback].contains(&operation.kind)
             || operation.previous.is_none()
-            || self.item(revision_key(name, previous)).await?.is_some()
         {
             return Ok(());
+        }
+        if let Some(kept) = self.revision(name, previous).await? {
+            return match version.filter(|_| kept.version.is_none()) {
+                Some(version) => self.give_version(name, &kept, version).await,
+                None => Ok(()),
+            };
         }
         let Some(item) = self.item(function_key(name)).await? else { return Ok(()) };
         let spec = item.get("spec").cloned();
@@ -185,6 +191,27 @@ impl Records {
             }
             Err(error) => Err(AwsError::new("dynamodb:PutItem", error).into()),
         }
+    }
+
+    /// Notes the version that was published of a revision later.
+    async fn give_version(
+        &self,
+        function: &FunctionName,
+        kept: &RevisionRecord,
+        version: PublishedVersion,
+    ) -> Result<(), Refusal> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(revision_key(function, kept.revision)))
+            .update_expression("SET #version = :version")
+            .condition_expression("#operation = :operation")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_names("#operation", "operationId")
+            .expression_attribute_values(":version", serde_dynamo::to_attribute_value(version)?)
+            .expression_attribute_values(":operation", text(&kept.operation_id.to_string()));
+        if_as_seen(update).await.map(|_| ())
     }
 
     /// The write that keeps the revision which an operation commits with this specification.

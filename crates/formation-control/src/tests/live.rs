@@ -282,3 +282,17 @@ async fn a_version_that_no_kept_revision_has_is_noted_to_go_in_six_hours() {
     let gone = "nobody".parse().unwrap();
     assert_eq!(records.may_go(&gone, version(1).unwrap()).await.unwrap(), Verdict::Free);
 }
+
+#[tokio::test]
+async fn a_revision_that_was_kept_without_a_version_gets_the_one_that_is_published_of_it() {
+    let aws = Aws::default();
+    let created = runs(&aws, create()).await;
+    ends(&aws, &created, &Outcome::Succeeded, Reached::default()).await;
+    assert_eq!(aws.control().revision(&name(), 1).await.unwrap().version, None);
+    let running = runs(&aws, update(json!({"memoryMegabytes": 256}))).await;
+    aws.records().keep_previous(&running, version(4)).await.unwrap();
+    assert_eq!(aws.control().revision(&name(), 1).await.unwrap().version, version(4));
+    // What it has it keeps.
+    aws.records().keep_previous(&running, version(5)).await.unwrap();
+    assert_eq!(aws.control().revision(&name(), 1).await.unwrap().version, version(4));
+}
