@@ -139,7 +139,9 @@ pub async fn what_is_gone_is_found_and_repair_brings_it_back(world: &World) {
     let exists = "exists";
     assert_eq!(
         drifted(&report.drift),
-        [Facet::Role, Facet::LogGroup, Facet::Configuration].map(|facet| (facet, exists)).into()
+        [Facet::Role, Facet::LogGroup, Facet::Configuration, Facet::Live]
+            .map(|facet| (facet, exists))
+            .into()
     );
     repair(world, &name).await;
     assert_eq!(world.live(&name).await.facts(), before);
