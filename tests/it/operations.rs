@@ -70,6 +70,7 @@ pub async fn steps_tell_what_happened_and_what_is_waited_for(world: &World) {
             "Ensure role",
             "Ensure log group",
             "Ensure function",
+            "Go live",
             "Record success",
             "Announce success"
         ]

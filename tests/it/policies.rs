@@ -213,7 +213,9 @@ pub async fn permissions_are_planned_told_as_drift_and_restored_statement_by_sta
     let patch = json!({"memoryMegabytes": 256});
     let answer = world.api(Method::PATCH, &format!("{}?wait=25", path(&name)), Some(&patch)).await;
     assert_eq!(answer.status, 200, "{}", answer.json());
-    world.assert_changed_once(&name, calls, &["lambda:UpdateFunctionConfiguration"]);
+    let changed =
+        ["lambda:PublishVersion", "lambda:UpdateAlias", "lambda:UpdateFunctionConfiguration"];
+    world.assert_changed_once(&name, calls, &changed);
 }
 
 /// The stack's resources: type, logical id and physical id.

@@ -102,7 +102,8 @@ impl Difference {
 
     /// Whether it is of what Formation does not name: see [`UNNAMED`].
     fn is_unnamed(&self) -> bool {
-        self.facet == Facet::Configuration && UNNAMED.iter().any(|(it, _)| *it == self.property)
+        [Facet::Configuration, Facet::Live].iter().any(|it| self.facet == *it)
+            && UNNAMED.iter().any(|(it, _)| *it == self.property)
     }
 
     /// Whether a repair takes it back: not what is not ours, nor what only its own calls change.
