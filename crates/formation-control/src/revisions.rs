@@ -1,6 +1,6 @@
 //! Which revisions of a function are kept, with their code, and which are forgotten.
 
-use formation_model::{Bundle, FunctionName, OperationKind};
+use formation_model::{Bundle, OperationKind};
 use futures_util::{TryStreamExt, stream};
 use jiff::Timestamp;
 

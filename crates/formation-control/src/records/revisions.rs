@@ -156,10 +156,12 @@ impl Records {
         {
             return Ok(());
         }
-        if let Some(kept) = self.revision(name, previous).await? {
-            return match version.filter(|_| kept.version.is_none()) {
-                Some(version) => self.give_version(name, &kept, version).await,
-                None => Ok(()),
+        if let Some(kept) = self.item(revision_key(name, previous)).await? {
+            // One that cannot be read is kept as it is: no operation fails for it.
+            let kept: Option<RevisionRecord> = from_item(kept).ok();
+            return match (version, kept.filter(|kept| kept.version.is_none())) {
+                (Some(version), Some(kept)) => self.give_version(name, &kept, version).await,
+                _ => Ok(()),
             };
         }
         let Some(item) = self.item(function_key(name)).await? else { return Ok(()) };
