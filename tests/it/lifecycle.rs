@@ -81,7 +81,7 @@ pub async fn the_examples_function_answers_and_everything_is_as_designed(world: 
         function["resources"],
         json!({
             "functionArn": arn, "liveArn": format!("{arn}:live"), "invokeArn": format!("{arn}:live"),
-            "version": 1, "roleArn": role_arn, "logGroupName": group,
+            "version": "1", "roleArn": role_arn, "logGroupName": group,
         })
     );
 

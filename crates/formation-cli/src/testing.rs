@@ -161,6 +161,9 @@ pub fn function(name: &str) -> Value {
         "drift": {"status": "UNKNOWN", "differences": []},
         "resources": {
             "functionArn": format!("arn:aws:lambda:eu-west-1:123456789012:function:{name}"),
+            "liveArn": format!("arn:aws:lambda:eu-west-1:123456789012:function:{name}:live"),
+            "invokeArn": format!("arn:aws:lambda:eu-west-1:123456789012:function:{name}:live"),
+            "version": "1",
             "roleArn": "arn:r", "logGroupName": format!("/aws/lambda/{name}"),
         },
         "createdAt": "2026-11-25T17:00:00Z", "updatedAt": "2026-11-25T17:00:00Z", "createdBy": "ann",

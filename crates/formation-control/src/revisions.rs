@@ -43,9 +43,14 @@ pub async fn prune_revisions(
     let function = records.function(name).await?;
     let (gone, stay): (Vec<_>, Vec<_>) =
         all.iter().partition(|revision| is_forgotten(revision, function.as_ref(), kept));
+    let wanted = match &function {
+        Some(function) if !gone.is_empty() => wanted_by_an_operation(records, function).await?,
+        _ => None,
+    };
     let current = function.as_ref().map(|function| &function.spec.code);
     let uses = |bundle: &Bundle| {
-        stay.iter().map(|it| it.code()).chain(current).any(|it| it.is_same_object(bundle))
+        let others = current.into_iter().chain(&wanted);
+        stay.iter().map(|it| it.code()).chain(others).any(|it| it.is_same_object(bundle))
     };
     // With a function its versions have gone.
     let runs = |revision: &KeptRevision| {
@@ -67,12 +72,23 @@ pub async fn prune_revisions(
         .await
 }
 
+/// The code that an operation brings back while it runs: that of a revision which may be forgotten by now.
+async fn wanted_by_an_operation(
+    records: &Records,
+    function: &FunctionRecord,
+) -> Result<Option<Bundle>, Refusal> {
+    if !function.is_busy() {
+        return Ok(None);
+    }
+    let running = records.operation(&function.spec.function_name, function.operation_id).await?;
+    Ok(running.and_then(|running| running.target).map(|target| target.code))
+}
+
 /// Whether a revision goes: of a function that is deleted all do, else those that are too old, and those
 /// of an earlier function of the name.
 fn is_forgotten(revision: &KeptRevision, function: Option<&FunctionRecord>, kept: u64) -> bool {
-    let too_old = |function: &FunctionRecord| {
-        revision.revision.saturating_add(kept) <= function.revision
-    };
+    let too_old =
+        |function: &FunctionRecord| revision.revision.saturating_add(kept) <= function.revision;
     !is_of(revision, function) || function.is_some_and(too_old)
 }
 

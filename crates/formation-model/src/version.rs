@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 
 /// The number of a published version, from 1 on: never `$LATEST`, never an alias, never nothing. So a call
 /// that is given one is a call about a version: Lambda's DeleteFunction without a qualifier deletes the function.
+/// In JSON it is a string of digits, as Lambda has it.
 #[derive(
     Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema,
 )]
-#[serde(transparent)]
-pub struct PublishedVersion(NonZeroU64);
+#[serde(try_from = "String", into = "String")]
+pub struct PublishedVersion(#[schemars(with = "String")] NonZeroU64);
 
 /// A text that names no published version.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,20 @@ impl PublishedVersion {
 impl fmt::Display for PublishedVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+impl From<PublishedVersion> for String {
+    fn from(version: PublishedVersion) -> Self {
+        version.to_string()
+    }
+}
+
+impl TryFrom<String> for PublishedVersion {
+    type Error = NotPublished;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
     }
 }
 
@@ -54,7 +69,7 @@ mod tests {
             assert_eq!(read(text), None, "{text:?}");
         }
         assert_eq!(PublishedVersion::FIRST.to_string(), "1");
-        assert!(serde_json::from_str::<PublishedVersion>("0").is_err());
-        assert_eq!(serde_json::to_string(&PublishedVersion::FIRST).unwrap(), "1");
+        assert!(serde_json::from_str::<PublishedVersion>("\"0\"").is_err());
+        assert_eq!(serde_json::to_string(&PublishedVersion::FIRST).unwrap(), "\"1\"");
     }
 }

@@ -7,6 +7,7 @@ use super::became::{Became, shown};
 use super::{TRIES, busy_with, confirm};
 use crate::args::{Change, Patience, Rollback};
 use crate::connect::Connected;
+use crate::deploy::show::part_lines;
 use crate::failure::Failure;
 use crate::follow::{Followed, Follower};
 use crate::interrupt::Interrupt;
@@ -17,8 +18,8 @@ use crate::output::Output;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
     Repair,
-    /// To a revision, or to the one before.
-    Rollback(Option<u64>),
+    /// To a revision.
+    Rollback(u64),
     Delete,
 }
 
@@ -27,8 +28,7 @@ impl Kind {
         let names = names.iter().map(FunctionName::as_str).collect::<Vec<_>>().join(", ");
         match self {
             Self::Repair => format!("Bring {names} back to what is recorded?"),
-            Self::Rollback(Some(to)) => format!("Take {names} back to revision {to}?"),
-            Self::Rollback(None) => format!("Take {names} back to the revision before?"),
+            Self::Rollback(to) => format!("Take {names} back to revision {to}?"),
             Self::Delete => format!("Delete {names}, with code, role and logs?"),
         }
     }
@@ -36,7 +36,7 @@ impl Kind {
     fn ask(self, client: &Client, Target { name, etag }: &Target) -> formation_client::Change {
         let change = match &self {
             Self::Repair => client.repair(name),
-            Self::Rollback(to) => client.roll_back(name, *to),
+            Self::Rollback(to) => client.roll_back(name, Some(*to)),
             Self::Delete => client.delete(name),
         };
         match etag {
@@ -62,38 +62,59 @@ pub(super) async fn run(
     asked: &Change,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let Change { names, yes, patience } = asked;
-    once_confirmed(connected, kind, names, (*yes, patience), output).await
+    let targets: Vec<_> =
+        asked.names.iter().map(|name| Target { name: name.clone(), etag: None }).collect();
+    once_confirmed(connected, kind, &targets, (asked.yes, &asked.patience), output).await
 }
 
-/// Takes a function back to an earlier revision.
+/// Takes a function back to an earlier revision. Which one that is, and what it changes, is settled before
+/// anybody is asked: the one before is another one as soon as somebody else has changed the function.
 pub(super) async fn roll_back(
     connected: &Connected,
     asked: &Rollback,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let names = std::slice::from_ref(&asked.name);
-    let how = (asked.yes, &asked.patience);
-    once_confirmed(connected, Kind::Rollback(asked.to), names, how, output).await
+    let described = connected.client.describe(&asked.name).await?;
+    let current = described.function.revision;
+    let to = match asked.to {
+        Some(to) => to,
+        None if current < 2 => {
+            let text = format!("{} has no revision before its first", asked.name);
+            return Err(Failure::Refused(text));
+        }
+        None => current - 1,
+    };
+    let kind = Kind::Rollback(to);
+    let target = Target { name: asked.name.clone(), etag: Some(described.etag) };
+    match kind.ask(&connected.client, &target).dry_run().await? {
+        Changed::Planned(plan) if plan.kind.is_some() => {
+            output.progress(&format!("~ {}: from revision {current} to {to}", asked.name));
+            for line in part_lines(&plan.parts, false) {
+                output.progress(&format!("    {line}"));
+            }
+        }
+        // It is there already: what is asked for is answered so.
+        _ => {}
+    }
+    once_confirmed(connected, kind, &[target], (asked.yes, &asked.patience), output).await
 }
 
 async fn once_confirmed(
     connected: &Connected,
     kind: Kind,
-    names: &[FunctionName],
+    targets: &[Target],
     (yes, patience): (bool, &Patience),
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let interrupt = Interrupt::listen();
-    if !confirm(&kind.question(names), yes, &interrupt, output).await? {
+    let names: Vec<_> = targets.iter().map(|target| target.name.clone()).collect();
+    if !confirm(&kind.question(&names), yes, &interrupt, output).await? {
         output.progress("nothing was done");
         return Ok(Outcome::Refused);
     }
-    let follower =
-        Follower { client: &connected.client, patience: patience.time(), interrupt: &interrupt, output };
-    let targets = names.iter().map(|name| Target { name: name.clone(), etag: None });
-    let targets: Vec<_> = targets.collect();
-    shown(&each(follower, kind, &targets, connected.aws.profile.as_deref()).await, output)
+    let (client, interrupt, patience) = (&connected.client, &interrupt, patience.time());
+    let follower = Follower { client, patience, interrupt, output };
+    shown(&each(follower, kind, targets, connected.aws.profile.as_deref()).await, output)
 }
 
 /// Does it to each, and tells what becomes of it.

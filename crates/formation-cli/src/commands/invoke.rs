@@ -49,9 +49,14 @@ pub(super) async fn run(
     }
 }
 
-/// What is invoked.
+/// What is invoked: the alias, but where an earlier release has made the function and nothing was published
+/// since, there is none.
 fn invoke_arn(function: &Function) -> &str {
-    &function.resources.function_arn
+    let resources = &function.resources;
+    match resources.version {
+        Some(_) => &resources.invoke_arn,
+        None => &resources.function_arn,
+    }
 }
 
 /// What `--data` means, if Lambda would take it. Nothing of it is ever told.
@@ -381,13 +386,21 @@ mod tests {
             send(&connected, &function, payload, asynchronous).await.unwrap();
         }
         let seen = stub.asked();
-        let arn = "arn%3Aaws%3Alambda%3Aeu-west-1%3A123456789012%3Afunction%3Ahello";
+        let arn = "arn%3Aaws%3Alambda%3Aeu-west-1%3A123456789012%3Afunction%3Ahello%3Alive";
         for (seen, kind) in seen.iter().zip(["RequestResponse", "Event"]) {
             assert_eq!(seen.line, format!("POST /2015-03-31/functions/{arn}/invocations"));
             assert!(seen.head.contains(&format!("x-amz-invocation-type: {kind}")), "{seen:?}");
             assert_eq!(seen.head.contains("x-amz-log-type: Tail"), kind == "RequestResponse");
             assert_eq!(seen.json(), json!({"a": 1}));
         }
+    }
+
+    #[test]
+    fn callers_of_a_function_without_a_version_run_the_function_itself() {
+        let mut function = invoked(json!({}));
+        assert!(invoke_arn(&function).ends_with(":hello:live"));
+        function.resources.version = None;
+        assert!(invoke_arn(&function).ends_with(":hello"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A plan as people read it: on a terminal, and as Markdown in CI's summary.
 
-use formation_model::plan::Action;
+use formation_model::plan::{Action, PlannedPart};
 use formation_model::{Difference, FunctionName, Part};
 use serde_json::Value;
 
@@ -51,26 +51,8 @@ pub fn text(planned: &[Planned], going: &[FunctionName]) -> String {
         let sign = if function.is_new() { "+" } else { "~" };
         let name = &function.wanted.name;
         lines.push(format!("{sign} {name}: {}", verb(function.plan.kind.as_ref())));
-        for part in &function.plan.parts {
-            let none = part.action.known() == Some(&Action::None);
-            let is_live = part.part == Part::Live && !function.is_new();
-            if none && part.differences.is_empty() && part.more == 0 && !is_live {
-                continue;
-            }
-            let noticed = match is_live {
-                true if none => ": callers notice nothing",
-                true => ": callers move to another version",
-                false => "",
-            };
-            lines.push(format!("    {} {}{noticed}", part.part, word(&part.action)));
-            // Of what is new everything differs from nothing: the manifest tells it.
-            if !function.is_new() {
-                lines.extend(part.differences.iter().map(|it| format!("      {}", line(it))));
-                if part.more > 0 {
-                    lines.push(format!("      and {} more", part.more));
-                }
-            }
-        }
+        let parts = part_lines(&function.plan.parts, function.is_new());
+        lines.extend(parts.iter().map(|line| format!("    {line}")));
         for warning in &function.plan.warnings {
             lines.push(format!("    warning: {} ({})", warning.detail, warning.pointer));
         }
@@ -78,6 +60,32 @@ pub fn text(planned: &[Planned], going: &[FunctionName]) -> String {
     lines.extend(going.iter().map(|name| format!("- {name}: delete")));
     lines.push(Sum::of(planned, going.len()).sentence());
     lines.join("\n")
+}
+
+/// What is done to each part, and what changes in it.
+pub fn part_lines(parts: &[PlannedPart], is_new: bool) -> Vec<String> {
+    let mut lines = Vec::new();
+    for part in parts {
+        let none = part.action.known() == Some(&Action::None);
+        let is_live = part.part == Part::Live && !is_new;
+        if none && part.differences.is_empty() && part.more == 0 && !is_live {
+            continue;
+        }
+        let noticed = match is_live {
+            true if none => ": callers stay on their version",
+            true => ": callers move to another version",
+            false => "",
+        };
+        lines.push(format!("{} {}{noticed}", part.part, word(&part.action)));
+        // Of what is new everything differs from nothing: the manifest tells it.
+        if !is_new {
+            lines.extend(part.differences.iter().map(|it| format!("  {}", line(it))));
+            if part.more > 0 {
+                lines.push(format!("  and {} more", part.more));
+            }
+        }
+    }
+    lines
 }
 
 /// A plan as Markdown.

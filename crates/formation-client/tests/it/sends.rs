@@ -107,7 +107,7 @@ async fn what_is_signed_is_what_is_sent() {
 fn revision() -> Value {
     json!({
         "revision": 7, "operationId": ID, "kind": "UPDATE", "createdAt": "2026-11-25T17:00:00.123Z",
-        "createdBy": "arn:aws:iam::111122223333:user/ann", "sha256": "x", "version": 7,
+        "createdBy": "arn:aws:iam::111122223333:user/ann", "sha256": "x", "version": "7",
     })
 }
 

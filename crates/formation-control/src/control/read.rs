@@ -155,14 +155,24 @@ impl Control {
         revision: u64,
     ) -> Result<RevisionRecord, Refusal> {
         let function = self.function_record(name).await?;
+        self.revision_of(&function, revision).await
+    }
+
+    /// A revision of a function whose record has just been read.
+    pub(super) async fn revision_of(
+        &self,
+        function: &FunctionRecord,
+        revision: u64,
+    ) -> Result<RevisionRecord, Refusal> {
+        let name = &function.spec.function_name;
         let missing = || Refusal::RevisionNotFound { function: name.clone(), revision };
         if revision == 0 || revision > function.revision {
             return Err(missing());
         }
         match self.records.revision(name, revision).await? {
-            Some(found) if is_of(&found, &function) => Ok(found),
+            Some(found) if is_of(&found, function) => Ok(found),
             // An earlier release kept none.
-            _ if revision == function.revision => Ok(RevisionRecord::current(&function)),
+            _ if revision == function.revision => Ok(RevisionRecord::current(function)),
             _ => Err(missing()),
         }
     }

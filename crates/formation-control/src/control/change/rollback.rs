@@ -38,7 +38,9 @@ impl Control {
             ..running_on(&function, OperationKind::Rollback, operation_id, requester)
         };
         let version_tag = Some(VersionTag::new(operation.revision, operation_id));
-        let checked = Some((kept.revision, kept.operation_id));
+        // An earlier release has kept no revision, but the current one in the function's record.
+        let checked =
+            (kept.revision != function.revision).then_some((kept.revision, kept.operation_id));
         let status = FunctionStatus::Updating;
         let claimed = self
             .claim_checked(&function, status, &operation, requester, version_tag, checked)
@@ -81,16 +83,10 @@ impl Control {
         function: &FunctionRecord,
         revision: Option<u64>,
     ) -> Result<Option<RevisionRecord>, Refusal> {
-        let name = &function.spec.function_name;
         let revision = revision.unwrap_or(function.revision.saturating_sub(1));
         if revision == function.revision && function.status == FunctionStatus::Available {
             return Ok(None);
         }
-        // A higher number is that of an earlier function of the name.
-        let kept = match revision {
-            revision if revision > function.revision => None,
-            revision => self.records.revision(name, revision).await?,
-        };
-        kept.map(Some).ok_or_else(|| Refusal::RevisionNotFound { function: name.clone(), revision })
+        self.revision_of(function, revision).await.map(Some)
     }
 }
