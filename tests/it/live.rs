@@ -82,7 +82,7 @@ pub async fn callers_run_a_version_that_an_update_moves_them_to(world: &World) {
             event["detail"]["functionName"] == *name && event["detail"]["revision"] == 3
         })
         .await;
-    assert_eq!(announced["detail"]["version"], 3, "{announced:#}");
+    assert_eq!(announced["detail"]["version"], "3", "{announced:#}");
 }
 
 pub async fn an_update_that_fails_never_reaches_callers(world: &World) {

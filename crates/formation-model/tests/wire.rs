@@ -19,7 +19,7 @@ fn function() -> Value {
     let mut function = json!({
         "status": "AVAILABLE", "revision": 1,
         "resources": {
-            "functionArn": "arn:f", "liveArn": "arn:f:live", "invokeArn": "arn:f:live", "version": 7, "roleArn": "arn:r", "logGroupName": "/aws/lambda/hello"
+            "functionArn": "arn:f", "liveArn": "arn:f:live", "invokeArn": "arn:f:live", "version": "7", "roleArn": "arn:r", "logGroupName": "/aws/lambda/hello"
         },
         "operationId": ID, "drift": drift(), "createdAt": TIME, "updatedAt": TIME,
         "createdBy": "arn:aws:iam::111122223333:user/ann",

@@ -49,13 +49,16 @@ pub(super) async fn run(
     }
 }
 
-/// What is invoked: the alias, but where an earlier release has made the function and nothing was published
-/// since, there is none.
-fn invoke_arn(function: &Function) -> &str {
+/// The path of an invocation: of the alias, but where an earlier release has made the function and nothing
+/// was published since, there is none.
+fn path(function: &Function) -> String {
     let resources = &function.resources;
-    match resources.version {
-        Some(_) => &resources.invoke_arn,
-        None => &resources.function_arn,
+    let path =
+        format!("/2015-03-31/functions/{}/invocations", resources.function_arn.replace(':', "%3A"));
+    let alias = resources.invoke_arn.strip_prefix(&resources.function_arn);
+    match alias.and_then(|alias| alias.strip_prefix(':')).filter(|_| resources.version.is_some()) {
+        Some(alias) => format!("{path}?Qualifier={alias}"),
+        None => path,
     }
 }
 
@@ -104,11 +107,9 @@ async fn send(
     let unsent =
         |error: &AwsError| connected.aws.failure(&format!("{name} cannot be invoked"), error);
     let client = connected.aws.client("lambda", timeout).map_err(|error| unsent(&error))?;
-    let target =
-        format!("/2015-03-31/functions/{}/invocations", invoke_arn(function).replace(':', "%3A"));
     let kind = if asynchronous { "Event" } else { "RequestResponse" };
     let mut request = client
-        .request(Method::POST, target)
+        .request(Method::POST, path(function))
         .header("content-type", "application/json")
         .header("x-amz-invocation-type", kind)
         .body(payload.unwrap_or_default());
@@ -386,9 +387,12 @@ mod tests {
             send(&connected, &function, payload, asynchronous).await.unwrap();
         }
         let seen = stub.asked();
-        let arn = "arn%3Aaws%3Alambda%3Aeu-west-1%3A123456789012%3Afunction%3Ahello%3Alive";
+        let arn = "arn%3Aaws%3Alambda%3Aeu-west-1%3A123456789012%3Afunction%3Ahello";
         for (seen, kind) in seen.iter().zip(["RequestResponse", "Event"]) {
-            assert_eq!(seen.line, format!("POST /2015-03-31/functions/{arn}/invocations"));
+            assert_eq!(
+                seen.line,
+                format!("POST /2015-03-31/functions/{arn}/invocations?Qualifier=live")
+            );
             assert!(seen.head.contains(&format!("x-amz-invocation-type: {kind}")), "{seen:?}");
             assert_eq!(seen.head.contains("x-amz-log-type: Tail"), kind == "RequestResponse");
             assert_eq!(seen.json(), json!({"a": 1}));
@@ -398,9 +402,9 @@ mod tests {
     #[test]
     fn callers_of_a_function_without_a_version_run_the_function_itself() {
         let mut function = invoked(json!({}));
-        assert!(invoke_arn(&function).ends_with(":hello:live"));
+        assert!(path(&function).ends_with("Ahello/invocations?Qualifier=live"));
         function.resources.version = None;
-        assert!(invoke_arn(&function).ends_with(":hello"));
+        assert!(path(&function).ends_with("Ahello/invocations"));
     }
 
     #[test]
