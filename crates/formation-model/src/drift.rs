@@ -106,10 +106,21 @@ impl Difference {
             && UNNAMED.iter().any(|(it, _)| *it == self.property)
     }
 
-    /// Whether a repair takes it back: not what is not ours, nor what only its own calls change.
+    /// What AWS said, `words`, when it refused to bring the function back: its runtime is blocked by now, or a layer
+    /// is gone.
+    pub fn refused(words: String) -> Self {
+        Self::new(Facet::Configuration, REFUSED, Value::Null, json!(words))
+    }
+
+    /// Whether it is what AWS said when it refused to bring the function back.
+    pub fn is_refusal(&self) -> bool {
+        self.facet == Facet::Configuration && self.property == REFUSED
+    }
+
+    /// Whether a repair takes it back: not what is not ours, nor what only its own calls change, nor what was said.
     pub fn is_repairable(&self) -> bool {
         let is_beyond = self.is_unnamed() && UNNAMED.contains(&(self.property.as_str(), false));
-        !self.is_not_owned() && !is_beyond
+        !self.is_not_owned() && !is_beyond && !self.is_refusal()
     }
 
     /// The same with values that are cut where they are long.
@@ -136,6 +147,7 @@ pub const UNNAMED: [(&str, bool); 10] = [
 
 const EXISTS: &str = "exists";
 const OWNER: &str = "owner";
+const REFUSED: &str = "refused";
 
 /// How many differences a [`Drift`] shows.
 const MOST_SHOWN: usize = 50;

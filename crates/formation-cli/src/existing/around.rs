@@ -57,7 +57,7 @@ const BESIDE: &[Beside] = &[
             callers.dedup();
             listed(
                 &callers,
-                "they may invoke it; allow them to invoke the new one, too (lambda:AddPermission)",
+                "they may invoke it; allow them to invoke the alias live of the new one, too (lambda:AddPermission)",
             )
         },
     },
@@ -68,7 +68,7 @@ const BESIDE: &[Beside] = &[
         tell: |it| {
             listed(
                 &texts(&it["Aliases"], "Name"),
-                "the new function has no alias: callers name its ARN",
+                "the new function has one, live: callers name its ARN with it",
             )
         },
     },
@@ -81,7 +81,7 @@ const BESIDE: &[Beside] = &[
             let published: Vec<_> = versions.into_iter().filter(|it| it != "$LATEST").collect();
             listed(
                 &published,
-                "what is read here is $LATEST, and the new function has no other version",
+                "what is read here is $LATEST, and the new function begins with version 1",
             )
         },
     },

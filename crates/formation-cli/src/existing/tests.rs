@@ -340,7 +340,7 @@ async fn what_no_manifest_can_hold_is_told() {
         "arn:queue-4 and 2 more",
         "function URLs: https://u/",
         "resource policy: *, events.amazonaws.com: ",
-        "aliases (and there are more than these): prod: the new function has no alias",
+        "aliases (and there are more than these): prod: the new function has one, live",
         "versions: 7",
         "provisioned concurrency: arn:old:prod",
         "settings of asynchronous invocations",

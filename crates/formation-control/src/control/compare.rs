@@ -40,6 +40,45 @@ impl Control {
         weights: bool,
     ) -> Result<Vec<Difference>, Refusal> {
         let (role_id, version) = (function.role_id.as_deref(), function.live.version);
-        Ok(self.comparer.compare(&function.spec, role_id, version, weights).await?)
+        let found = self.comparer.compare(&function.spec, role_id, version, weights).await?;
+        Ok(with_refusal(found, &function.drift.differences))
+    }
+}
+
+/// What AWS said when it refused to bring the function back was said once, and explains what differs for as long as
+/// that does.
+fn with_refusal(mut found: Vec<Difference>, before: &[Difference]) -> Vec<Difference> {
+    let is_there =
+        |it: &Difference| it.part == Part::Function && !it.is_missing() && !it.is_not_owned();
+    if let Some(last) = found.iter().rposition(is_there) {
+        let refusal = before.iter().find(|it| it.is_refusal()).cloned();
+        found.splice(last + 1..last + 1, refusal);
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use formation_model::Facet;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn why_aws_refused_is_told_while_the_function_differs() {
+        let difference = |facet, property: &str| {
+            Difference::between(facet, property, json!("wanted"), json!("found")).unwrap()
+        };
+        let runtime = difference(Facet::Configuration, "runtime");
+        let retention = difference(Facet::LogGroup, "logRetentionDays");
+        let refusal = Difference::refused("nodejs14.x is no longer supported".to_owned());
+        let before = [runtime.clone(), refusal.clone()];
+        let found = vec![runtime.clone(), retention.clone()];
+        let told = with_refusal(found.clone(), &before);
+        assert_eq!(told, [runtime, refusal, retention.clone()]);
+        assert_eq!(with_refusal(vec![retention.clone()], &before), [retention]);
+        let gone = Difference::missing(Part::Function);
+        assert_eq!(with_refusal(vec![gone.clone()], &before), [gone]);
+        assert_eq!(with_refusal(found.clone(), &found), found);
     }
 }

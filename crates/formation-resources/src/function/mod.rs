@@ -22,7 +22,6 @@ use formation_model::{
     Difference, Facet, FunctionName, FunctionSpec, Part, PublishedVersion, StackIdentity,
 };
 use jiff::Timestamp;
-use serde_json::Value;
 use tokio::time::sleep;
 
 use self::code::{architecture, code_differences, has_code, update_code};
@@ -276,8 +275,7 @@ async fn converge(
             let mut differs = properties::differences(&Wanted { stack, spec }, &found);
             differs.extend(code_differences(&found, spec));
             let words = Secrets::of([spec].into_iter().chain(formerly)).hide(&error.message);
-            let facet = Facet::Configuration;
-            differs.extend(Difference::between(facet, "refused", Value::Null, words));
+            differs.push(Difference::refused(words));
             differs
         }
         Err(error) => return Err(error),

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use formation_model::FunctionName;
+use formation_model::names::LIVE;
 use serde_json::{Map, json};
 
 use super::{File, refuse_what_is_in_the_way, schema_beside, write};
@@ -180,7 +181,7 @@ fn next(asked: &Init, from: &FunctionName, new: &FunctionName, existing: &Existi
     };
     steps.push(format!("formation apply{file}"));
     let arn = bare(existing.arn.strip_suffix(from.as_str()).unwrap_or_default());
-    steps.push(format!("move the callers to {arn}{new}"));
+    steps.push(format!("move the callers to {arn}{new}:{LIVE}"));
     steps.push(format!(
         "once nobody calls {from}: aws lambda delete-function --function-name {from}, then its role and log group"
     ));
