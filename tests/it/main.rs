@@ -207,6 +207,7 @@ fn main() -> ExitCode {
             revisions::as_many_as_the_stack_keeps_stay_with_their_code,
             revisions::an_update_that_fails_is_no_revision,
             command::revisions::a_functions_revisions_are_shown,
+            command::revisions::a_function_goes_back_to_the_revision_that_was_shown,
             template::every_lambda_has_a_role_of_its_own_with_just_its_calls,
             template::what_prunes_versions_can_delete_no_function,
             template::the_role_that_functions_have_for_a_moment_may_do_nothing,
