@@ -331,6 +331,9 @@ async fn case(world: &World, act: Act, clean: &Clean, place: &Place, trouble: Tr
         // finishes them.
         (OperationStatus::Failed, Rollback::Incomplete) if act != Act::Create => {
             assert!(may_go_back, "{trouble:?} at {place:?} was not got over");
+            if !matches!(act, Act::Delete | Act::Repair | Act::RepairRole) {
+                assert_eq!(found["live"], clean.after["live"], "its callers had not moved");
+            }
             world.reconcile_function(&name).await;
             world
                 .until("it is healed", async || {

@@ -34,7 +34,7 @@ fn actions(statement: &Value) -> Vec<&str> {
 const CALLS: [(&str, &str); 14] = [
     (
         "EnsureRole",
-        "iam:CreateRole iam:DeleteRolePolicy iam:DetachRolePolicy iam:GetRole iam:GetRolePolicy \
+        "dynamodb:UpdateItem iam:CreateRole iam:DeleteRolePolicy iam:DetachRolePolicy iam:GetRole iam:GetRolePolicy \
          iam:ListAttachedRolePolicies iam:ListRolePolicies iam:PutRolePermissionsBoundary \
          iam:PutRolePolicy iam:TagRole iam:UntagRole iam:UpdateAssumeRolePolicy lambda:GetFunction \
          lambda:ListTags",
@@ -53,13 +53,12 @@ const CALLS: [(&str, &str); 14] = [
     ),
     (
         "GoLive",
-        "lambda:CreateAlias lambda:DeleteFunctionConcurrency lambda:GetAlias lambda:GetFunction \
+        "dynamodb:UpdateItem lambda:CreateAlias lambda:DeleteFunctionConcurrency lambda:GetAlias lambda:GetFunction \
          lambda:ListTags lambda:PublishVersion lambda:PutFunctionConcurrency lambda:UpdateAlias",
     ),
     (
         "RestoreLive",
-        "lambda:CreateAlias lambda:DeleteAlias lambda:GetAlias lambda:GetFunction lambda:ListTags \
-         lambda:UpdateAlias",
+        "lambda:CreateAlias lambda:GetAlias lambda:GetFunction lambda:ListTags lambda:UpdateAlias",
     ),
     ("RemoveFunction", "lambda:DeleteFunction lambda:GetFunction lambda:ListTags"),
     (

@@ -134,7 +134,8 @@ impl World {
         let record = self.dynamodb.get_item().table_name(&self.stack.table_name);
         let record = record.set_key(Some(key("FUNCTION".to_owned(), name.to_owned())));
         let record = record.send().await.expect("the table can be read").item.unwrap_or_default();
-        let recorded = record.get("version").and_then(|it| it.as_n().ok()).cloned();
+        let recorded = record.get("version");
+        let recorded = recorded.map(|it| it.as_s().expect("a version is a string").clone());
         let callers = self.callers(name, recorded).await;
         let recorded_role_id = record.get("roleId").and_then(|id| id.as_s().ok()).cloned();
         Live {

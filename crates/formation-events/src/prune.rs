@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use formation_aws::Chain;
 use formation_control::{Records, Refusal, Retired, Verdict};
 use formation_model::{PublishedVersion, StackIdentity};
+use formation_resources::live::Pruned;
 use formation_resources::{ResourceError, live};
 use jiff::Timestamp;
 use tokio::time::sleep;
@@ -33,6 +34,8 @@ enum PruneError {
     Lambda(#[from] ResourceError),
     #[error("an operation runs on the function")]
     Busy,
+    #[error("an alias leads there, which is not where it is recorded to lead")]
+    InUse,
     #[error("this release does not know what it is")]
     Unknown,
 }
@@ -43,7 +46,8 @@ impl Pruner {
     /// # Errors
     /// That the index cannot be read or written.
     pub async fn on_schedule(&self, deadline: Instant) -> Result<(), Refusal> {
-        for due in self.records.retired(Timestamp::now(), MOST).await? {
+        let now = Timestamp::now();
+        for due in self.records.retired(now, MOST).await? {
             if Instant::now() >= deadline {
                 break;
             }
@@ -53,14 +57,13 @@ impl Pruner {
                 None => Err(PruneError::Unknown),
             };
             match (pruned, &retired) {
-                (Ok(()), Some(retired)) => self.records.forget_retired(retired).await?,
+                (Ok(()), Some(retired)) => self.records.forget_retired(retired, now).await?,
                 (Ok(()), None) => {}
                 (Err(error), _) => {
                     tracing::warn!(%due, error = %Chain(&error), "a version is not deleted yet");
                     self.records.put_off_retired(&due).await?;
                 }
             }
-            sleep(PAUSE).await;
         }
         Ok(())
     }
@@ -73,6 +76,8 @@ impl Pruner {
                 live::published_by(&self.lambda, function, *operation).await?
             }
         };
+        // One that stays keeps no other from going.
+        let mut kept = Ok(());
         for version in versions {
             match self.records.may_go(function, version).await? {
                 Verdict::Undecided => return Err(PruneError::Busy),
@@ -80,9 +85,13 @@ impl Pruner {
                 Verdict::Free => {
                     let pruned = live::prune(&self.lambda, &self.stack, function, version).await?;
                     tracing::info!(functionName = %function, %version, ?pruned, "{retired}");
+                    if pruned == Pruned::InUse {
+                        kept = Err(PruneError::InUse);
+                    }
+                    sleep(PAUSE).await;
                 }
             }
         }
-        Ok(())
+        kept
     }
 }

@@ -81,9 +81,6 @@ pub struct ExecutionInput {
     /// has spread it. Of a repair nobody knows before it has looked.
     #[serde(default, skip_serializing_if = "is_false")]
     pub widens: bool,
-    /// Whether something is taken from the role once the alias has moved.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub narrows: bool,
     /// Whether what callers run has no version yet: it gets one before anything is changed.
     #[serde(default, skip_serializing_if = "is_false")]
     pub unversioned: bool,
@@ -95,7 +92,7 @@ fn is_false(flag: &bool) -> bool {
 }
 
 impl ExecutionInput {
-    /// The input of an attempt of an operation that changes no permissions of a function with a version;
+    /// The input of an attempt of an operation that adds no permissions to a function with a version;
     /// `has_target` tells whether it is to make anything.
     pub fn new(
         kind: OperationKind,
@@ -125,7 +122,6 @@ impl ExecutionInput {
             lane,
             recovery,
             widens: false,
-            narrows: false,
             unversioned: false,
         }
     }
@@ -171,6 +167,9 @@ pub struct StepInput {
     /// The version of what was there before, where this operation has published it: see [`Goal::LastGood`].
     #[serde(default)]
     pub kept_version: Option<PublishedVersion>,
+    /// Whether that was not as the last good state is recorded: somebody has changed it, or it was left half made.
+    #[serde(default)]
+    pub kept_otherwise: bool,
     /// The version that `ensure-function` has published with a function that it made.
     #[serde(default)]
     pub published: Option<PublishedVersion>,

@@ -54,7 +54,8 @@ pub struct Resources {
     pub function_arn: String,
     /// ARN of the alias `live`, which leads to what the last operation that succeeded has made.
     pub live_arn: String,
-    /// What callers invoke: the same.
+    /// What callers invoke: the same, but the unqualified ARN of a function that a release has made which
+    /// published no version, until its next change.
     pub invoke_arn: String,
     /// The version that the alias leads to. Absent until the first change of a function that a release
     /// made which published none.
@@ -67,16 +68,21 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// What the stack makes, or will make, for the function.
+    /// What the stack makes, or will make, for the function: `is_made` tells whether it has.
     pub fn of(
         stack: &StackIdentity,
         function: &FunctionName,
+        is_made: bool,
         version: Option<PublishedVersion>,
     ) -> Self {
+        let is_unpublished = is_made && version.is_none();
         Self {
             function_arn: stack.function_arn(function),
             live_arn: stack.live_arn(function),
-            invoke_arn: stack.live_arn(function),
+            invoke_arn: match is_unpublished {
+                true => stack.function_arn(function),
+                false => stack.live_arn(function),
+            },
             version,
             role_arn: stack.role_arn(function),
             log_group_name: log_group_name(function),

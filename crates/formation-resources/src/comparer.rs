@@ -42,6 +42,18 @@ impl Comparer {
         &self.boundary
     }
 
+    /// The version that callers of a function run; none where no alias tells.
+    ///
+    /// # Errors
+    /// What Lambda answered.
+    pub async fn live_version(
+        &self,
+        function: &FunctionName,
+    ) -> Result<Option<PublishedVersion>, ResourceError> {
+        let alias = live::alias(&self.lambda, function).await?;
+        Ok(alias.and_then(|alias| alias.version))
+    }
+
     /// Everything that differs from `spec`, in the order of the parts. Only what is declared is
     /// compared, and of the tags only our own and the user's: see the parts' `compare`. `role_id` and
     /// `version` are the recorded ones; where none is recorded it is not compared. `weights` asks whether others have

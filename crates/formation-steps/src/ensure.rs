@@ -1,7 +1,7 @@
 //! The steps that bring a part of a function to what the operation is to make of it.
 
 use formation_control::{OperationRecord, Records};
-use formation_model::{ErrorName, Goal, OperationKind, StackIdentity, StepInput};
+use formation_model::{ErrorName, Goal, OperationKind, PublishedVersion, StackIdentity, StepInput};
 use formation_resources::function::FunctionSettings;
 use formation_resources::role::RoleSettings;
 use formation_resources::{Target, function, log_group, role};
@@ -26,8 +26,33 @@ pub async fn ensure_role(
         let function = &target.spec.function_name;
         function::refuse_foreign(lambda, &settings.stack, function, target.since).await?;
     }
-    let role::Ensured { arn, id } = role::ensure(iam, settings, &target).await?;
-    Ok(Ensured { arn, role_id: Some(id), unnamed: None, published: None })
+    // Narrowing: callers are about to meet what nothing gives back to them.
+    if let (Goal::Target, Some(version), Some(_)) = (input.goal, input.version, &operation.previous)
+    {
+        point_of_no_return(records, &input, &operation, version).await?;
+    }
+    let role::Ensured { arn, id, has_more } = role::ensure(iam, settings, &target).await?;
+    Ok(Ensured { arn, role_id: Some(id), narrows: has_more, unnamed: None, published: None })
+}
+
+/// Notes that nothing leads back from here, unless what callers run by now tells it already: `version`, which is not
+/// the one that they ran before.
+pub(crate) async fn point_of_no_return(
+    records: &Records,
+    input: &StepInput,
+    operation: &OperationRecord,
+    version: PublishedVersion,
+) -> Result<(), StepError> {
+    let is_told = operation.only_forward || before(input, operation) != Some(version);
+    if is_told || records.pass_the_point_of_no_return(operation).await? {
+        return Ok(());
+    }
+    Err(StepError::superseded(&input.execution))
+}
+
+/// The version that callers ran before the operation, where that is known.
+pub(crate) fn before(input: &StepInput, operation: &OperationRecord) -> Option<PublishedVersion> {
+    operation.live.version.or(input.kept_version)
 }
 
 /// Makes the function's log group as the operation is to have it.
@@ -42,7 +67,7 @@ pub async fn ensure_log_group(
 ) -> Result<Ensured, StepError> {
     let operation = current_operation(records, &input).await?;
     let arn = log_group::ensure(logs, stack, &target(&input, &operation)?).await?;
-    Ok(Ensured { arn, role_id: None, unnamed: None, published: None })
+    Ok(Ensured { arn, role_id: None, narrows: false, unnamed: None, published: None })
 }
 
 /// Makes the Lambda function as the operation is to have it, invocable.
@@ -60,7 +85,7 @@ pub async fn ensure_function(
     let role_was_replaced = role_was_replaced(&input, &operation);
     let ensured = function::ensure(lambda, settings, &target, role_was_replaced).await?;
     let function::Ensured { arn, unnamed, published } = ensured;
-    Ok(Ensured { arn, role_id: None, unnamed: Some(unnamed), published })
+    Ok(Ensured { arn, role_id: None, narrows: false, unnamed: Some(unnamed), published })
 }
 
 /// Whether the function's role is not the one that is recorded, although it has its name.
@@ -101,7 +126,8 @@ pub(crate) fn target<'a>(
         since: operation.started_at,
         resets_unnamed: !restores && operation.resets_unnamed(),
         restores,
-        only_adds: input.goal == Goal::Both,
+        // Of a function that is being made nobody is a caller.
+        only_adds: input.goal == Goal::Both && other.is_some(),
         may_be_refused: is_restored || (!restores && callers_are_there),
     })
 }

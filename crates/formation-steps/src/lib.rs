@@ -31,6 +31,9 @@ pub struct Ensured {
     /// Of a role its RoleId, which the state machine hands to the steps that follow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role_id: Option<String>,
+    /// Of a role whether it has more than the target asks for, which is taken from it once callers have moved.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub narrows: bool,
     /// Of a Lambda function what it has and Formation does not name, which is handed on to the commit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unnamed: Option<Vec<Difference>>,
@@ -48,6 +51,8 @@ pub struct Callers {
     pub alias_revision_id: Option<String>,
     /// Whether it was found, in going back, that they run what the operation has made.
     pub moved: bool,
+    /// Whether the version that was made of what they ran before is not as that is recorded.
+    pub otherwise: bool,
 }
 
 /// What a remove step answers: that its resource is gone, or is nothing of ours.

@@ -1,10 +1,13 @@
 //! The steps that move callers, and that put them back.
 
 use formation_control::{OperationRecord, Records};
-use formation_model::{ErrorName, Goal, OperationKind, PublishedVersion, StackIdentity, StepInput};
+use formation_model::{
+    ErrorName, FunctionSpec, Goal, OperationKind, PublishedVersion, Recovery, StackIdentity,
+    StepInput,
+};
 use formation_resources::live::{self, Before, Live, Move, Moved, Restored, Seen};
 
-use crate::ensure::{role_was_replaced, target};
+use crate::ensure::{before, point_of_no_return, role_was_replaced, target};
 use crate::{Callers, StepError, current_operation};
 
 /// How often the alias is looked at anew that somebody else changes meanwhile.
@@ -27,7 +30,8 @@ pub async fn go_live(
         let aim = target(&input, &operation)?;
         let id = operation.operation_id;
         let kept = live::keep(lambda, stack, aim.spec, id, aim.since).await?;
-        return Ok(callers(kept, false));
+        let otherwise = kept.as_ref().is_some_and(|kept| !kept.is_like);
+        return Ok(Callers { otherwise, ..callers(kept.map(|kept| kept.live), false) });
     }
     // Only where what is there is not what was recorded last, a share of the calls may be another version's.
     let mut looked = None;
@@ -54,7 +58,13 @@ pub async fn go_live(
             seen,
         };
         match live::ensure(lambda, stack, &it).await? {
-            Moved::Done(live) => return Ok(callers(Some(live), false)),
+            Moved::Done { live, keeps_too_much } => {
+                if keeps_too_much {
+                    point_of_no_return(records, &input, &operation, live.version).await?;
+                    live::take_away(lambda, stack, &it.target).await?;
+                }
+                return Ok(callers(Some(live), false));
+            }
             Moved::KeptIsGone => return Ok(callers(None, false)),
             // The alias first: what it was then, nobody has changed whom the operation does not show.
             Moved::Unseen => {
@@ -78,15 +88,23 @@ pub async fn restore_live(
     input: StepInput,
 ) -> Result<Callers, StepError> {
     let function = &input.execution.function_name;
+    if input.execution.recovery == Recovery::Undo {
+        // Everything of it goes, and that is soon enough: nobody is a caller of what is being made.
+        current_operation(records, &input).await?;
+        return Ok(callers(None, false));
+    }
     for _ in 0..LOOKS {
         let alias = live::alias(lambda, function).await.map_err(refused)?;
         let operation = current_operation(records, &input).await?;
+        if let (true, Some(alias)) = (operation.only_forward, &alias) {
+            return Ok(callers(Live::at(alias), true));
+        }
         let restored = live::restore(
             lambda,
             stack,
             function,
             (operation.operation_id, operation.started_at),
-            (before(&input, &operation), operation.target_version),
+            (leads_back_to(&input, &operation), operation.target_version),
             alias.as_ref(),
         );
         match restored.await? {
@@ -102,28 +120,37 @@ pub async fn restore_live(
 fn kept(input: &StepInput, operation: &OperationRecord) -> Option<PublishedVersion> {
     match operation.kind {
         OperationKind::Create => input.published,
-        OperationKind::Rollback => operation.target_version,
+        OperationKind::Rollback => {
+            operation.target_version.filter(|_| !is_of_another_role(input, operation))
+        }
         OperationKind::Repair => operation.live.version,
         OperationKind::Update | OperationKind::Delete => None,
     }
 }
 
+/// Whether the version that is kept of a rollback's target was published when the function had another role of the
+/// same name, for which its environment was encrypted: nothing can make that role anew, and each call would fail.
+fn is_of_another_role(input: &StepInput, operation: &OperationRecord) -> bool {
+    let has_environment = |it: &FunctionSpec| !it.configuration.environment.0.is_empty();
+    let known = operation.target_role_id.as_ref().zip(input.role_id.as_ref());
+    operation.target.as_ref().is_some_and(has_environment)
+        && known.is_some_and(|(it, now)| it != now)
+}
+
 /// Where callers were before the operation.
-fn before(input: &StepInput, operation: &OperationRecord) -> Before {
+fn leads_back_to(input: &StepInput, operation: &OperationRecord) -> Before {
     match operation.kind {
-        OperationKind::Create => Before::Nothing,
         OperationKind::Update | OperationKind::Rollback => {
-            let version = operation.live.version.or(input.kept_version);
-            version.map_or(Before::AsFound, Before::Version)
+            before(input, operation).map_or(Before::AsFound, Before::Version)
         }
-        OperationKind::Repair | OperationKind::Delete => Before::AsFound,
+        OperationKind::Create | OperationKind::Repair | OperationKind::Delete => Before::AsFound,
     }
 }
 
 fn callers(live: Option<Live>, moved: bool) -> Callers {
     let (version, alias_revision_id) =
         live.map(|live| (Some(live.version), live.alias_revision_id)).unwrap_or_default();
-    Callers { version, alias_revision_id, moved }
+    Callers { version, alias_revision_id, moved, otherwise: false }
 }
 
 fn refused(error: formation_aws::AwsError) -> StepError {

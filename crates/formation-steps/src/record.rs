@@ -6,8 +6,8 @@ use formation_control::{
 };
 use formation_model::step::{Announcement, part_made_by};
 use formation_model::{
-    Bundle, ErrorName, Failure, FunctionSpec, OperationKind, OperationStatus, Part, Rollback,
-    StepInput,
+    Bundle, ErrorName, Failure, FunctionSpec, OperationKind, OperationStatus, Part,
+    PublishedVersion, Rollback, StepInput,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -57,7 +57,7 @@ async fn succeed(
         // referred to before is kept already.
         bundles.keep(target).await?;
     }
-    records.keep_previous(operation, input.kept_version).await?;
+    records.keep_current(operation, published_of_current(operation, input)).await?;
     // What an update replaces is a revision still.
     let released = previous.filter(|_| operation.kind == OperationKind::Delete).cloned();
     commit(records, bundles, operation, &Outcome::Succeeded, released, check_after, input).await
@@ -96,7 +96,7 @@ pub async fn record_failure(
     let rollback = if is_complete { Rollback::Complete } else { Rollback::Incomplete };
     let outcome = Outcome::Failed { rollback, error, leftovers, moved: input.moved };
     if input.moved || input.kept_version.is_some() {
-        records.keep_previous(&operation, input.kept_version).await?;
+        records.keep_current(&operation, published_of_current(&operation, &input)).await?;
     }
     let released = if input.moved {
         // What callers run is the last good state from now on, and what is left is finished forward.
@@ -113,6 +113,21 @@ pub async fn record_failure(
         records.retire(&Retired::OfOperation(function, id), Timestamp::now()).await?;
     }
     commit(records, bundles, &operation, &outcome, released, check_after, &input).await
+}
+
+/// What the operation has published of the revision that its function is at: of what was there before an update, and
+/// by a repair.
+fn published_of_current<'a>(
+    operation: &'a OperationRecord,
+    input: &'a StepInput,
+) -> Option<(PublishedVersion, Option<&'a str>)> {
+    match operation.kind {
+        OperationKind::Repair => input.version.map(|it| (it, input.role_id.as_deref())),
+        _ => {
+            let version = input.kept_version.filter(|_| !input.kept_otherwise);
+            version.map(|it| (it, operation.role_id.as_deref()))
+        }
+    }
 }
 
 /// Whether an operation that failed has perhaps published a version that callers do not run. How far an attempt came that was
@@ -159,6 +174,7 @@ async fn commit(
         version: input.version,
         alias_revision_id: input.alias_revision_id.as_deref(),
         kept_version: input.kept_version,
+        kept_otherwise: input.kept_otherwise,
     };
     let ended = records.commit(operation, outcome, released, reached, check_after).await?;
     let ended = ended.ok_or_else(|| StepError::superseded(&input.execution))?;

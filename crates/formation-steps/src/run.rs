@@ -92,6 +92,7 @@ mod tests {
             version: None,
             alias_revision_id: None,
             kept_version: None,
+            kept_otherwise: false,
             published: None,
             moved: false,
             unnamed: Vec::new(),

@@ -49,14 +49,13 @@ pub(super) async fn run(
     }
 }
 
-/// The path of an invocation: of the alias, but where an earlier release has made the function and nothing
-/// was published since, there is none.
+/// The path of an invocation of what callers run.
 fn path(function: &Function) -> String {
     let resources = &function.resources;
     let path =
         format!("/2015-03-31/functions/{}/invocations", resources.function_arn.replace(':', "%3A"));
     let alias = resources.invoke_arn.strip_prefix(&resources.function_arn);
-    match alias.and_then(|alias| alias.strip_prefix(':')).filter(|_| resources.version.is_some()) {
+    match alias.and_then(|alias| alias.strip_prefix(':')) {
         Some(alias) => format!("{path}?Qualifier={alias}"),
         None => path,
     }
@@ -403,7 +402,7 @@ mod tests {
     fn callers_of_a_function_without_a_version_run_the_function_itself() {
         let mut function = invoked(json!({}));
         assert!(path(&function).ends_with("Ahello/invocations?Qualifier=live"));
-        function.resources.version = None;
+        function.resources.invoke_arn = function.resources.function_arn.clone();
         assert!(path(&function).ends_with("Ahello/invocations"));
     }
 

@@ -37,9 +37,16 @@ impl Control {
             self.executions.start(&seen).await?;
             return Ok(self.accepted(&seen, None));
         }
+        let moved = "its callers have moved, and it only goes forward from there";
+        if seen.only_forward {
+            return Err(refused(moved));
+        }
         let state = self.executions.last_state(&seen).await?;
-        if state.as_deref().is_some_and(|state| lane.moves_first(state)) {
-            return Err(refused("its callers have moved, and it only goes forward from there"));
+        // Where the version that was kept is gone they move later.
+        if state.as_deref().is_some_and(|state| lane.moves_first(state))
+            && self.comparer.live_version(function).await? == seen.target_version
+        {
+            return Err(refused(moved));
         }
         // Whether they have moved by now only the alias tells: then what is accepted here ends SUCCEEDED.
         if !state.as_deref().is_none_or(goes_forward) {

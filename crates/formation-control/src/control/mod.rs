@@ -107,7 +107,8 @@ impl Control {
 
     fn to_function(&self, record: FunctionRecord) -> Function {
         let code = (&record.spec.code).into();
-        let resources = Resources::of(&self.stack, &record.spec.function_name, record.live.version);
+        let (name, version) = (&record.spec.function_name, record.live.version);
+        let resources = Resources::of(&self.stack, name, record.revision > 0, version);
         Function {
             spec: record.spec.with_code(code),
             status: record.status.into(),

@@ -96,9 +96,19 @@ async fn a_rollback_can_be_cancelled_until_its_callers_have_moved() {
         let target_version = version.filter(|_| kept);
         let seen = OperationRecord { target_version, ..with_version.clone() };
         let aws = aws_with(&seen);
+        aws.answer("lambda:GetAlias", 200, json!({"FunctionVersion": "1"}));
         is_at(&aws, state);
         let cancelled = cancel(&aws, &seen).await;
         assert_eq!(cancelled.is_ok(), is_accepted, "{kept} {state}: {cancelled:?}");
+    }
+    // What was kept is gone, so that nobody has moved yet; then something was taken away that they had.
+    for (only_forward, is_accepted) in [(false, true), (true, false)] {
+        let seen = OperationRecord { only_forward, ..with_version.clone() };
+        let aws = aws_with(&seen);
+        aws.answer("lambda:GetAlias", 200, json!({"FunctionVersion": "2"}));
+        is_at(&aws, "Ensure function");
+        let cancelled = cancel(&aws, &seen).await;
+        assert_eq!(cancelled.is_ok(), is_accepted, "{only_forward}: {cancelled:?}");
     }
 }
 

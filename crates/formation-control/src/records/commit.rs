@@ -55,6 +55,8 @@ pub struct Reached<'a> {
     pub alias_revision_id: Option<&'a str>,
     /// The version that the operation has published of what was there before.
     pub kept_version: Option<PublishedVersion>,
+    /// Whether that is not as the last good state is recorded.
+    pub kept_otherwise: bool,
 }
 
 impl Records {
@@ -97,11 +99,18 @@ impl Records {
         }
         let committed = if moved { committed_spec(operation)? } else { None };
         let mut items = vec![
-            self.settle_function(operation, &ended, reached, committed.clone(), now, check_after)?,
+            self.settle_function(
+                operation,
+                &ended,
+                (reached, moved),
+                committed.clone(),
+                (now, check_after),
+            )?,
             self.end_operation(&ended, now)?,
         ];
         if let Some(spec) = committed {
-            items.push(self.keeping_revision(&ended, spec, now)?);
+            let role_id = reached.role_id.or(operation.role_id.as_deref());
+            items.push(self.keeping_revision(&ended, role_id, spec, now)?);
         }
         if self.transact(items, None).await?.is_none() {
             return Ok(Some(ended));
@@ -115,10 +124,9 @@ impl Records {
         &self,
         operation: &OperationRecord,
         ended: &OperationRecord,
-        reached: Reached<'_>,
+        (reached, moved): (Reached<'_>, bool),
         committed: Option<AttributeValue>,
-        now: Timestamp,
-        check_after: SignedDuration,
+        (now, check_after): (Timestamp, SignedDuration),
     ) -> Result<TransactWriteItem, Refusal> {
         let succeeded = ended.status == OperationStatus::Succeeded;
         let undone = ended.rollback == Rollback::Complete;
@@ -143,8 +151,9 @@ impl Records {
         let good = succeeded || (undone && operation.previous.is_some());
         let status = if good { FunctionStatus::Available } else { FunctionStatus::Failed };
         let failures = if good { 0 } else { operation.failures + 1 };
+        let in_doubt = !succeeded && reached.is_in_doubt(operation);
         let (queue, due) = if good {
-            (Queue::Comparisons, now + check_after)
+            (Queue::Comparisons, if in_doubt { now } else { now + check_after })
         } else {
             (Queue::Rollbacks, now + pause_after(failures))
         };
@@ -171,17 +180,18 @@ impl Records {
         if good {
             // Every property has just been brought to what is recorded.
             set.push_str(", #drift = :drift");
-            let drift = Drift::found(reached.unnamed, now);
+            let drift =
+                if in_doubt { Drift::default() } else { Drift::found(reached.unnamed, now) };
             update = update
                 .expression_attribute_names("#drift", "drift")
                 .expression_attribute_values(":drift", to_attribute_value(drift)?);
-            // After anything else what is recorded stays: the function may still be of an older role.
-            if let Some(role_id) = reached.role_id {
-                set.push_str(", #roleId = :roleId");
-                update = update
-                    .expression_attribute_names("#roleId", "roleId")
-                    .expression_attribute_values(":roleId", text(role_id));
-            }
+        }
+        // What callers run after anything else is still of the role that is recorded.
+        if let Some(role_id) = reached.role_id.filter(|_| moved) {
+            set.push_str(", #roleId = :roleId");
+            update = update
+                .expression_attribute_names("#roleId", "roleId")
+                .expression_attribute_values(":roleId", text(role_id));
         }
         if let Some(version) = ended.live.version {
             set.push_str(", #version = :version");
@@ -279,6 +289,14 @@ impl Records {
 }
 
 impl Reached<'_> {
+    /// Whether what callers run may not be as is recorded after all, although every part was brought there: they
+    /// were put back to a version that is not, or whose environment a role that was made anew cannot read.
+    fn is_in_doubt(&self, operation: &OperationRecord) -> bool {
+        let roles = operation.role_id.as_deref().zip(self.role_id);
+        let was_replaced = roles.is_some_and(|(then, now)| then != now);
+        self.kept_otherwise || was_replaced
+    }
+
     /// Where callers are once `operation` has ended.
     fn live(&self, operation: &OperationRecord) -> LiveRecord {
         let before = &operation.live;

@@ -3,7 +3,7 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use formation_aws::AwsError;
 use formation_model::operation::OperationError;
 use formation_model::{Drift, FunctionName, OperationStatus};
@@ -147,6 +147,24 @@ impl Records {
             if_as_seen(forgetting(update)?).await?;
         }
         Ok(())
+    }
+
+    /// Notes that from here the operation only goes forward, although no version tells that its callers have moved:
+    /// it is about to take away what they had, and publishes nothing. Answers whether it may: not if another
+    /// attempt has taken over.
+    ///
+    /// # Errors
+    /// [`Refusal::Aws`]: what DynamoDB answered.
+    pub async fn pass_the_point_of_no_return(
+        &self,
+        seen: &OperationRecord,
+    ) -> Result<bool, Refusal> {
+        let update = self
+            .update_as_seen(seen)?
+            .update_expression("SET #onlyForward = :true")
+            .expression_attribute_names("#onlyForward", "onlyForward")
+            .expression_attribute_values(":true", AttributeValue::Bool(true));
+        if_as_seen(update).await
     }
 
     /// An update of an operation on condition that it is as it was seen.

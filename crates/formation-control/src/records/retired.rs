@@ -3,9 +3,12 @@
 
 use std::fmt;
 
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use formation_aws::AwsError;
 use formation_model::{FunctionName, OperationId, PublishedVersion};
 use jiff::{SignedDuration, Timestamp};
+use serde_dynamo::to_attribute_value;
 
 use super::due::{Due, Queue};
 use super::table::{FUNCTION_PARTITION, Item, RETIRED_PREFIX, Records, function_partition, key};
@@ -91,7 +94,7 @@ impl Records {
         let mut item = retired.key();
         item.insert("due".to_owned(), Queue::Versions.partition());
         let due = (left + STAYS).as_second();
-        item.insert("dueAt".to_owned(), serde_dynamo::to_attribute_value(due)?);
+        item.insert("dueAt".to_owned(), to_attribute_value(due)?);
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
         put.send().await.map_err(|error| AwsError::new("dynamodb:PutItem", error))?;
         Ok(())
@@ -113,15 +116,28 @@ impl Records {
         self.put_off(due).await
     }
 
-    /// Forgets what is gone, or is kept again.
+    /// Forgets what is gone, or is kept again, unless it was noted anew since it was found to be due at `seen`.
     ///
     /// # Errors
     /// [`Refusal::Aws`]: what DynamoDB answered.
-    pub async fn forget_retired(&self, retired: &Retired) -> Result<(), Refusal> {
-        let delete = self.client.delete_item().table_name(&self.table);
-        let deleted = delete.set_key(Some(retired.key())).send().await;
-        deleted.map_err(|error| AwsError::new("dynamodb:DeleteItem", error))?;
-        Ok(())
+    pub async fn forget_retired(&self, retired: &Retired, seen: Timestamp) -> Result<(), Refusal> {
+        let delete = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(retired.key()))
+            .condition_expression("#dueAt <= :seen")
+            .expression_attribute_names("#dueAt", "dueAt")
+            .expression_attribute_values(":seen", to_attribute_value(seen.as_second())?);
+        match delete.send().await {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), DeleteItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(AwsError::new("dynamodb:DeleteItem", error).into()),
+        }
     }
 
     /// Whether a version of a function may be deleted. A rollback that is accepted later finds it gone, and publishes it

@@ -15,6 +15,7 @@ use serde_dynamo::{from_item, to_item};
 
 use super::looks::if_as_seen;
 use super::pages::{PageToken, page, readable};
+use super::retired::Retired;
 use super::stored::{FunctionRecord, OperationRecord};
 use super::table::{
     Item, REVISION_PREFIX, Records, built, function_key, function_partition, revision_key, text,
@@ -39,6 +40,9 @@ pub struct RevisionRecord {
     /// The version that was published of it, if one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<PublishedVersion>,
+    /// The RoleId of the function's role when that version was published, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_id: Option<String>,
     /// What the function was.
     pub spec: FunctionSpec,
 }
@@ -55,6 +59,7 @@ impl RevisionRecord {
             created_at: function.updated_at,
             created_by: function.created_by.clone(),
             version: function.live.version,
+            role_id: function.role_id.clone(),
             spec: function.spec.clone(),
         }
     }
@@ -138,44 +143,50 @@ impl Records {
         Ok(self.item(revision_key(function, revision)).await?.map(from_item).transpose()?)
     }
 
-    /// Keeps the revision that an update replaces where an earlier release has not: before the update is
-    /// committed, since then its specification is gone. Nothing is written over. `version` is what the operation has
-    /// published of it, if it has.
+    /// Keeps the revision that the function is at where an earlier release has not: before an update is committed,
+    /// since then its specification is gone. Nothing else of it is written over than the version: `published` is
+    /// what the operation has published of it, and under which RoleId. So a rollback finds what was made last of a
+    /// revision, and what a repair has replaced is noted to go.
     ///
     /// # Errors
     /// [`Refusal::Aws`] if DynamoDB refuses or cannot be reached, [`Refusal::Record`] if a record cannot be
     /// read or written.
-    pub async fn keep_previous(
+    pub async fn keep_current(
         &self,
         operation: &OperationRecord,
-        version: Option<PublishedVersion>,
+        published: Option<(PublishedVersion, Option<&str>)>,
     ) -> Result<(), Refusal> {
-        let (name, previous) = (&operation.function_name, operation.revision.saturating_sub(1));
-        if ![OperationKind::Update, OperationKind::Rollback].contains(&operation.kind)
-            || operation.previous.is_none()
-        {
+        let name = &operation.function_name;
+        let (true, Some(number)) = (operation.previous.is_some(), current(operation)) else {
             return Ok(());
-        }
-        if let Some(kept) = self.item(revision_key(name, previous)).await? {
+        };
+        if let Some(kept) = self.item(revision_key(name, number)).await? {
             // One that cannot be read is kept as it is: no operation fails for it.
-            let kept: Option<RevisionRecord> = from_item(kept).ok();
-            return match (version, kept.filter(|kept| kept.version.is_none())) {
-                (Some(version), Some(kept)) => self.give_version(name, &kept, version).await,
-                _ => Ok(()),
-            };
+            let Ok(kept) = from_item::<_, RevisionRecord>(kept) else { return Ok(()) };
+            let Some((version, role_id)) = published else { return Ok(()) };
+            match kept.version {
+                Some(former) if former == version => return Ok(()),
+                Some(_) if operation.kind != OperationKind::Repair => return Ok(()),
+                Some(former) => {
+                    self.retire(&Retired::Version(name.clone(), former), Timestamp::now()).await?;
+                }
+                None => {}
+            }
+            return self.give_version(name, &kept, version, role_id).await;
         }
         let Some(item) = self.item(function_key(name)).await? else { return Ok(()) };
         let spec = item.get("spec").cloned();
         let function: FunctionRecord = from_item(item)?;
-        let Some(spec) = spec.filter(|_| function.revision == previous) else { return Ok(()) };
+        let Some(spec) = spec.filter(|_| function.revision == number) else { return Ok(()) };
         let current = RevisionRecord::current(&function);
         let item = Committed {
-            revision: previous,
+            revision: number,
             operation_id: current.operation_id,
             kind: current.kind,
             created_at: current.created_at,
             created_by: &current.created_by,
-            version: version.or(current.version),
+            version: published.map(|(version, _)| version).or(current.version),
+            role_id: published.map_or(current.role_id.as_deref(), |(_, role_id)| role_id),
         };
         let put = self
             .client
@@ -195,31 +206,40 @@ impl Records {
         }
     }
 
-    /// Notes the version that was published of a revision later.
+    /// Notes the version that was published of a revision later, and under which RoleId.
     async fn give_version(
         &self,
         function: &FunctionName,
         kept: &RevisionRecord,
         version: PublishedVersion,
+        role_id: Option<&str>,
     ) -> Result<(), Refusal> {
         let update = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(revision_key(function, kept.revision)))
-            .update_expression("SET #version = :version")
             .condition_expression("#operation = :operation")
             .expression_attribute_names("#version", "version")
+            .expression_attribute_names("#roleId", "roleId")
             .expression_attribute_names("#operation", "operationId")
             .expression_attribute_values(":version", serde_dynamo::to_attribute_value(version)?)
             .expression_attribute_values(":operation", text(&kept.operation_id.to_string()));
+        let update = match role_id {
+            Some(role_id) => update
+                .update_expression("SET #version = :version, #roleId = :roleId")
+                .expression_attribute_values(":roleId", text(role_id)),
+            None => update.update_expression("SET #version = :version REMOVE #roleId"),
+        };
         if_as_seen(update).await.map(|_| ())
     }
 
-    /// The write that keeps the revision which an operation commits with this specification.
+    /// The write that keeps the revision which an operation commits with this specification. Its version was
+    /// published under the role of this id.
     pub(super) fn keeping_revision(
         &self,
         operation: &OperationRecord,
+        role_id: Option<&str>,
         spec: AttributeValue,
         now: Timestamp,
     ) -> Result<TransactWriteItem, Refusal> {
@@ -232,6 +252,7 @@ impl Records {
             created_at: now,
             created_by: requested_by,
             version: operation.live.version,
+            role_id,
         };
         let item = item.with_spec(function_name, spec)?;
         // Where one of an earlier function of that name has stayed, this one replaces it.
@@ -322,6 +343,15 @@ impl Records {
     }
 }
 
+/// The revision that the function of an operation is at while it runs; none of one that is made or deleted.
+fn current(operation: &OperationRecord) -> Option<u64> {
+    match operation.kind {
+        OperationKind::Update | OperationKind::Rollback => operation.revision.checked_sub(1),
+        OperationKind::Repair => Some(operation.revision),
+        OperationKind::Create | OperationKind::Delete => None,
+    }
+}
+
 /// What is written of a revision besides its specification: see [`RevisionRecord`].
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -333,6 +363,8 @@ struct Committed<'a> {
     created_by: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<PublishedVersion>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role_id: Option<&'a str>,
 }
 
 impl Committed<'_> {

@@ -171,6 +171,15 @@ pub struct OperationRecord {
     /// Of a rollback the version that was published of its target, if one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_version: Option<PublishedVersion>,
+    /// The RoleId under which that version was published, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_role_id: Option<String>,
+    /// Whether something that callers have met cannot be taken back any more, although they run the version that
+    /// they ran before: it was published of neither state alone. See [`Records::pass_the_point_of_no_return`].
+    ///
+    /// [`Records::pass_the_point_of_no_return`]: super::Records::pass_the_point_of_no_return
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_forward: bool,
 }
 
 /// A specification as the table holds it, with fields that this release does not know: while a stack
@@ -218,8 +227,12 @@ impl OperationRecord {
         ExecutionInput {
             lane,
             // What a repair will have to add nobody knows before it has looked.
-            widens: self.kind == OperationKind::Repair || (is_change && target.widens(previous)),
-            narrows: is_change && previous.widens(target),
+            // And where a function goes back nobody waits: its callers flee.
+            widens: match self.kind {
+                OperationKind::Repair => true,
+                OperationKind::Update => target.widens(previous),
+                _ => false,
+            },
             unversioned: is_change && self.live.version.is_none(),
             ..input
         }

@@ -79,6 +79,8 @@ pub(crate) fn operation() -> OperationRecord {
         role_id: None,
         live: LiveRecord::default(),
         target_version: None,
+        target_role_id: None,
+        only_forward: false,
     }
 }
 
@@ -282,8 +284,8 @@ async fn the_role_that_a_function_is_known_to_have_is_kept_with_it() {
     let update = update();
     for (outcome, role_id, expected) in [
         (Outcome::Succeeded, Some("AROA1"), Some("AROA1")),
-        (failed(Rollback::Complete), Some("AROA1"), Some("AROA1")),
-        // The function may still be of the role before.
+        // What callers run is still of the role before.
+        (failed(Rollback::Complete), Some("AROA1"), None),
         (failed(Rollback::Incomplete), Some("AROA1"), None),
         // Nothing is known: what is recorded stays.
         (Outcome::Succeeded, None, None),

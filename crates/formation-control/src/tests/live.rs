@@ -277,7 +277,7 @@ async fn a_version_that_no_kept_revision_has_is_noted_to_go_in_six_hours() {
     // While an operation runs, it may be moved to.
     runs(&aws, update(json!({"memoryMegabytes": 512}))).await;
     assert_eq!(may_go(1).await, Verdict::Undecided);
-    records.forget_retired(&retired).await.unwrap();
+    records.forget_retired(&retired, jiff::Timestamp::MAX).await.unwrap();
     assert_eq!(noted(1), None);
     let gone = "nobody".parse().unwrap();
     assert_eq!(records.may_go(&gone, version(1).unwrap()).await.unwrap(), Verdict::Free);
@@ -290,9 +290,9 @@ async fn a_revision_that_was_kept_without_a_version_gets_the_one_that_is_publish
     ends(&aws, &created, &Outcome::Succeeded, Reached::default()).await;
     assert_eq!(aws.control().revision(&name(), 1).await.unwrap().version, None);
     let running = runs(&aws, update(json!({"memoryMegabytes": 256}))).await;
-    aws.records().keep_previous(&running, version(4)).await.unwrap();
+    aws.records().keep_current(&running, version(4).map(|it| (it, None))).await.unwrap();
     assert_eq!(aws.control().revision(&name(), 1).await.unwrap().version, version(4));
     // What it has it keeps.
-    aws.records().keep_previous(&running, version(5)).await.unwrap();
+    aws.records().keep_current(&running, version(5).map(|it| (it, None))).await.unwrap();
     assert_eq!(aws.control().revision(&name(), 1).await.unwrap().version, version(4));
 }

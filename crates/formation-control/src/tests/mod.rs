@@ -321,6 +321,9 @@ fn name(request: &http::Request<SdkBody>, body: &[u8]) -> String {
         };
         return format!("{service}:{operation}");
     }
+    if path.contains("/aliases/") {
+        return "lambda:GetAlias".to_owned();
+    }
     if path.contains("/functions/") {
         return "lambda:GetFunction".to_owned();
     }

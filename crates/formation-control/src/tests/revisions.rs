@@ -33,7 +33,7 @@ async fn succeeds(aws: &Aws, change: Change<'_>, kept: u64) -> OperationRecord {
     };
     let (records, id) = (aws.records(), accepted.operation.operation_id);
     let running = records.operation(&name(), id).await.unwrap().unwrap();
-    records.keep_previous(&running, None).await.unwrap();
+    records.keep_current(&running, None).await.unwrap();
     let reached = Reached::default();
     let ended = records.commit(&running, &Outcome::Succeeded, None, reached, HOUR).await.unwrap();
     prune_revisions(&records, &aws.bundles(), &ended.unwrap(), kept).await.unwrap();

@@ -21,6 +21,7 @@ use formation_model::drift::{DriftAnnouncement, DriftReaction};
 use formation_model::event::{DRIFT_STATUS_CHANGE, OPERATION_STATUS_CHANGE};
 use formation_model::{
     Difference, Drift, ExecutionInput, FunctionName, FunctionStatus, OperationId, OperationStatus,
+    Part,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -290,9 +291,12 @@ impl Reconciler {
     }
 }
 
-/// What of `differences` a repair takes back.
+/// What of `differences` a repair takes back. Of a function that AWS has refused to bring back it takes none: what
+/// callers run is as recorded, and AWS would refuse it again.
 fn repairable(differences: &[Difference], now: Timestamp) -> Drift {
-    let taken_back = differences.iter().filter(|it| it.is_repairable());
+    let is_refused = differences.iter().any(Difference::is_refusal);
+    let is_lost = |it: &Difference| is_refused && it.part == Part::Function;
+    let taken_back = differences.iter().filter(|it| it.is_repairable() && !is_lost(it));
     Drift::found(&taken_back.cloned().collect::<Vec<_>>(), now)
 }
 

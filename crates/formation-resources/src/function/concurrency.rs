@@ -50,6 +50,12 @@ pub(crate) async fn raise(
     if takes_away(wanted(spec), reserved) { Ok(()) } else { change(lambda, spec, reserved).await }
 }
 
+/// Whether what is asked takes away of what is reserved: see [`lower`].
+pub(crate) fn is_lowered(spec: &FunctionSpec, reserved: Option<i32>) -> bool {
+    let wanted = wanted(spec);
+    wanted != reserved && takes_away(wanted, reserved)
+}
+
 /// Brings it to what is asked where that only takes away, which cannot fail for want of room: once callers have
 /// moved.
 pub(crate) async fn lower(

@@ -148,7 +148,6 @@ impl State {
             ("POST", "versions") => "PublishVersion",
             ("POST", "aliases") => "CreateAlias",
             ("PUT", "live") => "UpdateAlias",
-            ("DELETE", "live") => "DeleteAlias",
             ("DELETE", _) if query.contains("Qualifier=") => "DeleteFunction",
             ("POST", _) => "TagResource",
             ("DELETE", _) => "UntagResource",
@@ -219,10 +218,6 @@ impl State {
         if operation != "CreateAlias" && !is_there {
             return absent();
         }
-        if operation == "DeleteAlias" {
-            self.alias = Value::Null;
-            return HttpResponse::new(StatusCode::try_from(204).unwrap(), "".into());
-        }
         if is_there
             && !body["RevisionId"].is_null()
             && body["RevisionId"] != self.alias["RevisionId"]
@@ -264,7 +259,7 @@ impl State {
                 return HttpResponse::new(StatusCode::try_from(204).unwrap(), "".into());
             }
             "PublishVersion" => return self.publish(&body),
-            "CreateAlias" | "UpdateAlias" | "DeleteAlias" => return self.lead(operation, &body),
+            "CreateAlias" | "UpdateAlias" => return self.lead(operation, &body),
             "TagResource" => {
                 for (key, value) in body["Tags"].as_object().into_iter().flatten() {
                     self.function["Tags"][key] = value.clone();

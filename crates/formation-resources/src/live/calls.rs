@@ -98,7 +98,7 @@ pub(super) async fn publish(
     let published = published.map_err(|error| AwsError::new("lambda:PublishVersion", error))?;
     let version = published.version().and_then(|it| it.parse().ok());
     let version = version.ok_or(AwsError::incomplete("lambda:PublishVersion"))?;
-    let is_active = matches!(published.state(), Some(State::Active | State::Inactive));
+    let is_active = published.state() == Some(&State::Active);
     Ok(Published { version, is_active })
 }
 
@@ -150,27 +150,18 @@ pub(super) async fn update_alias(
     Ok(Alias::shown(it.function_version(), it.routing_config(), it.revision_id()))
 }
 
-/// Removes the alias, if it is there.
-pub(super) async fn delete_alias(lambda: &Client, function: &FunctionName) -> Result<(), AwsError> {
-    let deleted = lambda.delete_alias().function_name(function.as_str()).name(LIVE).send().await;
-    match deleted {
-        Ok(_) => Ok(()),
-        Err(error) => unless_absent::<()>(AwsError::new("lambda:DeleteAlias", error)).map(|_| ()),
-    }
-}
-
-/// The versions of a function that have this description.
+/// The versions of a function that have one of these descriptions.
 pub(super) async fn described_as(
     lambda: &Client,
     function: &FunctionName,
-    description: &str,
+    descriptions: &[String],
 ) -> Result<Vec<PublishedVersion>, AwsError> {
     let list = lambda.list_versions_by_function().function_name(function.as_str());
     let mut versions = list.into_paginator().items().send();
     let mut found = Vec::new();
     while let Some(version) = versions.next().await {
         match version {
-            Ok(it) if it.description() == Some(description) => {
+            Ok(it) if descriptions.iter().any(|mark| it.description() == Some(mark)) => {
                 found.extend(it.version().and_then(|it| it.parse::<PublishedVersion>().ok()));
             }
             Ok(_) => {}

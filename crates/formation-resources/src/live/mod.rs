@@ -71,7 +71,12 @@ pub enum Seen<'a> {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Moved {
     /// Callers run the target.
-    Done(Live),
+    Done {
+        /// Where they are.
+        live: Live,
+        /// Whether the function has more than the target asks for: see [`take_away`].
+        keeps_too_much: bool,
+    },
     /// The version that was to be run is gone; nothing was done.
     KeptIsGone,
     /// The alias is not as it was seen, or was not looked at: to be looked at, then the operation to be read again.
@@ -91,10 +96,15 @@ impl Live {
     fn of(version: PublishedVersion, alias: &Alias) -> Self {
         Self { version, alias_revision_id: alias.revision_id.clone() }
     }
+
+    /// Where an alias that was looked at leads; none where somebody has led it to `$LATEST`.
+    pub fn at(alias: &Alias) -> Option<Self> {
+        alias.version.map(|version| Self::of(version, alias))
+    }
 }
 
 /// Brings callers to a version of the target: publishes one where none is known that is like it, waits until
-/// Lambda can invoke it, and leads the alias there. Last, what is taken away of the function's concurrency.
+/// Lambda can invoke it, and leads the alias there.
 ///
 /// # Errors
 /// [`ResourceError::NotOwned`] if the function is somebody else's, [`ResourceError::NotReady`] while Lambda is
@@ -111,18 +121,35 @@ pub async fn ensure(
         let found = found(lambda, stack, function, it.target.since).await?;
         let moved = move_callers(lambda, stack, it, &found).await;
         let moved = moved.map_err(|error| judged(error, &found, function))?;
-        if let Moved::Done(_) = moved {
-            // What callers no longer need, right after they have moved.
-            concurrency::lower(lambda, it.target.spec, found.reserved_concurrency).await?;
-        }
-        Ok(moved)
+        Ok(match moved {
+            Led::There(live) => {
+                let reserved = found.reserved_concurrency;
+                let keeps_too_much = concurrency::is_lowered(it.target.spec, reserved);
+                Moved::Done { live, keeps_too_much }
+            }
+            Led::Nowhere => Moved::KeptIsGone,
+            Led::Unseen => Moved::Unseen,
+        })
     };
     moved().await.map_err(|error| redacted(error, &secrets))
 }
 
+/// Takes away what callers no longer need of the function as a whole, once they have moved: its concurrency.
+///
+/// # Errors
+/// As for [`ensure`].
+pub async fn take_away(
+    lambda: &Client,
+    stack: &StackIdentity,
+    target: &Target<'_>,
+) -> Result<(), ResourceError> {
+    let found = found(lambda, stack, &target.spec.function_name, target.since).await?;
+    concurrency::lower(lambda, target.spec, found.reserved_concurrency).await
+}
+
 /// Gives what callers run now a version and the alias, before `operation` changes anything: of a function that an
 /// earlier release made, which published none. None where there is nothing that could be kept: no function, or
-/// one that Lambda has failed to make. Doing it again does nothing.
+/// one that Lambda has failed to make. Doing it again does nothing. `spec` is what they run as it is recorded.
 ///
 /// # Errors
 /// As for [`ensure`].
@@ -132,14 +159,30 @@ pub async fn keep(
     spec: &FunctionSpec,
     operation: OperationId,
     since: Timestamp,
-) -> Result<Option<Live>, ResourceError> {
+) -> Result<Option<Kept>, ResourceError> {
     let function = &spec.function_name;
     let kept = async || {
         let Some(found) = find(lambda, stack, function, since).await? else { return Ok(None) };
         let kept = keep_found(lambda, function, operation, &found).await;
-        kept.map_err(|error| judged(error, &found, function))
+        let kept = kept.map_err(|error| judged(error, &found, function))?;
+        let Some(live) = kept else { return Ok(None) };
+        let is_like = match qualified(lambda, function, &live.version.to_string()).await? {
+            Some(version) => version_differences(stack, spec, &version).is_empty(),
+            None => false,
+        };
+        Ok(Some(Kept { live, is_like }))
     };
     kept().await.map_err(|error| redacted(error, &Secrets::of([spec])))
+}
+
+/// What callers ran before an operation, as a version.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Kept {
+    /// Where they are.
+    pub live: Live,
+    /// Whether it is as it is recorded: somebody may have changed the function by hand, or a rollback has left it
+    /// half restored.
+    pub is_like: bool,
 }
 
 async fn keep_found(
@@ -161,12 +204,22 @@ async fn keep_found(
     Ok(Some(Live::of(version, &created)))
 }
 
+/// Where the alias was led.
+enum Led {
+    /// To a version of the target.
+    There(Live),
+    /// Nowhere, since the version that was kept is gone.
+    Nowhere,
+    /// Nowhere, since it is not as it was seen.
+    Unseen,
+}
+
 async fn move_callers(
     lambda: &Client,
     stack: &StackIdentity,
     it: &Move<'_>,
     found: &Found,
-) -> Result<Moved, ResourceError> {
+) -> Result<Led, ResourceError> {
     let Move { target, operation, kept, .. } = *it;
     let function = &target.spec.function_name;
     let like = Like { stack, target, mark: version_mark(operation), anew: renews(it) };
@@ -185,25 +238,29 @@ async fn move_callers(
             Seen::Recorded(recorded) => recorded.map(str::to_owned),
             Seen::Looked(alias) => alias.and_then(|alias| alias.revision_id.clone()),
         };
-        return Ok(Moved::Done(Live { version: *version, alias_revision_id }));
+        return Ok(Led::There(Live { version: *version, alias_revision_id }));
     }
     let revision_id = match (&live, it.seen) {
         (None, _) => None,
         (Some(_), Seen::Recorded(Some(revision_id))) => Some(revision_id.to_owned()),
         (Some(_), Seen::Looked(Some(Alias { revision_id: Some(id), .. }))) => Some(id.clone()),
-        (Some(_), _) => return Ok(Moved::Unseen),
+        (Some(_), _) => return Ok(Led::Unseen),
     };
     let kept = match kept {
         Some(version) => {
             let found = qualified(lambda, function, &version.to_string()).await?;
-            found.filter(|found| like.is_met_by(found)).map(|found| (version, is_active(&found)))
+            // One that is idle fails its first callers, and Lambda may lead no alias there.
+            let is_idle = |found: &FunctionConfiguration| found.state() == Some(&State::Inactive);
+            found
+                .filter(|found| like.is_met_by(found) && !is_idle(found))
+                .map(|found| (version, is_active(&found)))
         }
         None => None,
     };
     let version = match kept {
         Some((version, true)) => version,
         Some((version, false)) => active(lambda, function, version).await?,
-        None if it.only_kept => return Ok(Moved::KeptIsGone),
+        None if it.only_kept => return Ok(Led::Nowhere),
         None => {
             like.is_what_is_published(found)?;
             published(lambda, function, &found.configuration, &like.mark).await?
@@ -212,12 +269,12 @@ async fn move_callers(
     let Some(revision_id) = revision_id else {
         let created = create_alias(lambda, function, version).await;
         let created = created.map_err(|error| unmoved(error, function))?;
-        return Ok(Moved::Done(Live::of(version, &created)));
+        return Ok(Led::There(Live::of(version, &created)));
     };
     let none = std::collections::BTreeMap::new();
     match update_alias(lambda, function, version, &none, &revision_id).await {
-        Ok(alias) => Ok(Moved::Done(Live::of(version, &alias))),
-        Err(error) if is_stale(&error) => Ok(Moved::Unseen),
+        Ok(alias) => Ok(Led::There(Live::of(version, &alias))),
+        Err(error) if is_stale(&error) => Ok(Led::Unseen),
         Err(error) => Err(unmoved(error, function)),
     }
 }
@@ -255,6 +312,10 @@ impl Like<'_> {
         let wanted = Wanted { stack: self.stack, spec: self.target.spec };
         let mut differs = properties::differences(&wanted, found);
         differs.extend(code_differences(found, self.target.spec));
+        if self.target.resets_unnamed {
+            let unnamed = unnamed::differences(found);
+            differs.extend(unnamed.into_iter().filter(Difference::is_repairable));
+        }
         let is_settled =
             found.last_update_status().is_none_or(|it| *it == LastUpdateStatus::Successful);
         if differs.is_empty() && is_settled {

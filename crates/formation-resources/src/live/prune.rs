@@ -1,7 +1,7 @@
 //! Deleting versions that nobody runs any more.
 
 use aws_sdk_lambda::Client;
-use formation_model::names::{LIVE, version_mark};
+use formation_model::names::{LIVE, kept_version_mark, version_mark};
 use formation_model::{FunctionName, OperationId, PublishedVersion, StackIdentity};
 use jiff::Timestamp;
 
@@ -20,7 +20,8 @@ pub enum Pruned {
     InUse,
 }
 
-/// The versions that an operation has published of a function: they have its mark.
+/// The versions that an operation has published of a function, of what it has made and of what was there before:
+/// they have its marks.
 ///
 /// # Errors
 /// What Lambda answered.
@@ -29,7 +30,8 @@ pub async fn published_by(
     function: &FunctionName,
     operation: OperationId,
 ) -> Result<Vec<PublishedVersion>, ResourceError> {
-    Ok(described_as(lambda, function, &version_mark(operation)).await?)
+    let marks = [version_mark(operation), kept_version_mark(operation)];
+    Ok(described_as(lambda, function, &marks).await?)
 }
 
 /// Deletes a version of a function, unless an alias leads there. Callers of an alias that has just moved may still

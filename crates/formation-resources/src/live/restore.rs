@@ -7,7 +7,7 @@ use formation_model::names::version_mark;
 use formation_model::{FunctionName, OperationId, PublishedVersion, StackIdentity};
 use jiff::Timestamp;
 
-use super::calls::{Alias, create_alias, delete_alias, is_stale, qualified, update_alias};
+use super::calls::{Alias, create_alias, is_stale, qualified, update_alias};
 use super::{Live, judged, unmoved};
 use crate::error::ResourceError;
 use crate::function::{described, find};
@@ -15,8 +15,6 @@ use crate::function::{described, find};
 /// Where callers were before an operation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Before {
-    /// There were none: it is a create, of which everything goes.
-    Nothing,
     /// At this version.
     Version(PublishedVersion),
     /// Where they are, unless the operation has moved them: what it was is not recorded, or it is a repair, after
@@ -55,9 +53,6 @@ pub async fn restore(
 ) -> Result<Restored, ResourceError> {
     let found = match find(lambda, stack, function, since).await {
         Ok(Some(found)) => found,
-        Ok(None) | Err(ResourceError::NotOwned { .. }) if before == Before::Nothing => {
-            return Ok(Restored::Back(None));
-        }
         Ok(None) => {
             let reason = format!(
                 "{} is gone, and with it what its callers ran; a repair makes both anew",
@@ -68,11 +63,6 @@ pub async fn restore(
         Err(error) => return Err(error),
     };
     let restored = match (before, seen) {
-        (Before::Nothing, None) => Ok(Restored::Back(None)),
-        (Before::Nothing, Some(_)) => {
-            let deleted = delete_alias(lambda, function).await;
-            deleted.map(|()| Restored::Back(None)).map_err(ResourceError::from)
-        }
         (Before::Version(version), None) => create(lambda, function, version).await,
         (Before::AsFound, None) => Ok(Restored::Back(None)),
         (_, Some(alias)) => put_back(lambda, function, operation, before, kept, alias).await,

@@ -53,7 +53,7 @@ impl World {
         assert_eq!(ensured.published, Some(version(1)));
         let it = Move { kept: ensured.published, ..a_move(&spec, None) };
         let moved = ensure(&world.lambda, &stack(), &it).await.unwrap();
-        let Moved::Done(live) = moved else { panic!("{moved:?}") };
+        let Moved::Done { live, .. } = moved else { panic!("{moved:?}") };
         world.live = Some(live);
         world.aws.changes();
         world
@@ -128,19 +128,25 @@ async fn a_create_publishes_with_the_function_and_makes_the_alias() {
     let it = Move { kept: ensured.published, ..a_move(&spec, None) };
     let moved = ensure(&lambda, &stack(), &it).await.unwrap();
     let alias_revision_id = aws.alias()["RevisionId"].as_str().map(str::to_owned);
-    assert_eq!(moved, Moved::Done(Live { version: version(1), alias_revision_id }));
+    assert_eq!(
+        moved,
+        Moved::Done {
+            live: Live { version: version(1), alias_revision_id },
+            keeps_too_much: false
+        }
+    );
     let calls: Vec<_> = aws.changes().into_iter().map(|(operation, _)| operation).collect();
     assert_eq!(calls, ["CreateFunction", "CreateAlias"]);
 
     // Again, and where the answer with the version's number was lost.
     for kept in [ensured.published, None] {
         let it = Move { kept, ..it };
-        assert!(matches!(ensure(&lambda, &stack(), &it).await.unwrap(), Moved::Done(_)));
+        assert!(matches!(ensure(&lambda, &stack(), &it).await.unwrap(), Moved::Done { .. }));
         assert_eq!(aws.changes(), []);
     }
     aws.change_alias(|alias| *alias = Value::Null);
     let it = Move { kept: None, ..it };
-    assert!(matches!(ensure(&lambda, &stack(), &it).await.unwrap(), Moved::Done(_)));
+    assert!(matches!(ensure(&lambda, &stack(), &it).await.unwrap(), Moved::Done { .. }));
     assert_eq!(aws.versions(), [1], "Lambda answers the version that it has published already");
     assert_eq!(aws.looks(), 0);
 }
@@ -153,7 +159,9 @@ async fn an_update_publishes_what_it_has_compared_and_moves_by_the_recorded_revi
     let latest = world.aws.configuration()["RevisionId"].clone();
     let it = Move { seen: world.recorded(), ..a_move(&wanted, Some(&world.spec)) };
     let moved = world.go_live(&it).await.unwrap();
-    let Moved::Done(Live { version: reached, .. }) = moved else { panic!("{moved:?}") };
+    let Moved::Done { live: Live { version: reached, .. }, .. } = moved else {
+        panic!("{moved:?}")
+    };
     assert_eq!((reached, world.at()), (version(2), json!("2")));
     let mark = version_mark(it.operation);
     let changes = world.aws.changes();
@@ -169,7 +177,7 @@ async fn an_update_publishes_what_it_has_compared_and_moves_by_the_recorded_revi
     assert_eq!(world.aws.looks(), 0, "the recorded RevisionId spares the look");
 
     // Repeated, as after an answer that was lost: it is recognised, whatever is known of the alias.
-    assert!(matches!(world.go_live(&it).await, Ok(Moved::Done(_))));
+    assert!(matches!(world.go_live(&it).await, Ok(Moved::Done { .. })));
     assert_eq!(world.calls(), [""; 0]);
 }
 
@@ -183,7 +191,7 @@ async fn what_no_caller_can_feel_publishes_nothing() {
     world.prepare(&wanted).await;
     let it = Move { seen: world.recorded(), ..a_move(&wanted, Some(&world.spec)) };
     let moved = world.go_live(&it).await.unwrap();
-    assert_eq!(moved, Moved::Done(world.live.clone().unwrap()));
+    assert_eq!(moved, Moved::Done { live: world.live.clone().unwrap(), keeps_too_much: false });
     assert_eq!(world.calls(), [""; 0]);
 }
 
@@ -193,7 +201,7 @@ async fn a_kept_version_is_moved_to_without_publishing_and_where_it_is_gone_noth
     let wanted = other();
     world.prepare(&wanted).await;
     let it = Move { seen: world.recorded(), ..a_move(&wanted, Some(&world.spec)) };
-    let Moved::Done(second) = world.go_live(&it).await.unwrap() else { panic!() };
+    let Moved::Done { live: second, .. } = world.go_live(&it).await.unwrap() else { panic!() };
     world.aws.changes();
 
     // Back to the first, while $LATEST still is the second.
@@ -203,7 +211,7 @@ async fn a_kept_version_is_moved_to_without_publishing_and_where_it_is_gone_noth
         seen: Seen::Recorded(second.alias_revision_id.as_deref()),
         ..a_move(&world.spec, Some(&wanted))
     };
-    assert!(matches!(world.go_live(&back).await, Ok(Moved::Done(_))));
+    assert!(matches!(world.go_live(&back).await, Ok(Moved::Done { .. })));
     assert_eq!((world.calls(), world.at()), (vec!["UpdateAlias"], json!("1")));
 
     world.aws.change_alias(|alias| alias["FunctionVersion"] = json!("2"));
@@ -217,7 +225,7 @@ async fn a_kept_version_is_moved_to_without_publishing_and_where_it_is_gone_noth
     assert_eq!(world.go_live(&once).await, Err(ErrorName::NotReady));
     let aim = target(&world.spec, Some(&wanted));
     function::ensure(&world.lambda, &settings(), &aim, false).await.unwrap();
-    assert!(matches!(world.go_live(&once).await, Ok(Moved::Done(_))));
+    assert!(matches!(world.go_live(&once).await, Ok(Moved::Done { .. })));
     assert_eq!(world.at(), json!("3"));
 }
 
@@ -232,7 +240,7 @@ async fn a_stale_revision_moves_nobody() {
     assert_eq!(world.at(), json!("1"));
     let looked = world.look().await;
     let it = Move { seen: Seen::Looked(looked.as_ref()), ..it };
-    assert!(matches!(world.go_live(&it).await, Ok(Moved::Done(_))));
+    assert!(matches!(world.go_live(&it).await, Ok(Moved::Done { .. })));
     assert_eq!((world.aws.versions(), world.at()), (vec![1, 2], json!("2")));
     // Where nothing is known of it, nothing is published before it was looked at.
     let third = FunctionSpec { tags: wanted.tags.clone(), ..spec() };
@@ -249,7 +257,7 @@ async fn shares_that_somebody_gave_other_versions_are_cleared_by_a_move() {
     world.prepare(&wanted).await;
     // Lambda refuses a version that stands in both places, were the shares left out.
     let it = Move { seen: world.recorded(), ..a_move(&wanted, Some(&world.spec)) };
-    let Moved::Done(live) = world.go_live(&it).await.unwrap() else { panic!() };
+    let Moved::Done { live, .. } = world.go_live(&it).await.unwrap() else { panic!() };
     world.aws.change_alias(|alias| {
         alias["RoutingConfig"]["AdditionalVersionWeights"] = json!({"1": 0.1});
     });
@@ -265,7 +273,7 @@ async fn shares_that_somebody_gave_other_versions_are_cleared_by_a_move() {
         seen: Seen::Looked(looked.as_ref()),
         ..a_move(&wanted, Some(&wanted))
     };
-    assert!(matches!(world.go_live(&repair).await, Ok(Moved::Done(_))));
+    assert!(matches!(world.go_live(&repair).await, Ok(Moved::Done { .. })));
     assert_eq!((world.calls(), world.at()), (vec!["UpdateAlias"], json!("2")));
     let found = compare(&world.lambda, &stack(), &wanted, Some(live.version), true).await.unwrap();
     assert_eq!(found, []);
@@ -288,7 +296,7 @@ async fn a_version_is_waited_for_and_one_that_lambda_could_not_make_is_never_led
     let not_active = "The version is not Active";
     world.aws.refuse(("UpdateAlias", 409, "ResourceConflictException", not_active, false));
     assert_eq!(world.go_live(&it).await, Err(ErrorName::NotReady));
-    assert!(matches!(world.go_live(&it).await, Ok(Moved::Done(_))));
+    assert!(matches!(world.go_live(&it).await, Ok(Moved::Done { .. })));
     assert_eq!((world.aws.versions(), world.at()), (vec![1, 2], json!("2")));
 }
 
@@ -331,10 +339,10 @@ async fn an_environment_that_was_encrypted_anew_takes_a_new_version() {
         seen: Seen::Looked(looked.as_ref()),
         ..a_move(&with_environment, Some(&with_environment))
     };
-    assert!(matches!(world.go_live(&repair).await, Ok(Moved::Done(_))));
+    assert!(matches!(world.go_live(&repair).await, Ok(Moved::Done { .. })));
     assert_eq!((world.calls(), world.at()), (vec!["PublishVersion", "UpdateAlias"], json!("2")));
     // Once.
-    assert!(matches!(world.go_live(&repair).await, Ok(Moved::Done(_))));
+    assert!(matches!(world.go_live(&repair).await, Ok(Moved::Done { .. })));
     assert_eq!(world.calls(), [""; 0]);
     // Without an environment there is nothing to renew.
     let world = World::new().await;
@@ -342,7 +350,7 @@ async fn an_environment_that_was_encrypted_anew_takes_a_new_version() {
     let seen = Seen::Looked(looked.as_ref());
     let wanted = spec();
     let repair = Move { role_was_replaced: true, seen, ..a_move(&wanted, Some(&wanted)) };
-    assert!(matches!(world.go_live(&repair).await, Ok(Moved::Done(_))));
+    assert!(matches!(world.go_live(&repair).await, Ok(Moved::Done { .. })));
     assert_eq!(world.calls(), [""; 0]);
 }
 
@@ -356,6 +364,9 @@ async fn concurrency_is_raised_before_the_move_and_lowered_after_it() {
         (None, Some(0), vec![], vec!["PutFunctionConcurrency"]),
         (Some(5), None, vec![], vec!["DeleteFunctionConcurrency"]),
         (Some(5), Some(5), vec![], vec![]),
+        // What is stopped runs again before the move, and what is set apart no more goes after it.
+        (Some(0), Some(5), vec!["PutFunctionConcurrency"], vec![]),
+        (Some(0), None, vec![], vec!["DeleteFunctionConcurrency"]),
     ] {
         let world = World::with(FunctionSpec { reserved_concurrency: from, ..spec() }).await;
         let wanted = FunctionSpec { reserved_concurrency: to, ..other() };
@@ -364,9 +375,13 @@ async fn concurrency_is_raised_before_the_move_and_lowered_after_it() {
         let expected = [vec!["UpdateFunctionConfiguration"], before].concat();
         assert_eq!(world.calls(), expected, "{from:?} to {to:?}");
         let it = Move { seen: world.recorded(), ..a_move(&wanted, Some(&world.spec)) };
-        world.go_live(&it).await.unwrap();
-        let expected = [vec!["PublishVersion", "UpdateAlias"], after].concat();
-        assert_eq!(world.calls(), expected, "{from:?} to {to:?}");
+        let Ok(Moved::Done { keeps_too_much, .. }) = world.go_live(&it).await else { panic!() };
+        assert_eq!(world.calls(), ["PublishVersion", "UpdateAlias"], "{from:?} to {to:?}");
+        assert_eq!(keeps_too_much, !after.is_empty(), "{from:?} to {to:?}");
+        for expected in [after, vec![]] {
+            take_away(&world.lambda, &stack(), &it.target).await.unwrap();
+            assert_eq!(world.calls(), expected, "{from:?} to {to:?}");
+        }
     }
 }
 
@@ -385,13 +400,17 @@ async fn what_an_earlier_release_made_gets_a_version_before_anything_changes() {
 
     let operation = OperationId::generate();
     let kept = keep(&lambda, &stack(), &spec, operation, since()).await.unwrap();
-    assert_eq!(kept.unwrap().version, version(1));
+    let kept = kept.unwrap();
+    assert_eq!((kept.live.version, kept.is_like), (version(1), true));
     assert_eq!(aws.version(1)["Description"], kept_version_mark(operation));
     let calls: Vec<_> = aws.changes().into_iter().map(|(operation, _)| operation).collect();
     assert_eq!(calls, ["PublishVersion", "CreateAlias"]);
     let kept = keep(&lambda, &stack(), &spec, operation, since()).await.unwrap();
-    assert_eq!(kept.unwrap().version, version(1));
+    assert_eq!(kept.unwrap().live.version, version(1));
     assert_eq!(aws.changes(), []);
+    // What somebody has changed by hand is kept as it is, and told.
+    let kept = keep(&lambda, &stack(), &other(), operation, since()).await.unwrap().unwrap();
+    assert_eq!((kept.live.version, kept.is_like), (version(1), false));
     // It is what was there before, and not a move of the operation.
     let seen = alias(&lambda, &spec.function_name).await.unwrap();
     let stack = stack();

@@ -2,24 +2,24 @@
 //! permissions boundary, and allowed to write to the function's own log group, to X-Ray where the
 //! function is traced, and what else the function asks for: never without the guard.
 
+mod allowed;
 mod guard;
 pub(crate) mod policies;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{Role, Tag};
-use formation_aws::{AwsError, ErrorKind};
-use formation_model::function::Tracing;
+use formation_aws::AwsError;
 use formation_model::names::LOGGING_POLICY;
 use formation_model::{Difference, Facet, FunctionSpec, Part, StackIdentity};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use self::allowed::{converge_policies, wanted};
 use self::policies::{Others, Policy};
 use crate::error::{ResourceError, may_be_gone};
-use crate::ownership::{Age, a_moment_ago, is_denied, not_spread, once_spread, once_spread_after};
+use crate::ownership::{Age, a_moment_ago, not_spread, once_spread};
 use crate::tags::{self, Keys, TagChanges};
 use crate::{Removal, Target};
 
@@ -50,19 +50,6 @@ impl RoleSettings {
     }
 }
 
-/// Pauses between tries of a write that asks for the boundary that a role has just been given. IAM
-/// publishes no number; 10 to 15 s were seen for a policy.
-const BOUNDARY_PAUSES: [Duration; 4] = [
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-    Duration::from_secs(8),
-];
-
-/// For how long after an operation began a denial may mean that IAM does not act by a boundary yet which an
-/// attempt of it has put: the next one finds it in its place.
-const BOUNDARY_SPREADS_WITHIN: SignedDuration = SignedDuration::from_mins(2);
-
 /// A role that is as it should be.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Ensured {
@@ -70,6 +57,8 @@ pub struct Ensured {
     pub arn: String,
     /// What tells it from a role of the same name that was there before, or will be: IAM's unique id.
     pub id: String,
+    /// Whether it has more than the target asks for: see [`Target::only_adds`].
+    pub has_more: bool,
 }
 
 /// Brings the role of a function to its target.
@@ -85,7 +74,11 @@ pub async fn ensure(
     let RoleSettings { stack, .. } = settings;
     let function = &target.spec.function_name;
     let name = stack.role_name(function);
-    let ensured = |role: Role| Ensured { arn: stack.role_arn(function), id: role.role_id };
+    let ensured = |role: Role, has_more| Ensured {
+        arn: stack.role_arn(function),
+        id: role.role_id,
+        has_more,
+    };
     // Where the record knows of a role, a read is cheaper than a write that IAM refuses.
     let mut found = match target.formerly {
         Some(_) => find(iam, &name).await?,
@@ -98,7 +91,9 @@ pub async fn ensure(
                     let put = async || policies::put(iam, &name, &policy).await;
                     once_spread(put, does_not_exist, described(&name)).await?;
                 }
-                return Ok(ensured(role));
+                // With what callers need still.
+                let alone = Target { only_adds: false, ..*target };
+                return Ok(ensured(role, wanted(settings, target) != wanted(settings, &alone)));
             }
             Err(error) if role_exists(&error) => {
                 // Made by somebody else, or by an attempt of ours whose answer was lost.
@@ -114,7 +109,7 @@ pub async fn ensure(
     let age = Age::of(made(&role), target.since);
     age.prove(stack, function, &tags_of(&role), described(&name))?;
     match converge(iam, settings, target, &name, &role).await {
-        Ok(()) => Ok(ensured(role)),
+        Ok(has_more) => Ok(ensured(role, has_more)),
         // It was there a moment ago.
         Err(ResourceError::Aws(error)) if does_not_exist(&error) => {
             Err(not_spread(error, described(&name)))
@@ -224,7 +219,7 @@ async fn take_apart(iam: &Client, name: &str, spec: Option<&FunctionSpec>) -> Re
                 policies::delete(iam, name, &policy).await?;
             }
             for policy in attached {
-                policies::detach(iam, name, policy).await?;
+                policies::detach(iam, name, &policy).await?;
             }
             delete_role(iam, name).await
         }
@@ -253,30 +248,15 @@ async fn create(
     created.role.ok_or(AwsError::incomplete("iam:CreateRole"))
 }
 
-/// The inline policies of a function's role, and no others: where callers still run what was there before, what
-/// they need, too.
-fn wanted(settings: &RoleSettings, target: &Target<'_>) -> Vec<Policy> {
-    let former = target.formerly.filter(|_| target.only_adds);
-    let traces = |it: &FunctionSpec| it.configuration.tracing == Tracing::Active;
-    let tracing = [target.spec].into_iter().chain(former).any(traces);
-    let tracing = if tracing { Tracing::Active } else { Tracing::PassThrough };
-    let mut wanted = vec![Policy::logging_of(&settings.stack, target.spec, tracing)];
-    // What callers run first: somebody may have written into it, so that both do not fit.
-    for spec in former.into_iter().chain([target.spec]) {
-        let permissions = Policy::permissions(settings, spec);
-        wanted.extend(permissions.filter(|it| wanted.iter().all(|other| other.name != it.name)));
-    }
-    wanted
-}
-
-/// Brings every facet of a role that is ours to its target, whoever made it and however far.
+/// Brings every facet of a role that is ours to its target, whoever made it and however far. Answers whether it
+/// still has more than that.
 async fn converge(
     iam: &Client,
     settings: &RoleSettings,
     target: &Target<'_>,
     name: &str,
     role: &Role,
-) -> Result<(), ResourceError> {
+) -> Result<bool, ResourceError> {
     let (RoleSettings { stack, .. }, Target { spec, formerly, .. }) = (settings, *target);
     let trust = policies::trust(stack);
     if role.assume_role_policy_document().and_then(policies::decode) != Some(trust.clone()) {
@@ -288,9 +268,10 @@ async fn converge(
             .map_err(|error| AwsError::new("iam:UpdateAssumeRolePolicy", error))?;
     }
     let bounded = bound(iam, settings, target, name, role).await?;
-    converge_policies(iam, settings, target, name, bounded).await?;
+    let has_more = converge_policies(iam, settings, target, name, bounded).await?;
     let changes = tags::changes(&tags_of(role), Keys::AnyCase, stack, spec, formerly);
-    Ok(change_tags(iam, name, changes).await?)
+    change_tags(iam, name, changes).await?;
+    Ok(has_more)
 }
 
 /// What became of a role's boundary.
@@ -332,86 +313,6 @@ async fn bound(
         }
         other => Ok(other.map(|_| Bounded::Anew)?),
     }
-}
-
-/// What the function is allowed is added before anything of it is taken away: its callers must not meet
-/// a moment without. What others have given the role goes first, so that it takes no room.
-async fn converge_policies(
-    iam: &Client,
-    settings: &RoleSettings,
-    target: &Target<'_>,
-    name: &str,
-    bounded: Bounded,
-) -> Result<(), ResourceError> {
-    let put = async |policy: &Policy| {
-        let put = async || policies::put(iam, name, policy).await;
-        // Our policies allow it by the boundary that the role has, and IAM may not act by it yet.
-        if bounded == Bounded::Anew {
-            return once_spread_after(&BOUNDARY_PAUSES, put, does_not_exist, described(name)).await;
-        }
-        let is_recent = target.since.duration_until(Timestamp::now()) < BOUNDARY_SPREADS_WITHIN;
-        match put().await {
-            Err(error) if bounded == Bounded::Already && is_recent && is_denied(&error) => {
-                Err(not_spread(error, described(name)))
-            }
-            other => Ok(other?),
-        }
-    };
-    let wanted = wanted(settings, target);
-    let Some(logging) = wanted.first() else { return Ok(()) };
-    let found = policies::find(iam, name, &logging.name).await?;
-    // What is narrowed already stays so, by another execution of this attempt: callers have moved.
-    let narrowed = Policy::logging(&settings.stack, target.spec);
-    let logs_otherwise =
-        ![logging, &narrowed].iter().any(|it| found.as_ref() == Some(&it.document));
-    let Others { inline, attached } = policies::others(iam, name).await?;
-    let permissions = Policy::permissions(settings, target.spec);
-    let former = target.formerly.and_then(|former| Policy::permissions(settings, former));
-    let is = |policy: &Option<Policy>, name: &String| {
-        policy.as_ref().is_some_and(|policy| policy.name == *name)
-    };
-    let mut goes: Vec<_> = inline.iter().filter(|name| !is(&permissions, name)).collect();
-    // What the function was allowed before this operation.
-    let last = goes.iter().position(|name| is(&former, name));
-    let mut last = last.map(|at| goes.remove(at));
-    for policy in goes {
-        policies::delete(iam, name, policy).await?;
-    }
-    for policy in attached {
-        policies::detach(iam, name, policy).await?;
-    }
-    if logs_otherwise {
-        put(logging).await?;
-    }
-    if let Some(wanted) = &permissions {
-        let found = match inline.contains(&wanted.name) {
-            true => policies::find(iam, name, &wanted.name).await?,
-            false => None,
-        };
-        // Under another boundary our policies allow no write, and what is there allows the same.
-        let stays = bounded == Bounded::ByAnother && found.is_some();
-        if found.as_ref() != Some(&wanted.document) && !stays {
-            match put(wanted).await {
-                // Both fit a role, but for what others have written into the one before.
-                Err(ResourceError::Aws(error))
-                    if error.kind == ErrorKind::QuotaExceeded && last.is_some() =>
-                {
-                    match (last.take(), &former) {
-                        (Some(_), Some(former)) if target.only_adds => put(former).await?,
-                        (Some(policy), _) => policies::delete(iam, name, policy).await?,
-                        (None, _) => {}
-                    }
-                    put(wanted).await?;
-                }
-                other => other?,
-            }
-        }
-    }
-    // Callers may need it still. Where it is gone it is not given back: then they have moved.
-    if let Some(policy) = last.filter(|_| !target.only_adds) {
-        policies::delete(iam, name, policy).await?;
-    }
-    Ok(())
 }
 
 async fn change_tags(iam: &Client, name: &str, changes: TagChanges) -> Result<(), AwsError> {

@@ -180,7 +180,7 @@ pub(super) async fn delete(iam: &Client, role: &str, policy: &str) -> Result<(),
     unless_gone(deleted.map_err(|error| AwsError::new("iam:DeleteRolePolicy", error)))
 }
 
-pub(super) async fn detach(iam: &Client, role: &str, policy: String) -> Result<(), AwsError> {
+pub(super) async fn detach(iam: &Client, role: &str, policy: &str) -> Result<(), AwsError> {
     let detach = iam.detach_role_policy().role_name(role).policy_arn(policy).send().await;
     unless_gone(detach.map_err(|error| AwsError::new("iam:DetachRolePolicy", error)))
 }

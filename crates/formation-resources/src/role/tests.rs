@@ -18,7 +18,9 @@ use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_types::DateTime;
 use formation_model::ErrorName;
 use formation_model::function::Tracing;
+use jiff::SignedDuration;
 
+use super::allowed::{BOUNDARY_PAUSES, BOUNDARY_SPREADS_WITHIN};
 use super::*;
 use crate::testing::{assert_all_called, delete, iam_error, spec, stack, target, undo};
 
@@ -121,7 +123,7 @@ async fn a_new_role_takes_two_writes_and_is_bounded_tagged_and_trusted() {
     let rules = [&create, &put];
     let made = ensure(&client(&rules), &settings(), &target(&spec(), None)).await.unwrap();
     let arn = stack().role_arn(&spec().function_name);
-    assert_eq!(made, Ensured { arn, id: "AROA".into() });
+    assert_eq!(made, Ensured { arn, id: "AROA".into(), has_more: false });
     assert_all_called(&rules);
 }
 

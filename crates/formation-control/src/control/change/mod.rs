@@ -398,6 +398,8 @@ fn running(
         role_id: None,
         live: LiveRecord::default(),
         target_version: None,
+        target_role_id: None,
+        only_forward: false,
     }
 }
 

@@ -33,6 +33,7 @@ impl Control {
         let operation = OperationRecord {
             warnings: warnings(Vec::new(), &kept.spec),
             target_version: kept.version,
+            target_role_id: kept.role_id,
             revision: function.revision + 1,
             target: Some(kept.spec),
             ..running_on(&function, OperationKind::Rollback, operation_id, requester)

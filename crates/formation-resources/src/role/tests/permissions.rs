@@ -220,9 +220,10 @@ async fn until_callers_have_moved_both_permissions_stand_beside_each_other() {
     let (former, spec) = (allowing(&["s3:GetObject"]), allowing(&["sqs:SendMessage"]));
     let old = policy(&former);
     let [inline, attached] = lists(&["extra", &old.name]);
-    let (extra, new) = (delete_policy("extra"), put(&policy(&spec)));
-    let rules = [&get(), &get_logging(), &inline, &attached, &extra, &new];
-    ensure(&client(&rules), &settings(), &both(&spec, &former)).await.unwrap();
+    let new = put(&policy(&spec));
+    let rules = [&get(), &get_logging(), &inline, &attached, &new];
+    let made = ensure(&client(&rules), &settings(), &both(&spec, &former)).await.unwrap();
+    assert!(made.has_more, "what callers may need goes once they have moved");
     assert_all_called(&rules);
 
     // Again, as after an answer that was lost: nothing is written.
@@ -230,16 +231,24 @@ async fn until_callers_have_moved_both_permissions_stand_beside_each_other() {
     let [inline, attached] = lists(&[&old.name, &new.name]);
     let there = get_policy(&new.name, &new.document);
     let rules = [&get(), &get_logging(), &inline, &attached, &there];
-    ensure(&client(&rules), &settings(), &both(&spec, &former)).await.unwrap();
+    let again = ensure(&client(&rules), &settings(), &both(&spec, &former)).await.unwrap();
+    assert!(again.has_more, "told alike however often it is done");
     assert_all_called(&rules);
 
     // Once they have, the old ones go.
-    let [inline, attached] = lists(&[&old.name, &new.name]);
+    let [inline, attached] = lists(&["extra", &old.name, &new.name]);
     let there = get_policy(&new.name, &new.document);
-    let gone = delete_policy(&old.name);
-    let rules = [&get(), &get_logging(), &inline, &attached, &there, &gone];
-    ensure(&client(&rules), &settings(), &target(&spec, Some(&former))).await.unwrap();
+    let (extra, gone) = (delete_policy("extra"), delete_policy(&old.name));
+    let rules = [&get(), &get_logging(), &inline, &attached, &extra, &there, &gone];
+    let made = ensure(&client(&rules), &settings(), &target(&spec, Some(&former))).await.unwrap();
+    assert!(!made.has_more);
     assert_all_called(&rules);
+    // Where nothing goes nothing is narrowed.
+    let [inline, attached] = lists(&[&new.name]);
+    let there = get_policy(&new.name, &new.document);
+    let rules = [&get(), &get_logging(), &inline, &attached, &there];
+    let made = ensure(&client(&rules), &settings(), &both(&spec, &spec)).await.unwrap();
+    assert!(!made.has_more);
 }
 
 #[tokio::test]
