@@ -118,6 +118,13 @@ pub fn kept_version_mark(operation: OperationId) -> String {
     format!("formation:before:{operation}")
 }
 
+/// Whether a version's Description is one of these, of whichever operation.
+pub fn is_version_mark(description: &str) -> bool {
+    let id = description.strip_prefix("formation:");
+    id.map(|id| id.strip_prefix("before:").unwrap_or(id))
+        .is_some_and(|id| id.parse::<OperationId>().is_ok())
+}
+
 /// The name of the inline policy that holds what a function is allowed besides: `permissions-<8 hex digits
 /// of the digest of what it allows>`, so that one can be put beside another before that is taken away. The
 /// denials beside it are not digested: the same with others is one policy that is replaced.

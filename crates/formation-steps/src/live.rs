@@ -34,7 +34,9 @@ pub async fn go_live(
         return Ok(Callers { otherwise, ..callers(kept.map(|kept| kept.live), false) });
     }
     // Only where what is there is not what was recorded last, a share of the calls may be another version's.
-    let mut looked = None;
+    let (mut looked, mut takes_unmarked) = (None, operation.only_forward);
+    // What is made with a function has the description of that, and of a create nobody asks whether it has moved.
+    takes_unmarked |= operation.kind == OperationKind::Create;
     if operation.kind == OperationKind::Repair {
         looked = Some(live::alias(lambda, function).await.map_err(refused)?);
         operation = current_operation(records, &input).await?;
@@ -46,7 +48,8 @@ pub async fn go_live(
             None => {
                 let left = input.alias_revision_id.as_ref();
                 let recorded = operation.live.alias_revision_id.as_ref();
-                Seen::Recorded(left.or(recorded).map(String::as_str))
+                let version = input.version.or(input.kept_version).or(operation.live.version);
+                Seen::Recorded(version, left.or(recorded).map(String::as_str))
             }
         };
         let it = Move {
@@ -54,6 +57,7 @@ pub async fn go_live(
             operation: operation.operation_id,
             kept: kept(&input, &operation),
             only_kept: input.goal == Goal::Kept,
+            takes_unmarked,
             role_was_replaced: role_was_replaced(&input, &operation),
             seen,
         };
@@ -64,6 +68,13 @@ pub async fn go_live(
                     live::take_away(lambda, stack, &it.target).await?;
                 }
                 return Ok(callers(Some(live), false));
+            }
+            Moved::Unmarked => {
+                let passed = records.pass_the_point_of_no_return(&operation).await?;
+                if !passed {
+                    return Err(StepError::superseded(&input.execution));
+                }
+                takes_unmarked = true;
             }
             Moved::KeptIsGone => return Ok(callers(None, false)),
             // The alias first: what it was then, nobody has changed whom the operation does not show.

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use formation_model::function::{Configuration, Tracing};
-use formation_model::{
-    ErrorName, FieldProblem, FieldProblemCode, FunctionRequest, FunctionSpec, PolicyStatement,
-};
+use formation_model::{ErrorName, FieldProblem, FieldProblemCode, FunctionSpec, PolicyStatement};
 use formation_resources::boundary::Boundary;
 use serde_json::Value;
 
@@ -74,9 +72,9 @@ impl Control {
     /// Refuses what the boundary cannot allow: a new function whose role would not even write its log,
     /// tracing, and statements that `current` does not have yet. What a function has, it keeps. Where the
     /// boundary is gone everything is refused.
-    pub(super) async fn refuse_beyond_boundary(
+    pub(super) async fn refuse_beyond_boundary<Code>(
         &self,
-        request: &FunctionRequest,
+        request: &FunctionSpec<Code>,
         current: Option<&FunctionSpec>,
     ) -> Result<(), Refusal> {
         let boundary = self.comparer.boundary();

@@ -47,6 +47,8 @@ pub(super) struct Published {
     pub version: PublishedVersion,
     /// Whether it can be invoked already.
     pub is_active: bool,
+    /// Whether it has the description that was asked for: not if somebody has published the same before.
+    pub has_mark: bool,
 }
 
 /// The alias `live` of a function; none where there is none, or no such function.
@@ -99,7 +101,8 @@ pub(super) async fn publish(
     let version = published.version().and_then(|it| it.parse().ok());
     let version = version.ok_or(AwsError::incomplete("lambda:PublishVersion"))?;
     let is_active = published.state() == Some(&State::Active);
-    Ok(Published { version, is_active })
+    let has_mark = published.description() == Some(description);
+    Ok(Published { version, is_active, has_mark })
 }
 
 /// Makes the alias, which must not be there.

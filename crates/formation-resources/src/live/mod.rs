@@ -14,6 +14,8 @@ mod restore;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{FunctionConfiguration, LastUpdateStatus, State};
 use formation_aws::AwsError;
@@ -50,6 +52,9 @@ pub struct Move<'a> {
     pub kept: Option<PublishedVersion>,
     /// Whether the alias moves to that version or not at all.
     pub only_kept: bool,
+    /// Whether a version will do that was published by hand meanwhile, and does not tell whose it is: see
+    /// [`Moved::Unmarked`].
+    pub takes_unmarked: bool,
     /// Whether the function's environment was encrypted for its role anew, which no earlier version has: see
     /// [`function::ensure`](crate::function::ensure).
     pub role_was_replaced: bool,
@@ -61,8 +66,8 @@ pub struct Move<'a> {
 /// another attempt has taken the operation over and moved the alias, is refused.
 #[derive(Clone, Copy, Debug)]
 pub enum Seen<'a> {
-    /// Its RevisionId as recorded with the function, if one is.
-    Recorded(Option<&'a str>),
+    /// Where it leads and its RevisionId, as recorded with the function or by an earlier step: each if it is.
+    Recorded(Option<PublishedVersion>, Option<&'a str>),
     /// All of it: none if there was none.
     Looked(Option<&'a Alias>),
 }
@@ -79,6 +84,9 @@ pub enum Moved {
     },
     /// The version that was to be run is gone; nothing was done.
     KeptIsGone,
+    /// Lambda has published nothing, since somebody has published the same a moment ago. Callers were not moved there:
+    /// whoever finds them there could not tell that the operation has done it.
+    Unmarked,
     /// The alias is not as it was seen, or was not looked at: to be looked at, then the operation to be read again.
     Unseen,
 }
@@ -128,6 +136,7 @@ pub async fn ensure(
                 Moved::Done { live, keeps_too_much }
             }
             Led::Nowhere => Moved::KeptIsGone,
+            Led::ToNobodys => Moved::Unmarked,
             Led::Unseen => Moved::Unseen,
         })
     };
@@ -191,17 +200,28 @@ async fn keep_found(
     operation: OperationId,
     found: &Found,
 ) -> Result<Option<Live>, ResourceError> {
-    if let Some(alias) = alias(lambda, function).await? {
-        return Ok(alias.version.map(|version| Live::of(version, &alias)));
+    let led = alias(lambda, function).await?;
+    if let Some(live) = led.as_ref().and_then(Live::at) {
+        return Ok(Some(live));
     }
     if found.configuration.state() == Some(&State::Failed) {
         return Ok(None);
     }
     let mark = kept_version_mark(operation);
-    let version = published(lambda, function, &found.configuration, &mark).await?;
-    let created = create_alias(lambda, function, version).await;
-    let created = created.map_err(|error| unmoved(error, function))?;
-    Ok(Some(Live::of(version, &created)))
+    let version = published(lambda, function, &found.configuration, &mark).await?.version;
+    let made = match led.as_ref().and_then(|led| led.revision_id.as_deref()) {
+        // Somebody has led it to $LATEST, which is about to change.
+        Some(seen) => update_alias(lambda, function, version, &BTreeMap::new(), seen).await,
+        None => create_alias(lambda, function, version).await,
+    };
+    match made {
+        Ok(alias) => Ok(Some(Live::of(version, &alias))),
+        Err(error) if is_stale(&error) => {
+            let what = format!("somebody else changes the alias {LIVE} of {function}");
+            Err(ResourceError::NotReady { what, source: Some(error) })
+        }
+        Err(error) => Err(unmoved(error, function)),
+    }
 }
 
 /// Where the alias was led.
@@ -210,6 +230,8 @@ enum Led {
     There(Live),
     /// Nowhere, since the version that was kept is gone.
     Nowhere,
+    /// Nowhere, since what Lambda has published does not have the operation's mark.
+    ToNobodys,
     /// Nowhere, since it is not as it was seen.
     Unseen,
 }
@@ -225,8 +247,13 @@ async fn move_callers(
     let like = Like { stack, target, mark: version_mark(operation), anew: renews(it) };
     let live = qualified(lambda, function, LIVE).await?;
     let live = live.map(|live| (version_of(&live), live));
-    let weights = match it.seen {
-        Seen::Looked(Some(alias)) => !alias.weights.is_empty(),
+    // Where callers are not where they are recorded to be somebody has led them there, and has perhaps given others a
+    // share of the calls.
+    let weights = match (it.seen, &live) {
+        (Seen::Looked(Some(alias)), _) => !alias.weights.is_empty(),
+        (Seen::Recorded(recorded, _), Some((found, _))) if recorded != *found => {
+            return Ok(Led::Unseen);
+        }
         _ => false,
     };
     if let Some((Some(version), live)) = &live
@@ -235,14 +262,14 @@ async fn move_callers(
         && !weights
     {
         let alias_revision_id = match it.seen {
-            Seen::Recorded(recorded) => recorded.map(str::to_owned),
+            Seen::Recorded(_, recorded) => recorded.map(str::to_owned),
             Seen::Looked(alias) => alias.and_then(|alias| alias.revision_id.clone()),
         };
         return Ok(Led::There(Live { version: *version, alias_revision_id }));
     }
     let revision_id = match (&live, it.seen) {
         (None, _) => None,
-        (Some(_), Seen::Recorded(Some(revision_id))) => Some(revision_id.to_owned()),
+        (Some(_), Seen::Recorded(_, Some(revision_id))) => Some(revision_id.to_owned()),
         (Some(_), Seen::Looked(Some(Alias { revision_id: Some(id), .. }))) => Some(id.clone()),
         (Some(_), _) => return Ok(Led::Unseen),
     };
@@ -263,7 +290,11 @@ async fn move_callers(
         None if it.only_kept => return Ok(Led::Nowhere),
         None => {
             like.is_what_is_published(found)?;
-            published(lambda, function, &found.configuration, &like.mark).await?
+            let made = published(lambda, function, &found.configuration, &like.mark).await?;
+            if !made.has_mark && !it.takes_unmarked {
+                return Ok(Led::ToNobodys);
+            }
+            made.version
         }
     };
     let Some(revision_id) = revision_id else {
@@ -271,8 +302,7 @@ async fn move_callers(
         let created = created.map_err(|error| unmoved(error, function))?;
         return Ok(Led::There(Live::of(version, &created)));
     };
-    let none = std::collections::BTreeMap::new();
-    match update_alias(lambda, function, version, &none, &revision_id).await {
+    match update_alias(lambda, function, version, &BTreeMap::new(), &revision_id).await {
         Ok(alias) => Ok(Led::There(Live::of(version, &alias))),
         Err(error) if is_stale(&error) => Ok(Led::Unseen),
         Err(error) => Err(unmoved(error, function)),
@@ -349,10 +379,10 @@ async fn published(
     function: &FunctionName,
     seen: &FunctionConfiguration,
     mark: &str,
-) -> Result<PublishedVersion, ResourceError> {
+) -> Result<Published, ResourceError> {
     match publish(lambda, function, seen, mark).await {
-        Ok(Published { version, is_active: true }) => Ok(version),
-        Ok(Published { version, is_active: false }) => active(lambda, function, version).await,
+        Ok(made) if made.is_active => Ok(made),
+        Ok(made) => active(lambda, function, made.version).await.map(|_| made),
         Err(error) if is_busy(&error) => Err(busy(error)),
         Err(error) if is_stale(&error) || has_other_code(&error) => Err(ResourceError::NotReady {
             what: format!("{} was changed while it was to be published", described(function)),

@@ -1,7 +1,7 @@
 //! Deleting versions that nobody runs any more.
 
 use aws_sdk_lambda::Client;
-use formation_model::names::{LIVE, kept_version_mark, version_mark};
+use formation_model::names::{LIVE, is_version_mark, kept_version_mark, version_mark};
 use formation_model::{FunctionName, OperationId, PublishedVersion, StackIdentity};
 use jiff::Timestamp;
 
@@ -50,6 +50,13 @@ pub async fn prune(
         Ok(None) | Err(ResourceError::NotOwned { .. }) => return Ok(Pruned::Gone),
         Err(error) => return Err(error),
     };
+    let Some(its) = qualified(lambda, function, &version.to_string()).await? else {
+        return Ok(Pruned::Gone);
+    };
+    // Of a function that is ours somebody may have published a version, and nobody else deletes it.
+    if !its.description().is_some_and(is_version_mark) && version != PublishedVersion::FIRST {
+        return Ok(Pruned::Gone);
+    }
     let live = qualified(lambda, function, LIVE).await?;
     if live.as_ref().and_then(version_of) == Some(version) {
         return Ok(Pruned::InUse);

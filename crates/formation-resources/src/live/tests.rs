@@ -60,7 +60,9 @@ impl World {
     }
 
     fn recorded(&self) -> Seen<'_> {
-        Seen::Recorded(self.live.as_ref().and_then(|live| live.alias_revision_id.as_deref()))
+        let live = self.live.as_ref();
+        let revision_id = live.and_then(|live| live.alias_revision_id.as_deref());
+        Seen::Recorded(live.map(|live| live.version), revision_id)
     }
 
     /// `$LATEST` becomes what is asked for.
@@ -108,7 +110,8 @@ fn a_move<'a>(wanted: &'a FunctionSpec, formerly: Option<&'a FunctionSpec>) -> M
         kept: None,
         only_kept: false,
         role_was_replaced: false,
-        seen: Seen::Recorded(None),
+        takes_unmarked: false,
+        seen: Seen::Recorded(None, None),
     }
 }
 
@@ -139,16 +142,18 @@ async fn a_create_publishes_with_the_function_and_makes_the_alias() {
     assert_eq!(calls, ["CreateFunction", "CreateAlias"]);
 
     // Again, and where the answer with the version's number was lost.
+    assert_eq!(aws.looks(), 0);
+    let looked = alias(&lambda, &spec.function_name).await.unwrap();
     for kept in [ensured.published, None] {
-        let it = Move { kept, ..it };
+        let it = Move { kept, seen: Seen::Looked(looked.as_ref()), ..it };
         assert!(matches!(ensure(&lambda, &stack(), &it).await.unwrap(), Moved::Done { .. }));
         assert_eq!(aws.changes(), []);
     }
     aws.change_alias(|alias| *alias = Value::Null);
-    let it = Move { kept: None, ..it };
+    // By the function's own description, which it was made with.
+    let it = Move { kept: None, takes_unmarked: true, ..it };
     assert!(matches!(ensure(&lambda, &stack(), &it).await.unwrap(), Moved::Done { .. }));
     assert_eq!(aws.versions(), [1], "Lambda answers the version that it has published already");
-    assert_eq!(aws.looks(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -176,9 +181,49 @@ async fn an_update_publishes_what_it_has_compared_and_moves_by_the_recorded_revi
     assert_eq!(world.aws.version(2)["Description"], mark);
     assert_eq!(world.aws.looks(), 0, "the recorded RevisionId spares the look");
 
-    // Repeated, as after an answer that was lost: it is recognised, whatever is known of the alias.
+    // Repeated, as after an answer that was lost: callers are not where they were, so it looks, and recognises it.
+    assert_eq!(world.go_live(&it).await, Ok(Moved::Unseen));
+    let looked = world.look().await;
+    let it = Move { seen: Seen::Looked(looked.as_ref()), ..it };
     assert!(matches!(world.go_live(&it).await, Ok(Moved::Done { .. })));
     assert_eq!(world.calls(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_moved_unnoticed_to_what_somebody_else_has_published() {
+    let world = World::new().await;
+    let wanted = other();
+    world.prepare(&wanted).await;
+    let by_hand = world.lambda.publish_version().function_name("hello").send().await.unwrap();
+    assert_eq!(by_hand.version(), Some("2"));
+    world.aws.changes();
+    let it = Move { seen: world.recorded(), ..a_move(&wanted, Some(&world.spec)) };
+    assert_eq!(world.go_live(&it).await, Ok(Moved::Unmarked));
+    assert_eq!(world.at(), json!("1"));
+    // Once it is noted that they are about to be.
+    let it = Move { takes_unmarked: true, ..it };
+    assert!(matches!(world.go_live(&it).await, Ok(Moved::Done { .. })));
+    assert_eq!((world.aws.versions(), world.at()), (vec![1, 2], json!("2")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_share_of_the_calls_is_looked_for_where_callers_are_not_where_they_are_recorded_to_be() {
+    let world = World::new().await;
+    let wanted = other();
+    world.prepare(&wanted).await;
+    let it = Move { seen: world.recorded(), ..a_move(&wanted, Some(&world.spec)) };
+    let Ok(Moved::Done { live, .. }) = world.go_live(&it).await else { panic!() };
+    world.aws.change_alias(|alias| {
+        alias["FunctionVersion"] = json!("1");
+        alias["RoutingConfig"] = json!({"AdditionalVersionWeights": {"2": 0.5}});
+    });
+    let seen = Seen::Recorded(Some(live.version), live.alias_revision_id.as_deref());
+    let back = Move { kept: version(1).into(), seen, ..a_move(&world.spec, Some(&wanted)) };
+    assert_eq!(world.go_live(&back).await, Ok(Moved::Unseen));
+    let looked = world.look().await;
+    let back = Move { seen: Seen::Looked(looked.as_ref()), ..back };
+    assert!(matches!(world.go_live(&back).await, Ok(Moved::Done { .. })));
+    assert_eq!(world.look().await.unwrap().weights, [].into());
 }
 
 #[tokio::test(start_paused = true)]
@@ -208,7 +253,7 @@ async fn a_kept_version_is_moved_to_without_publishing_and_where_it_is_gone_noth
     let back = Move {
         kept: Some(version(1)),
         only_kept: true,
-        seen: Seen::Recorded(second.alias_revision_id.as_deref()),
+        seen: Seen::Recorded(Some(second.version), second.alias_revision_id.as_deref()),
         ..a_move(&world.spec, Some(&wanted))
     };
     assert!(matches!(world.go_live(&back).await, Ok(Moved::Done { .. })));

@@ -1,6 +1,9 @@
 //! Taking a function back to an earlier revision.
 
-use formation_model::{FunctionName, FunctionStatus, OperationId, OperationKind, Plan};
+use formation_model::{
+    FunctionName, FunctionSpec, FunctionStatus, OperationId, OperationKind, Plan, request,
+};
+use serde_json::Value;
 
 use super::update::updatable;
 use super::{Decision, Requester, Seen, running_on, summarised, warnings};
@@ -8,6 +11,9 @@ use crate::control::Control;
 use crate::records::{FunctionRecord, OperationRecord, RevisionRecord};
 use crate::refusal::Refusal;
 use crate::version_tag::{Condition, VersionTag};
+
+/// What the stack's parameters limit of a function.
+const LIMITED: [&str; 2] = ["layers", "reservedConcurrency"];
 
 impl Control {
     /// `revision`: the one to go back to; the one before the current if none is named.
@@ -26,7 +32,7 @@ impl Control {
         let Some(kept) = self.other_revision(&function, revision).await? else {
             return self.unchanged(function, requester).await;
         };
-        self.refuse_without_boundary().await?;
+        self.refuse_beyond_limits(&kept.spec, &function.spec).await?;
         // What is not kept any more has seven days left: see `Bundles::release`.
         self.bundles.keep(&kept.spec.code).await?;
         let operation_id = OperationId::generate();
@@ -71,10 +77,26 @@ impl Control {
             let plan = Plan::between(kind, name, Some(&current), Some(&current));
             return Ok(Plan { kind: None, ..plan });
         };
-        self.refuse_without_boundary().await?;
+        self.refuse_beyond_limits(&kept.spec, &function.spec).await?;
         let target = summarised(kept.spec);
         let plan = Plan::between(kind, name, Some(&current), Some(&target));
         Ok(Plan { warnings: warnings(Vec::new(), &target), ..plan })
+    }
+
+    /// A rollback is judged as an update is: what the function has it keeps, and what it would get anew must be within
+    /// what the stack allows by now. Of a runtime Lambda judges: nothing of it is made anew.
+    async fn refuse_beyond_limits(
+        &self,
+        target: &FunctionSpec,
+        current: &FunctionSpec,
+    ) -> Result<(), Refusal> {
+        let values = target.values();
+        let limited =
+            LIMITED.iter().filter_map(|it| Some(((*it).to_owned(), values.get(*it)?.clone())));
+        let patch = Value::Object(limited.collect());
+        request::patched(&patch, self.defaults(), current)
+            .map_err(|problems| Refusal::InvalidFunction(problems.into()))?;
+        self.refuse_beyond_boundary(target, Some(current)).await
     }
 
     /// The revision to go back to; none where the function is at it. One that was left FAILED goes back to the

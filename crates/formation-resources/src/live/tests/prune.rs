@@ -29,12 +29,16 @@ async fn what_an_alias_leads_to_stays_whoever_made_that() {
     let world = World::new().await;
     assert_eq!(pruned(&world, 1).await, Ok(Pruned::InUse));
     assert_eq!(world.calls(), [""; 0]);
-    let used = "Version 7 cannot be deleted because the following aliases reference it: [blue]";
+    let wanted = other();
+    world.prepare(&wanted).await;
+    let it = Move { seen: world.recorded(), ..a_move(&wanted, Some(&world.spec)) };
+    world.go_live(&it).await.unwrap();
+    let used = "Version 1 cannot be deleted because the following aliases reference it: [blue]";
     world.aws.refuse(("DeleteFunction", 409, "ResourceConflictException", used, false));
-    assert_eq!(pruned(&world, 7).await, Ok(Pruned::InUse));
+    assert_eq!(pruned(&world, 1).await, Ok(Pruned::InUse));
     let updating = "An update is in progress for resource: arn";
     world.aws.refuse(("DeleteFunction", 409, "ResourceConflictException", updating, false));
-    assert_eq!(pruned(&world, 7).await, Err(ErrorName::NotReady));
+    assert_eq!(pruned(&world, 1).await, Err(ErrorName::NotReady));
 }
 
 #[tokio::test(start_paused = true)]
