@@ -17,6 +17,7 @@ mod input;
 mod lifecycle;
 mod live;
 mod moments;
+mod moves;
 mod operations;
 mod ownership;
 mod paths;
@@ -145,6 +146,11 @@ fn main() -> ExitCode {
             live::either_part_of_what_is_made_and_what_is_run_is_drift,
             live::versions_that_nobody_runs_go_and_nothing_else,
             live::a_function_of_an_earlier_release_gets_a_version_before_it_is_changed,
+            moves::who_dies_at_the_move_is_tried_again,
+            moves::an_operation_that_is_taken_over_at_the_move_ends_as_its_callers_are,
+            moves::a_late_move_of_a_superseded_attempt_is_refused_and_changes_nothing,
+            moves::a_cancel_that_comes_after_the_move_has_landed_changes_nothing,
+            moves::a_runtime_that_is_blocked_by_now_holds_up_no_way_back,
             operations::operations_are_listed_newest_first_page_by_page,
             operations::steps_tell_what_happened_and_what_is_waited_for,
             operations::a_request_makes_few_calls,

@@ -73,6 +73,8 @@ pub enum Fault {
     Delay(Duration),
     /// AWS carries it out, and the process of the Lambda that made the call dies.
     Kill,
+    /// The process of the Lambda that makes the call dies before it reaches AWS.
+    KillBefore,
     /// AWS carries it out, and the answer shows these values (JSON pointer, value) in place of its
     /// own; null takes one away.
     Show(&'static [(&'static str, &'static str)]),
@@ -295,6 +297,11 @@ impl Proxy {
             Some(Fault::Drop) => {
                 self.state().record(call);
                 return Err("the connection is dropped".into());
+            }
+            Some(Fault::KillBefore) => {
+                self.state().record(call);
+                kill_owner_of(peer);
+                return Err("the process that called is dead".into());
             }
             Some(Fault::Delay(time)) => {
                 // Of its own, since this request ends when its client gives up.
