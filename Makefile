@@ -57,6 +57,10 @@ test-it: build ## Runs those end-to-end tests whose name contains FILTER
 test-faults: build ## Runs the fault matrix: every call of every operation, failing in every way
 	cargo test --locked --workspace --test faults
 
+.PHONY: test-callers
+test-callers: build ## Calls a function without pause while it is updated, fails, goes back
+	cargo test --locked --workspace --test callers -- --nocapture
+
 .PHONY: test-throttled
 test-throttled: build ## Runs a hundred operations at once within AWS's rates
 	cargo test --locked --workspace --test throttled -- --nocapture

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod boundary;
+mod calls;
 mod command;
 mod concurrency;
 mod description;
@@ -80,6 +81,8 @@ fn main() -> ExitCode {
             command::logs::the_logs_of_several_functions_are_one,
             command::logs::a_log_that_cannot_be_read_is_told_with_what_helps,
             command::logs::readers_read_the_logs_of_the_stacks_functions_and_no_others,
+            calls::lambda_is_asked_for_what_differs_and_nothing_else,
+            calls::a_rollback_to_a_version_that_is_kept_moves_callers_before_anything_else,
             concurrency::a_function_is_stopped_and_says_so_and_answers_again,
             concurrency::it_is_changed_by_one_call_and_only_where_it_differs,
             concurrency::an_account_without_room_takes_the_operation_back_with_the_reason,

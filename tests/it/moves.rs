@@ -16,6 +16,9 @@ use crate::requests::{OTHER_CODE, path};
 
 const MOVE: &str = "lambda:UpdateAlias";
 
+/// Longer than the next attempt takes to see to callers.
+const LONG: Duration = Duration::from_secs(5);
+
 const WELL: (OperationStatus, Rollback) = (OperationStatus::Succeeded, Rollback::NotNeeded);
 const BACK: (OperationStatus, Rollback) = (OperationStatus::Failed, Rollback::Complete);
 
@@ -125,7 +128,7 @@ pub async fn who_dies_at_the_move_is_tried_again(world: &World) {
 /// What is known of the move when the execution that makes it is stopped.
 #[derive(Clone, Copy, Debug)]
 enum Known {
-    /// Nobody has moved: each try dies before its call reaches AWS.
+    /// Nobody has moved: one try has died before its call reached AWS, and that of the next is on its way.
     NotMade,
     /// Callers have moved, and the answer was lost: the step has yet to look.
     Lost,
@@ -147,7 +150,9 @@ impl Known {
         };
         let at_move = |times, fault| Rule::new(MOVE, name, times, fault);
         let rules = match self {
-            Self::NotMade => vec![at_move(usize::MAX, Fault::KillBefore)],
+            Self::NotMade => {
+                vec![at_move(1, Fault::KillBefore), at_move(1, Fault::Delay(LONG))]
+            }
             Self::Lost => vec![
                 at_move(1, Fault::LoseAnswer),
                 Rule::new("lambda:GetAlias", name, usize::MAX, Fault::Throttle),
@@ -175,7 +180,8 @@ pub async fn an_operation_that_is_taken_over_at_the_move_ends_as_its_callers_are
             let begun = moving.ask(world, &name).await;
             world
                 .until("it is at the move", async || {
-                    (!moves(world, &name, called).is_empty()).then_some(())
+                    let is_made = has_moved && !moves(world, &name, called).is_empty();
+                    (is_made || world.proxy.has_late_calls(&name)).then_some(())
                 })
                 .await;
             assert_eq!(leads_to(world, &name).await != from, has_moved, "{told}");
@@ -215,8 +221,7 @@ pub async fn a_late_move_of_a_superseded_attempt_is_refused_and_changes_nothing(
     let name = world.name("late");
     Moving::Update.prepare(world, &name).await;
     let (before, called) = (world.facts(&name).await, world.proxy.calls(&name).len());
-    // Longer than the next attempt takes to see to callers.
-    let begun = on_its_way(world, Moving::Update, &name, Duration::from_secs(5)).await;
+    let begun = on_its_way(world, Moving::Update, &name, LONG).await;
     assert!(cancels(world, &begun).await);
     assert_ended(world, &begun, BACK, &before, "late").await;
     // The way back has written, although nobody had moved: so what comes after it is stale.
@@ -234,7 +239,7 @@ pub async fn a_cancel_that_comes_after_the_move_has_landed_changes_nothing(world
             moving.prepare(world, &name).await;
             let called = world.proxy.calls(&name).len();
             let begun = on_its_way(world, moving, &name, Duration::from_secs(2)).await;
-            world.proxy.inject(Rule::new(late, &name, 1, Fault::Delay(Duration::from_secs(5))));
+            world.proxy.inject(Rule::new(late, &name, 1, Fault::Delay(LONG)));
             assert!(cancels(world, &begun).await, "{moving:?}, {late}");
             assert_ended(world, &begun, WELL, &after, &format!("{moving:?}, {late}")).await;
             assert!(world.proxy.is_spent(&name), "{moving:?}, {late}");

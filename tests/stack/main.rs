@@ -5,6 +5,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "these are tests")]
 
 mod boundary;
+mod versions;
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -348,6 +349,7 @@ fn main() -> ExitCode {
             an_operation_runs_well_through_an_upgrade_of_its_steps,
             what_the_first_release_began_ends_well_after_an_upgrade,
             a_step_that_lambda_does_not_run_is_waited_for_and_nothing_is_undone,
+            versions::what_began_without_versions_ends_well_and_gets_one,
             boundary::functions_follow_the_stacks_boundary_by_repair_and_new_ones_need_a_good_one,
             a_stack_ends_only_without_functions_and_leaves_what_they_may_need,
         }
