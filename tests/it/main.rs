@@ -153,6 +153,7 @@ fn main() -> ExitCode {
             moves::an_operation_that_is_taken_over_at_the_move_ends_as_its_callers_are,
             moves::a_late_move_of_a_superseded_attempt_is_refused_and_changes_nothing,
             moves::a_cancel_that_comes_after_the_move_has_landed_changes_nothing,
+            moves::who_flees_from_a_stopped_function_is_answered_whatever_fails_afterwards,
             moves::a_runtime_that_is_blocked_by_now_holds_up_no_way_back,
             operations::operations_are_listed_newest_first_page_by_page,
             operations::steps_tell_what_happened_and_what_is_waited_for,

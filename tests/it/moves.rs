@@ -252,6 +252,24 @@ pub async fn a_cancel_that_comes_after_the_move_has_landed_changes_nothing(world
     }
 }
 
+pub async fn who_flees_from_a_stopped_function_is_answered_whatever_fails_afterwards(
+    world: &World,
+) {
+    let name = world.name("halted");
+    world.create(&name, json!({"reservedConcurrency": 2, "logRetentionDays": 7})).await;
+    let stop = json!({"code": OTHER_CODE, "reservedConcurrency": 0, "logRetentionDays": 30});
+    let stopped = world.patch(&name, stop).await;
+    assert_eq!(stopped.status, OperationStatus::Succeeded, "{stopped:#?}");
+    let live = format!("{name}:live");
+    assert!(world.invoke(&live, &json!({})).await.is_err(), "it is not stopped");
+    let refused = Fault::Refuse(400, "InvalidParameterException", "injected");
+    world.proxy.inject(Rule::new("logs:PutRetentionPolicy", &name, 1, refused));
+    let rollback = world.carried_out(world.client.roll_back(&name.parse().unwrap(), None)).await;
+    assert_eq!(rollback.status, OperationStatus::Failed, "{rollback:#?}");
+    assert_eq!(rollback.rollback, Rollback::Incomplete, "{rollback:#?}");
+    assert_eq!(world.invoke(&live, &json!({})).await.unwrap()["statusCode"], 200);
+}
+
 /// AWS's words for a runtime that it runs and does not take any more.
 const BLOCKED: Fault = Fault::Refuse(
     400,

@@ -112,7 +112,8 @@ impl Live {
 }
 
 /// Brings callers to a version of the target: publishes one where none is known that is like it, waits until
-/// Lambda can invoke it, and leads the alias there.
+/// Lambda can invoke it, and leads the alias there. Where only a kept version will do, nothing was brought before it:
+/// then the function is given its concurrency last.
 ///
 /// # Errors
 /// [`ResourceError::NotOwned`] if the function is somebody else's, [`ResourceError::NotReady`] while Lambda is
@@ -131,9 +132,12 @@ pub async fn ensure(
         let moved = moved.map_err(|error| judged(error, &found, function))?;
         Ok(match moved {
             Led::There(live) => {
-                let reserved = found.reserved_concurrency;
-                let keeps_too_much = concurrency::is_lowered(it.target.spec, reserved);
-                Moved::Done { live, keeps_too_much }
+                let (spec, reserved) = (it.target.spec, found.reserved_concurrency);
+                if it.only_kept {
+                    // Callers flee, perhaps from a function that is stopped.
+                    concurrency::raise(lambda, spec, reserved).await?;
+                }
+                Moved::Done { live, keeps_too_much: concurrency::is_lowered(spec, reserved) }
             }
             Led::Nowhere => Moved::KeptIsGone,
             Led::ToNobodys => Moved::Unmarked,

@@ -431,6 +431,23 @@ async fn concurrency_is_raised_before_the_move_and_lowered_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_flees_from_a_stopped_function_is_answered_right_after_the_move() {
+    let world = World::with(FunctionSpec { reserved_concurrency: Some(5), ..spec() }).await;
+    let stopped = FunctionSpec { reserved_concurrency: Some(0), ..other() };
+    world.prepare(&stopped).await;
+    let it = Move { seen: world.recorded(), ..a_move(&stopped, Some(&world.spec)) };
+    world.go_live(&it).await.unwrap();
+    take_away(&world.lambda, &stack(), &it.target).await.unwrap();
+    world.aws.changes();
+    let looked = world.look().await;
+    let seen = Seen::Looked(looked.as_ref());
+    let kept = Some(version(1));
+    let back = Move { kept, only_kept: true, seen, ..a_move(&world.spec, Some(&stopped)) };
+    assert!(matches!(world.go_live(&back).await, Ok(Moved::Done { keeps_too_much: false, .. })));
+    assert_eq!(world.calls(), ["UpdateAlias", "PutFunctionConcurrency"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_an_earlier_release_made_gets_a_version_before_anything_changes() {
     let aws = StandIn::default();
     let lambda = aws.client();
