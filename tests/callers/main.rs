@@ -4,7 +4,7 @@
 //! Callers invoke it without pause from before the first operation until after the last, by the ARN that the
 //! API tells them, and no answer is left out.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "these are tests")]
+#![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod back;
 mod edition;

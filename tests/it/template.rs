@@ -164,6 +164,11 @@ fn check_conditions(role: &str, action: &str, statement: &Value) {
             let existing = condition("StringEqualsIfExists", "aws:ResourceTag/formation:stack");
             assert_eq!(existing, key, "{role}: {action}");
         }
+        // Of a function that is being made, which has no tags yet.
+        "lambda:PublishVersion" if statement["Sid"] == "PublishWithCreate" => {
+            let existing = condition("StringEqualsIfExists", "aws:ResourceTag/formation:stack");
+            assert_eq!(existing, key, "{role}: {action}");
+        }
         "iam:PassRole" => {
             assert_eq!(equals("iam:PassedToService"), "lambda.amazonaws.com");
         }

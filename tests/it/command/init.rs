@@ -164,7 +164,7 @@ pub async fn a_function_that_exists_is_deployed_under_a_new_name(world: &World) 
         "aliases: prod",
         "versions: 1",
         "export GREETING",
-        &format!(":function:{new}\n"),
+        &format!(":function:{new}:live\n"),
     ] {
         assert!(said.err.contains(told), "{told}: {said:?}");
     }
