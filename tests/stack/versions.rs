@@ -130,7 +130,8 @@ pub async fn what_began_without_versions_ends_well_and_gets_one(world: &World) {
     let held = "lambda:UpdateFunctionCode";
 
     // A create: the next update gives what is there a version first, so there is one to go back to.
-    let name = machine.make("created").await;
+    let created = machine.make("created").await;
+    let name = created.clone();
     let before = world.proxy.calls(&name).len();
     let updated = patch(world, &name, &change).await;
     assert_eq!(world.ended_unseen(&updated).await, WELL);
@@ -145,7 +146,8 @@ pub async fn what_began_without_versions_ends_well_and_gets_one(world: &World) {
     assert_eq!(assert_answers(world, &name, &json!("second")).await, second, "it was kept");
 
     // An update: a repair gives it a version, and a revision that has none is published of its bundle.
-    let name = machine.make("changed").await;
+    let changed = machine.make("changed").await;
+    let name = changed.clone();
     let ask = async || patch(world, &name, &change).await;
     let begun = machine.upgraded_during(&name, held, ask).await;
     world.proxy.release(&name);
@@ -187,7 +189,7 @@ pub async fn what_began_without_versions_ends_well_and_gets_one(world: &World) {
     assert_answers(world, &name, &json!("second")).await;
 
     // A delete needs no version.
-    for name in [machine.make("deleted").await, name] {
+    for name in [machine.make("deleted").await, name, created, changed] {
         assert_eq!(world.delete(&name).await.status, OperationStatus::Succeeded);
         assert!(world.live(&name).await.parts().is_empty());
     }
