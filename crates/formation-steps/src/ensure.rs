@@ -44,10 +44,17 @@ pub(crate) async fn point_of_no_return(
     version: PublishedVersion,
 ) -> Result<(), StepError> {
     let is_told = operation.only_forward || before(input, operation) != Some(version);
-    if is_told || records.pass_the_point_of_no_return(operation).await? {
-        return Ok(());
-    }
-    Err(StepError::superseded(&input.execution))
+    if is_told { Ok(()) } else { pass(records, input, operation).await }
+}
+
+/// Notes that nothing leads back from here, while the attempt is the current one.
+pub(crate) async fn pass(
+    records: &Records,
+    input: &StepInput,
+    operation: &OperationRecord,
+) -> Result<(), StepError> {
+    let passed = records.pass_the_point_of_no_return(operation).await?;
+    passed.then_some(()).ok_or_else(|| StepError::superseded(&input.execution))
 }
 
 /// The version that callers ran before the operation, where that is known.

@@ -7,7 +7,7 @@ use formation_model::{
 };
 use formation_resources::live::{self, Before, Live, Move, Moved, Restored, Seen};
 
-use crate::ensure::{before, point_of_no_return, role_was_replaced, target};
+use crate::ensure::{before, pass, point_of_no_return, role_was_replaced, target};
 use crate::{Callers, StepError, current_operation};
 
 /// How often the alias is looked at anew that somebody else changes meanwhile.
@@ -33,10 +33,10 @@ pub async fn go_live(
         let otherwise = kept.as_ref().is_some_and(|kept| !kept.is_like);
         return Ok(Callers { otherwise, ..callers(kept.map(|kept| kept.live), false) });
     }
-    // Only where what is there is not what was recorded last, a share of the calls may be another version's.
-    let (mut looked, mut takes_unmarked) = (None, operation.only_forward);
+    let mut looked = None;
     // What is made with a function has the description of that, and of a create nobody asks whether it has moved.
-    takes_unmarked |= operation.kind == OperationKind::Create;
+    let mut takes_unmarked = operation.only_forward || operation.kind == OperationKind::Create;
+    // Only where what is there is not what was recorded last, a share of the calls may be another version's.
     if operation.kind == OperationKind::Repair {
         looked = Some(live::alias(lambda, function).await.map_err(refused)?);
         operation = current_operation(records, &input).await?;
@@ -70,10 +70,7 @@ pub async fn go_live(
                 return Ok(callers(Some(live), false));
             }
             Moved::Unmarked => {
-                let passed = records.pass_the_point_of_no_return(&operation).await?;
-                if !passed {
-                    return Err(StepError::superseded(&input.execution));
-                }
+                pass(records, &input, &operation).await?;
                 takes_unmarked = true;
             }
             Moved::KeptIsGone => return Ok(callers(None, false)),

@@ -1,6 +1,8 @@
 //! The writes of whoever looks at what is due: each on condition that the item still is as it was
 //! seen.
 
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
@@ -255,6 +257,22 @@ pub(super) async fn if_as_seen(update: UpdateItemFluentBuilder) -> Result<bool, 
         Ok(_) => Ok(true),
         Err(error) if is_not_as_seen(error.as_service_error()) => Ok(false),
         Err(error) => Err(AwsError::new("dynamodb:UpdateItem", error).into()),
+    }
+}
+
+/// Sends a delete; where its condition does not hold, what is there stays.
+pub(super) async fn delete_as_seen(delete: DeleteItemFluentBuilder) -> Result<(), Refusal> {
+    match delete.send().await {
+        Ok(_) => Ok(()),
+        Err(error)
+            if matches!(
+                error.as_service_error(),
+                Some(DeleteItemError::ConditionalCheckFailedException(_))
+            ) =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(AwsError::new("dynamodb:DeleteItem", error).into()),
     }
 }
 

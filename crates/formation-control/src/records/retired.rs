@@ -3,14 +3,13 @@
 
 use std::fmt;
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use formation_aws::AwsError;
 use formation_model::{FunctionName, OperationId, PublishedVersion};
 use jiff::{SignedDuration, Timestamp};
 use serde_dynamo::to_attribute_value;
 
 use super::due::{Due, Queue};
+use super::looks::delete_as_seen;
 use super::table::{FUNCTION_PARTITION, Item, RETIRED_PREFIX, Records, function_partition, key};
 use crate::refusal::Refusal;
 
@@ -129,15 +128,7 @@ impl Records {
             .condition_expression("#dueAt <= :seen")
             .expression_attribute_names("#dueAt", "dueAt")
             .expression_attribute_values(":seen", to_attribute_value(seen.as_second())?);
-        match delete.send().await {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(error))
-                if matches!(error.err(), DeleteItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(AwsError::new("dynamodb:DeleteItem", error).into()),
-        }
+        delete_as_seen(delete).await
     }
 
     /// Whether a version of a function may be deleted. A rollback that is accepted later finds it gone, and publishes it

@@ -1,7 +1,6 @@
 //! Revisions: what each commit made of a function, for as long as it is kept.
 
 use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWriteItem};
 use formation_aws::AwsError;
@@ -13,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::{from_item, to_item};
 
-use super::looks::if_as_seen;
+use super::looks::{delete_as_seen, if_as_seen};
 use super::pages::{PageToken, page, readable};
 use super::retired::Retired;
 use super::stored::{FunctionRecord, OperationRecord};
@@ -331,15 +330,7 @@ impl Records {
                 ":operation",
                 AttributeValue::S(seen.operation_id.to_string()),
             );
-        match delete.send().await {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(error))
-                if matches!(error.err(), DeleteItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(AwsError::new("dynamodb:DeleteItem", error).into()),
-        }
+        delete_as_seen(delete).await
     }
 }
 
