@@ -24,7 +24,9 @@ pub struct Difference {
     /// What of the part it is a property of.
     pub facet: Open<Facet>,
     /// Its name: a field of the function, or AWS's own name for what is no field; `exists` for the
-    /// whole part, and `owner` where the part is not ours: then nothing else is told of it.
+    /// whole part, and `owner` where the part is not ours: then nothing else is told of it. Of a trigger the
+    /// field, its name and its property: `schedules/nightly/expression`, `schedules/nightly/owner`; the whole
+    /// of it without the last.
     pub property: String,
     /// As declared; null if it should not be there.
     pub expected: Value,
@@ -63,7 +65,12 @@ impl<'de> Deserialize<'de> for Difference {
 }
 
 impl Difference {
-    fn new(facet: Facet, property: impl Into<String>, expected: Value, actual: Value) -> Self {
+    pub(crate) fn new(
+        facet: Facet,
+        property: impl Into<String>,
+        expected: Value,
+        actual: Value,
+    ) -> Self {
         let (part, facet) = (facet.part().into(), facet.into());
         Self { part, facet, property: property.into(), expected, actual }
     }
@@ -95,9 +102,10 @@ impl Difference {
         self.property == EXISTS && self.actual == json!(false)
     }
 
-    /// Whether the part is not ours.
+    /// Whether the part, or the trigger, is not ours.
     pub fn is_not_owned(&self) -> bool {
-        self.property == OWNER
+        let has_no_value = self.expected.is_null() && self.actual.is_null();
+        has_no_value && self.property.rsplit('/').next() == Some(OWNER)
     }
 
     /// Whether it is of what Formation does not name: see [`UNNAMED`].
@@ -146,7 +154,7 @@ pub const UNNAMED: [(&str, bool); 10] = [
 ];
 
 const EXISTS: &str = "exists";
-const OWNER: &str = "owner";
+pub(crate) const OWNER: &str = "owner";
 const REFUSED: &str = "refused";
 
 /// How many differences a [`Drift`] shows.

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::name::FunctionName;
 use crate::operation::{OperationId, OperationKind};
+use crate::triggers::TriggerKey;
 use crate::upload::UploadId;
 
 /// Tag key whose value is the stack key of the Formation stack that owns the resource.
@@ -26,9 +27,12 @@ pub const PERMISSIONS_POLICY: &str = "permissions-";
 
 /// Step Functions allows 80 characters for the name of an execution.
 const EXECUTION_NAME_LENGTH: usize = 80;
-/// IAM allows 64 characters for the name of a role.
-const ROLE_NAME_LENGTH: usize = 64;
-const ROLE_HASH_LENGTH: usize = 12;
+/// IAM allows 64 characters for the name of a role; EventBridge for that of a rule, a schedule, or a group of
+/// schedules.
+const NAME_LENGTH: usize = 64;
+const HASH_LENGTH: usize = 12;
+/// Hex digits by which the statements of a function's policy are told apart.
+const STATEMENT_HASH_LENGTH: usize = 24;
 
 /// Where a Formation stack lives and how its resources are told from others.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -49,12 +53,38 @@ impl StackIdentity {
     /// The hash tells apart names that are equal once cut, or but for case: IAM compares role names
     /// without case.
     pub fn role_name(&self, function: &FunctionName) -> String {
-        let digest = Sha256::digest(function.as_str());
-        let hash: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        let hash = &hash[..ROLE_HASH_LENGTH];
-        let prefix = format!("formation_{}_", self.stack_key);
-        let room = ROLE_NAME_LENGTH - prefix.len() - 1 - hash.len();
-        format!("{prefix}{}_{hash}", cut(function.as_str(), room))
+        self.hashed(function.as_str(), function.as_str())
+    }
+
+    /// What the names of everything begin with that the stack makes for functions and AWS does not name after
+    /// them: `formation_<stackKey>_`. The names of stacks have no `_`, so CloudFormation names nothing so.
+    pub fn prefix(&self) -> String {
+        format!("formation_{}_", self.stack_key)
+    }
+
+    /// `formation_<stackKey>_<told, cut>_<hash of told_apart>`, at most 64 characters.
+    fn hashed(&self, told: &str, told_apart: &str) -> String {
+        let (prefix, hash) = (self.prefix(), hash(told_apart, HASH_LENGTH));
+        let room = NAME_LENGTH - prefix.len() - 1 - hash.len();
+        format!("{prefix}{}_{hash}", cut(told, room))
+    }
+
+    /// The group that all schedules of the stack are in, which has tags in their stead: `formation_<stackKey>`.
+    pub fn schedule_group(&self) -> String {
+        format!("formation_{}", self.stack_key)
+    }
+
+    /// The name of a schedule or a rule of a function: `formation_<stackKey>_<functionName-name, cut>_<hash>`, at
+    /// most 64 characters of `[A-Za-z0-9_.-]`.
+    pub fn trigger_name(&self, function: &FunctionName, key: &TriggerKey) -> String {
+        self.hashed(&format!("{function}-{}", key.name), &told_apart(function, key))
+    }
+
+    /// The id of a statement of the function's policy that is there for a trigger: `formation_<stackKey>_<hash>`.
+    /// `what` tells several of one trigger apart.
+    pub fn statement_id(&self, function: &FunctionName, key: &TriggerKey, what: &str) -> String {
+        let told_apart = format!("{}\n{what}", told_apart(function, key));
+        format!("{}{}", self.prefix(), hash(&told_apart, STATEMENT_HASH_LENGTH))
     }
 
     /// The ARN of the function's execution role. Roles have no path: see `infra/template.yaml`.
@@ -176,7 +206,19 @@ pub fn execution_arn(state_machine_arn: &str, name: &str) -> String {
     format!("{}:{name}", state_machine_arn.replacen(":stateMachine:", ":execution:", 1))
 }
 
-/// Function names are ASCII, so bytes are characters.
+/// What no two triggers have in common. No name holds a line break.
+fn told_apart(function: &FunctionName, key: &TriggerKey) -> String {
+    format!("{function}\n{}\n{}", key.kind, key.name)
+}
+
+/// The first hex digits of the text's digest.
+fn hash(text: &str, length: usize) -> String {
+    let digest = Sha256::digest(text);
+    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits[..length].to_owned()
+}
+
+/// Names of functions and of what has a derived name are ASCII, so bytes are characters.
 fn cut(name: &str, length: usize) -> &str {
     &name[..name.len().min(length)]
 }

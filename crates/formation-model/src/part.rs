@@ -17,11 +17,14 @@ pub enum Part {
     Function,
     /// What callers run: the alias `live` and the version that it leads to.
     Live,
+    /// What calls it, if anything does: address, invokers, schedules, rules, sources.
+    Triggers,
 }
 
 impl Part {
     /// Every part, in the order in which they are made.
-    pub const ALL: [Self; 4] = [Self::Role, Self::LogGroup, Self::Function, Self::Live];
+    pub const ALL: [Self; 5] =
+        [Self::Role, Self::LogGroup, Self::Function, Self::Live, Self::Triggers];
 }
 
 /// What is compared of a part: each is changed by calls of its own.
@@ -42,6 +45,18 @@ pub enum Facet {
     Concurrency,
     /// What callers run: where the alias leads, and what its version has of configuration and code.
     Live,
+    /// The function's address.
+    FunctionUrl,
+    /// Who may invoke it.
+    Invoker,
+    /// When it is invoked.
+    Schedule,
+    /// On which events it is invoked.
+    EventRule,
+    /// The queues and streams that it reads.
+    EventSource,
+    /// What becomes of asynchronous invocations that fail.
+    AsyncInvoke,
 }
 
 impl Facet {
@@ -52,6 +67,12 @@ impl Facet {
             Self::LogGroup => Part::LogGroup,
             Self::Configuration | Self::Code | Self::Concurrency => Part::Function,
             Self::Live => Part::Live,
+            Self::FunctionUrl
+            | Self::Invoker
+            | Self::Schedule
+            | Self::EventRule
+            | Self::EventSource
+            | Self::AsyncInvoke => Part::Triggers,
         }
     }
 
@@ -62,6 +83,14 @@ impl Facet {
             Part::LogGroup => &[Self::LogGroup],
             Part::Function => &[Self::Configuration, Self::Code, Self::Concurrency],
             Part::Live => &[Self::Live],
+            Part::Triggers => &[
+                Self::FunctionUrl,
+                Self::Invoker,
+                Self::Schedule,
+                Self::EventRule,
+                Self::EventSource,
+                Self::AsyncInvoke,
+            ],
         }
     }
 }

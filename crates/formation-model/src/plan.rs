@@ -11,6 +11,7 @@ use crate::name::FunctionName;
 use crate::open::Open;
 use crate::operation::OperationKind;
 use crate::part::{Facet, Part};
+use crate::triggers::{Change, changes};
 use crate::warning::Warning;
 
 /// What an operation would do to a part.
@@ -65,7 +66,11 @@ impl Plan {
         function_name: &FunctionName,
         part: impl Fn(Part) -> PlannedPart,
     ) -> Self {
-        let parts = Part::ALL.into_iter().map(part).collect();
+        // What calls a function is a part of it only where something does.
+        let is_there = |it: &PlannedPart| {
+            it.part != Part::Triggers || it.action != Action::None || !it.differences.is_empty()
+        };
+        let parts = Part::ALL.into_iter().map(part).filter(is_there).collect();
         let function_name = function_name.clone();
         Self { function_name, kind: Some(kind.into()), parts, warnings: Vec::new() }
     }
@@ -79,9 +84,23 @@ impl Plan {
     ) -> Self {
         Self::of(kind, function_name, |part| {
             let facets = Facet::of(part).iter();
-            let differences: Vec<_> =
+            let mut differences: Vec<_> =
                 facets.flat_map(|facet| differences(*facet, current, target)).collect();
+            if part == Part::Triggers {
+                differences.extend(of_triggers(current, target));
+            }
+            let has_triggers =
+                |spec: Option<&FunctionSpec<_>>| spec.is_some_and(FunctionSpec::has_triggers);
             let action = match (current, target) {
+                _ if part == Part::Triggers => {
+                    match (has_triggers(current), has_triggers(target)) {
+                        (false, false) => Action::None,
+                        (false, true) => Action::Create,
+                        (true, false) => Action::Delete,
+                        (true, true) if differences.is_empty() => Action::None,
+                        (true, true) => Action::Change,
+                    }
+                }
                 (None, Some(_)) => Action::Create,
                 (Some(_), None) => Action::Delete,
                 _ if part == Part::Live && publishes(current, target) => Action::Change,
@@ -140,6 +159,15 @@ fn differences(
     properties
         .flat_map(|property| property.differences(facet, &to[property.name], &from[property.name]))
         .collect()
+}
+
+/// What differs in what calls the function, trigger by trigger.
+fn of_triggers(
+    current: Option<&FunctionSpec<CodeSummary>>,
+    target: Option<&FunctionSpec<CodeSummary>>,
+) -> Vec<Difference> {
+    let set = |spec: Option<&FunctionSpec<_>>| spec.map(FunctionSpec::triggers).unwrap_or_default();
+    changes(&set(current), &set(target)).iter().flat_map(Change::differences).collect()
 }
 
 /// Whether callers will notice: whether another version is published and the alias moves to it.

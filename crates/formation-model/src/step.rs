@@ -84,6 +84,17 @@ pub struct ExecutionInput {
     /// Whether what callers run has no version yet: it gets one before anything is changed.
     #[serde(default, skip_serializing_if = "is_false")]
     pub unversioned: bool,
+    /// Whether the function has triggers, or had some: see [`FunctionSpec::has_triggers`].
+    ///
+    /// [`FunctionSpec::has_triggers`]: crate::FunctionSpec::has_triggers
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub has_triggers: bool,
+    /// Whether one of them has to be made, changed, looked at or taken away: see
+    /// [`FunctionSpec::changes_triggers`].
+    ///
+    /// [`FunctionSpec::changes_triggers`]: crate::FunctionSpec::changes_triggers
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub changes_triggers: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
@@ -123,6 +134,8 @@ impl ExecutionInput {
             recovery,
             widens: false,
             unversioned: false,
+            has_triggers: false,
+            changes_triggers: false,
         }
     }
 
@@ -132,6 +145,7 @@ impl ExecutionInput {
         match self.lane {
             Lane::Delete if self.attempt > 1 => "Let AWS settle",
             _ if self.attempt > 1 => "Restore live",
+            Lane::Delete if self.has_triggers => "Remove triggers",
             Lane::Delete => "Remove function",
             _ if self.unversioned => "Keep live",
             Lane::Rollback => "Return role",
@@ -173,6 +187,9 @@ pub struct StepInput {
     /// The version that `ensure-function` has published with a function that it made.
     #[serde(default)]
     pub published: Option<PublishedVersion>,
+    /// The function's address, once `ensure-triggers` has answered it; absent where it has none.
+    #[serde(default)]
+    pub function_url: Option<String>,
     /// Whether callers run what the operation has made: from then on it only goes forward.
     #[serde(default)]
     pub moved: bool,
@@ -242,6 +259,7 @@ pub fn part_made_by(state: &str) -> Option<Part> {
         "Ensure log group" => Some(Part::LogGroup),
         "Ensure function" => Some(Part::Function),
         "Keep live" | "Return live" | "Go live" => Some(Part::Live),
+        "Ensure triggers" | "Settle triggers" => Some(Part::Triggers),
         _ => None,
     }
 }

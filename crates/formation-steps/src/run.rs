@@ -90,6 +90,7 @@ mod tests {
             failure: None,
             role_id: None,
             version: None,
+            function_url: None,
             alias_revision_id: None,
             kept_version: None,
             kept_otherwise: false,

@@ -215,7 +215,16 @@ impl OperationRecord {
 
     /// The input of the execution of its current attempt.
     pub fn execution_input(&self) -> ExecutionInput {
-        let input = self.plain_input();
+        let sides = [self.target.as_ref(), self.previous.as_ref()];
+        let has_triggers = sides.into_iter().flatten().any(FunctionSpec::has_triggers);
+        let changes_triggers = match sides {
+            // Of a repair nobody knows before it has looked.
+            [Some(target), Some(previous)] if self.kind != OperationKind::Repair => {
+                target.changes_triggers(previous)
+            }
+            _ => has_triggers,
+        };
+        let input = ExecutionInput { has_triggers, changes_triggers, ..self.plain_input() };
         let moves_first = self.target_version.is_some() && self.live.version.is_some();
         let lane = match input.lane {
             // Nothing to move to before it is made, or nothing to come back to.

@@ -13,6 +13,7 @@ mod property;
 mod protection;
 mod reader;
 mod tags;
+mod triggers;
 
 pub use configuration::{Architecture, Configuration, Tracing};
 pub use environment::Environment;
@@ -34,6 +35,7 @@ use crate::bundle::Bundle;
 use crate::fields::Fields;
 use crate::name::FunctionName;
 use crate::problem::FieldProblem;
+use crate::triggers::Triggers;
 use crate::warning::Warning;
 
 /// Everything that a user can ask of a function, fully resolved: a later change of a default
@@ -66,6 +68,9 @@ pub struct FunctionSpec<Code = Bundle> {
     /// Null for none.
     #[serde(default)]
     pub reserved_concurrency: Option<u32>,
+    /// What calls it.
+    #[serde(flatten)]
+    pub triggers: Triggers,
     /// Whether DELETE is refused.
     #[serde(default)]
     pub deletion_protection: bool,
@@ -85,6 +90,7 @@ impl<Code> FunctionSpec<Code> {
             permissions: Permissions::default(),
             tags: BTreeMap::new(),
             reserved_concurrency: None,
+            triggers: Triggers::default(),
             deletion_protection: false,
         }
     }
@@ -99,6 +105,7 @@ impl<Code> FunctionSpec<Code> {
             permissions: self.permissions,
             tags: self.tags,
             reserved_concurrency: self.reserved_concurrency,
+            triggers: self.triggers,
             deletion_protection: self.deletion_protection,
         }
     }
@@ -106,16 +113,6 @@ impl<Code> FunctionSpec<Code> {
     /// What of it is accepted and will probably not do what was meant, whatever its code is.
     pub fn warnings(&self) -> Vec<Warning> {
         concurrency::warning(self).into_iter().collect()
-    }
-
-    /// Whether its role may do something that the role of `former` may not. Decided from what is recorded alone,
-    /// so that it is told alike however often it is asked.
-    pub fn widens<Other>(&self, former: &FunctionSpec<Other>) -> bool {
-        let (own, its) =
-            (&self.permissions.policy_statements, &former.permissions.policy_statements);
-        let traces = self.configuration.tracing == Tracing::Active;
-        own.iter().any(|it| !its.contains(it))
-            || (traces && former.configuration.tracing != Tracing::Active)
     }
 
     /// Its properties by name, in JSON.

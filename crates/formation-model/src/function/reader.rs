@@ -12,6 +12,7 @@ use super::{FunctionRequest, FunctionSpec};
 use crate::fields::{Fields, Limits};
 use crate::name::FunctionName;
 use crate::problem::{FieldProblem, FieldProblemCode as Code};
+use crate::triggers::Triggers;
 
 /// What the stack chooses where a request does not.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +63,7 @@ pub(super) struct Draft {
     pub permissions: Permissions,
     pub tags: BTreeMap<String, String>,
     pub reserved_concurrency: Option<u32>,
+    pub triggers: Triggers,
     pub deletion_protection: bool,
 }
 
@@ -116,6 +118,7 @@ impl<'a> Reader<'a> {
                 permissions: draft.permissions,
                 tags: draft.tags,
                 reserved_concurrency: draft.reserved_concurrency,
+                triggers: draft.triggers,
                 deletion_protection: draft.deletion_protection,
             }),
             _ => Err(fields.problems),

@@ -108,6 +108,7 @@ fn every_part_is_among_all_of_them_once() {
             Part::LogGroup => 1,
             Part::Function => 2,
             Part::Live => 3,
+            Part::Triggers => 4,
         };
         assert_eq!(Part::ALL[place], part);
     }

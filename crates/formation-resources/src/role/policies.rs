@@ -60,12 +60,12 @@ impl Policy {
     /// takes this one's place at once.
     pub fn permissions(settings: &RoleSettings, spec: &FunctionSpec) -> Option<Self> {
         let name = Self::permissions_name(spec)?;
-        Some(Self { name, document: with_guard(settings, &spec.permissions.policy_statements) })
+        Some(Self { name, document: with_guard(settings, &spec.all_statements()) })
     }
 
     /// The name of that.
     pub fn permissions_name(spec: &FunctionSpec) -> Option<String> {
-        let statements = &spec.permissions.policy_statements;
+        let statements = spec.all_statements();
         let allowed = || statements.iter().map(PolicyStatement::to_iam).collect();
         (!statements.is_empty()).then(|| permissions_policy_name(&allowed()))
     }
@@ -104,7 +104,7 @@ pub(super) fn differences(
     let found = actual.map(|document| listed(&document["Statement"]));
     let (denials, allowed): (Vec<_>, Vec<_>) =
         found.into_iter().flatten().partition(|statement| statement["Effect"] == "Deny");
-    let expected = json!(spec.permissions.policy_statements);
+    let expected = json!(spec.all_statements());
     let shown = allowed.into_iter().map(PolicyStatement::from_iam).collect();
     let mut differences = property("policyStatements")
         .map(|row| row.differences(Facet::Role, &expected, &shown))
