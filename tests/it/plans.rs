@@ -18,10 +18,10 @@ use crate::requests::{dry_run, hello, path};
 
 /// What a plan does to each part, in the order of [`Part::ALL`].
 pub fn actions(plan: &Plan) -> Vec<Action> {
-    assert_eq!(
-        plan.parts.iter().map(|it| it.part.clone()).collect::<Vec<_>>(),
-        Part::ALL.map(Open::from)
-    );
+    let parts: Vec<_> = plan.parts.iter().map(|it| it.part.clone()).collect();
+    // Triggers are a part only where there are some.
+    let all = if parts.len() == Part::ALL.len() { &Part::ALL[..] } else { &Part::ALL[..4] };
+    assert_eq!(parts, all.iter().map(|part| Open::from(*part)).collect::<Vec<_>>());
     plan.parts.iter().map(|part| *part.action.known().unwrap()).collect()
 }
 

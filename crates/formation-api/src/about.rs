@@ -2,6 +2,7 @@
 
 use formation_model::about::{About, StackLimits};
 use formation_model::bundle::MAX_ZIP_BYTES;
+use formation_model::function::{MOST_BYTES, MOST_TRIGGERS};
 use formation_model::plans::MOST_FUNCTIONS;
 use formation_model::upload::MAX_UPLOAD_BYTES;
 use http::StatusCode;
@@ -15,6 +16,7 @@ use crate::problem::ApiError;
 pub(crate) async fn describe_stack(app: &App) -> Result<Answered, ApiError> {
     let control = &app.control;
     let boundary = control.function_boundary().await?;
+    let triggers = &control.defaults().triggers;
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         stack_name: app.stack_name.clone(),
@@ -24,6 +26,10 @@ pub(crate) async fn describe_stack(app: &App) -> Result<Answered, ApiError> {
         boundary_actions: boundary.actions,
         guard: boundary.guard,
         code_buckets: control.code_buckets().to_vec(),
+        allow_public_urls: triggers.public_urls,
+        invoker_accounts: triggers.invoker_accounts.clone(),
+        event_source_arns: triggers.event_source_arns.clone(),
+        failure_destination_arns: triggers.failure_destination_arns.clone(),
         limits: StackLimits {
             plan_functions: MOST_FUNCTIONS as u64,
             zip_file_bytes: MAX_ZIP_BYTES as u64,
@@ -31,6 +37,8 @@ pub(crate) async fn describe_stack(app: &App) -> Result<Answered, ApiError> {
             policy_statements_characters: boundary.characters,
             wait_seconds: LONGEST_WAIT,
             max_reserved_concurrency: control.defaults().max_reserved_concurrency,
+            triggers_of_a_kind: MOST_TRIGGERS as u64,
+            specification_bytes: MOST_BYTES as u64,
         },
     };
     Ok(json(StatusCode::OK, &about))

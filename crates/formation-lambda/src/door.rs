@@ -3,11 +3,12 @@
 use aws_config::SdkConfig;
 use formation_control::{Bundles, Control, Executions, Records};
 use formation_model::Defaults;
+use formation_model::function::TriggerLimits;
 use formation_resources::Comparer;
 
 use crate::config::sdk_config;
 use crate::environment::{
-    BadVariable, listed, number, required_var, role_settings, stack_identity,
+    BadVariable, flag, listed, number, required_var, role_settings, stack_identity,
 };
 use crate::log::init_log;
 
@@ -40,6 +41,14 @@ impl Door {
             layer_arns: listed("LAYER_ARNS")?,
             max_reserved_concurrency: number("MAX_RESERVED_CONCURRENCY")?,
             policy_characters: roles.policy_characters(),
+            triggers: TriggerLimits {
+                account_id: stack.account_id.clone(),
+                region: stack.region.clone(),
+                public_urls: flag("ALLOW_PUBLIC_URLS")?,
+                invoker_accounts: listed("INVOKER_ACCOUNTS")?,
+                event_source_arns: listed("EVENT_SOURCE_ARNS")?,
+                failure_destination_arns: listed("FAILURE_DESTINATION_ARNS")?,
+            },
         };
         let table = required_var("TABLE_NAME")?;
         let records = Records::new(aws_sdk_dynamodb::Client::new(config), table);

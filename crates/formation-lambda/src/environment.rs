@@ -40,6 +40,14 @@ pub(crate) fn listed(name: &'static str) -> Result<Vec<String>, BadVariable> {
     Ok(listed.split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect())
 }
 
+/// Whether a variable is `true`, and not `false`.
+///
+/// # Errors
+/// [`BadVariable`] if it is neither.
+pub(crate) fn flag(name: &'static str) -> Result<bool, BadVariable> {
+    required_var(name)?.parse().map_err(|_| BadVariable(name))
+}
+
 /// The number, from 0 on, that a variable has.
 ///
 /// # Errors

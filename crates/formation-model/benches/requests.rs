@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use formation_model::function::Architecture;
+use formation_model::function::{Architecture, TriggerLimits};
 use formation_model::{Bundle, Defaults, FunctionSpec, bundle, request, schema};
 use serde_json::json;
 
@@ -13,6 +13,7 @@ const DEFAULTS: Defaults = Defaults {
     layer_arns: Vec::new(),
     max_reserved_concurrency: 0,
     policy_characters: None,
+    triggers: TriggerLimits::NONE,
 };
 
 fn current() -> Option<FunctionSpec> {

@@ -17,7 +17,7 @@ pub struct About {
     /// Patterns (with `*` and `?`) of the ARNs of layers that functions may have.
     pub layer_arns: Vec<String>,
     /// The managed policy that bounds the roles of functions, which the platform team keeps; null where
-    /// there is none: then functions can have no `policyStatements`.
+    /// there is none: then functions can have no `policyStatements`, and nothing that needs some.
     #[serde(default)]
     pub function_boundary_arn: Option<String>,
     /// Patterns (with `*` and `?`) of the actions that the boundary allows, whatever it says of resources
@@ -30,6 +30,18 @@ pub struct About {
     pub guard: Vec<Value>,
     /// The buckets that code may be referred to in.
     pub code_buckets: Vec<String>,
+    /// Whether a function's address may be everybody's.
+    #[serde(default)]
+    pub allow_public_urls: bool,
+    /// The accounts besides the stack's own that functions may let invoke them.
+    #[serde(default)]
+    pub invoker_accounts: Vec<String>,
+    /// Patterns (with `*` and `?`) of the ARNs of queues and streams that functions may read.
+    #[serde(default)]
+    pub event_source_arns: Vec<String>,
+    /// Patterns (with `*` and `?`) of the ARNs that functions may tell of what failed.
+    #[serde(default)]
+    pub failure_destination_arns: Vec<String>,
     /// How much requests may ask for.
     pub limits: StackLimits,
 }
@@ -44,12 +56,18 @@ pub struct StackLimits {
     pub zip_file_bytes: u64,
     /// Bytes of a zip archive that is uploaded.
     pub upload_bytes: u64,
-    /// Characters that a function's `policyStatements` may have, as IAM counts them; 0 where it can have
-    /// none.
+    /// Characters that a function's `policyStatements` may have, with what its sources and destinations need,
+    /// as IAM counts them; 0 where it can have none.
     #[serde(default)]
     pub policy_statements_characters: usize,
     /// The longest that a request waits for an outcome, in seconds.
     pub wait_seconds: u64,
     /// The most concurrency that may be reserved for a function.
     pub max_reserved_concurrency: u32,
+    /// How many triggers of a kind a function may have.
+    #[serde(default)]
+    pub triggers_of_a_kind: u64,
+    /// Bytes of JSON that a function may have in all, without its code.
+    #[serde(default)]
+    pub specification_bytes: u64,
 }

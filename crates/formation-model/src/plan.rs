@@ -11,7 +11,7 @@ use crate::name::FunctionName;
 use crate::open::Open;
 use crate::operation::OperationKind;
 use crate::part::{Facet, Part};
-use crate::triggers::{Change, changes};
+use crate::triggers::{Change, TriggerKey, TriggerKind, changes};
 use crate::warning::Warning;
 
 /// What an operation would do to a part.
@@ -38,9 +38,37 @@ pub struct PlannedPart {
     /// The properties that would change: `expected` is what they would become, `actual` what they
     /// are: as recorded, and for a repair as AWS has them.
     pub differences: Vec<Difference>,
+    /// What would be done to each trigger, of the part TRIGGERS; a repair's differences tell it alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub triggers: Vec<PlannedTrigger>,
     /// How many more differences there are; absent if all are shown.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub more: usize,
+}
+
+/// What an operation would do to one trigger.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedTrigger {
+    /// Its kind.
+    pub kind: Open<TriggerKind>,
+    /// Its name: the schedule's or the rule's name, the source's ARN, the invoker's principal and source; empty for
+    /// kinds of which a function has one.
+    pub name: String,
+    /// What would be done.
+    pub action: Open<Action>,
+}
+
+impl PlannedTrigger {
+    fn of(change: &Change) -> Self {
+        let action = match change {
+            Change::Added(_) => Action::Create,
+            Change::Changed { .. } => Action::Change,
+            Change::Removed(_) => Action::Delete,
+            Change::Same(_) => Action::None,
+        };
+        let TriggerKey { kind, name } = change.key();
+        Self { kind: kind.into(), name, action: action.into() }
+    }
 }
 
 /// What a request would do, had it not been a dry run.
@@ -68,7 +96,7 @@ impl Plan {
     ) -> Self {
         // What calls a function is a part of it only where something does.
         let is_there = |it: &PlannedPart| {
-            it.part != Part::Triggers || it.action != Action::None || !it.differences.is_empty()
+            it.part != Part::Triggers || !(it.triggers.is_empty() && it.differences.is_empty())
         };
         let parts = Part::ALL.into_iter().map(part).filter(is_there).collect();
         let function_name = function_name.clone();
@@ -82,32 +110,29 @@ impl Plan {
         current: Option<&FunctionSpec<CodeSummary>>,
         target: Option<&FunctionSpec<CodeSummary>>,
     ) -> Self {
+        let set = |spec: Option<&FunctionSpec<_>>| spec.map(FunctionSpec::triggers);
+        let (from, to) = (set(current).unwrap_or_default(), set(target).unwrap_or_default());
         Self::of(kind, function_name, |part| {
             let facets = Facet::of(part).iter();
-            let mut differences: Vec<_> =
+            let differences: Vec<_> =
                 facets.flat_map(|facet| differences(*facet, current, target)).collect();
-            if part == Part::Triggers {
-                differences.extend(of_triggers(current, target));
-            }
-            let has_triggers =
-                |spec: Option<&FunctionSpec<_>>| spec.is_some_and(FunctionSpec::has_triggers);
-            let action = match (current, target) {
-                _ if part == Part::Triggers => {
-                    match (has_triggers(current), has_triggers(target)) {
-                        (false, false) => Action::None,
-                        (false, true) => Action::Create,
-                        (true, false) => Action::Delete,
-                        (true, true) if differences.is_empty() => Action::None,
-                        (true, true) => Action::Change,
-                    }
-                }
-                (None, Some(_)) => Action::Create,
-                (Some(_), None) => Action::Delete,
+            let (had, has) = match part {
+                Part::Triggers => (!from.is_empty(), !to.is_empty()),
+                _ => (current.is_some(), target.is_some()),
+            };
+            let action = match (had, has) {
+                (false, true) => Action::Create,
+                (true, false) => Action::Delete,
                 _ if part == Part::Live && publishes(current, target) => Action::Change,
                 _ if differences.is_empty() => Action::None,
                 _ => Action::Change,
             };
-            PlannedPart { part: part.into(), action: action.into(), differences, more: 0 }
+            let triggers = match part {
+                Part::Triggers => changes(&from, &to).iter().map(PlannedTrigger::of).collect(),
+                _ => Vec::new(),
+            };
+            let (part, action) = (part.into(), action.into());
+            PlannedPart { part, action, differences, triggers, more: 0 }
         })
     }
 
@@ -117,7 +142,9 @@ impl Plan {
         Self::of(OperationKind::Repair, function_name, |part| {
             let of_part = differences.iter().filter(|it| it.part == part);
             let differences: Vec<_> = of_part.map(Difference::cut).collect();
-            let action = if differences.iter().any(Difference::is_not_owned) {
+            // Triggers are left alone one by one.
+            let is_whole = part != Part::Triggers;
+            let action = if is_whole && differences.iter().any(Difference::is_not_owned) {
                 Action::None
             } else if differences.iter().any(Difference::is_missing) {
                 Action::Create
@@ -126,7 +153,8 @@ impl Plan {
             } else {
                 Action::None
             };
-            PlannedPart { part: part.into(), action: action.into(), differences, more: 0 }
+            let (part, action) = (part.into(), action.into());
+            PlannedPart { part, action, differences, triggers: Vec::new(), more: 0 }
         })
     }
 }
@@ -159,15 +187,6 @@ fn differences(
     properties
         .flat_map(|property| property.differences(facet, &to[property.name], &from[property.name]))
         .collect()
-}
-
-/// What differs in what calls the function, trigger by trigger.
-fn of_triggers(
-    current: Option<&FunctionSpec<CodeSummary>>,
-    target: Option<&FunctionSpec<CodeSummary>>,
-) -> Vec<Difference> {
-    let set = |spec: Option<&FunctionSpec<_>>| spec.map(FunctionSpec::triggers).unwrap_or_default();
-    changes(&set(current), &set(target)).iter().flat_map(Change::differences).collect()
 }
 
 /// Whether callers will notice: whether another version is published and the alias moves to it.
@@ -273,7 +292,7 @@ mod tests {
         let plan = Plan::between(OperationKind::Update, &name, Some(&spec()), Some(&target));
         assert_eq!(
             plan.parts.iter().map(|it| it.part.clone()).collect::<Vec<_>>(),
-            Part::ALL.map(Open::from)
+            Part::ALL[..4].iter().map(|part| Open::from(*part)).collect::<Vec<_>>()
         );
         assert_eq!(actions(&plan), [Action::Change; 4]);
         let of_function = plan.parts[2].differences.iter();

@@ -161,6 +161,7 @@ impl FunctionPlan {
         keep(&mut self.errors, &mut room);
         keep(&mut self.warnings, &mut room);
         for part in &mut self.parts {
+            keep(&mut part.triggers, &mut room);
             part.more += keep(&mut part.differences, &mut room);
         }
         self

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::bundle::CodeSummary;
 use crate::fields::Fields;
-use crate::function::{self, Defaults, FunctionRequest, FunctionSpec, Purpose};
+use crate::function::{self, Compared, Defaults, FunctionRequest, FunctionSpec, Purpose};
 use crate::problem::{FieldProblem, FieldProblemCode as Code};
 use crate::view::OUTPUT_ONLY;
 
@@ -33,6 +33,24 @@ pub fn planned(
     current: Option<&FunctionSpec>,
 ) -> Result<FunctionRequest, Vec<FieldProblem>> {
     function::read(fields(body)?, defaults, current, Purpose::Plan)
+}
+
+/// What of the triggers of `target`, an earlier state of the function, the stack would not take now, and `current`
+/// does not have.
+pub fn refused_triggers(
+    target: &FunctionSpec,
+    defaults: &Defaults,
+    current: &FunctionSpec,
+) -> Vec<FieldProblem> {
+    if target.triggers == current.triggers {
+        return Vec::new();
+    }
+    let problems = read(&target.values(), defaults, Some(current)).err().unwrap_or_default();
+    let is_of_triggers = |problem: &FieldProblem| {
+        let field = problem.pointer.split('/').nth(1);
+        field.and_then(function::property).is_some_and(|it| it.compared == Compared::ByTrigger)
+    };
+    problems.into_iter().filter(is_of_triggers).collect()
 }
 
 fn fields(body: &Value) -> Result<Fields<'_>, Vec<FieldProblem>> {

@@ -145,12 +145,7 @@ pub fn function_patch() -> Value {
         if ["functionName", "code"].contains(&name.as_str()) {
             continue;
         }
-        // A member that is null is taken away from the current object.
-        if schema["additionalProperties"].is_object() {
-            let member = schema["additionalProperties"].take();
-            schema["additionalProperties"] = json!({"anyOf": [member, {"type": "null"}]});
-        }
-        *schema = json!({"anyOf": [schema.take(), {"type": "null"}]});
+        *schema = nullable(schema.take());
     }
     let mut schema = object(properties);
     schema["description"] = json!(
@@ -158,6 +153,22 @@ pub fn function_patch() -> Value {
          code is replaced as a whole."
     );
     schema
+}
+
+/// What a member of a merge patch may be, of which `schema` tells what it is once it is merged: null takes it away,
+/// and of an object only what changes is named.
+fn nullable(mut schema: Value) -> Value {
+    if schema["additionalProperties"].is_object() {
+        let member = schema["additionalProperties"].take();
+        schema["additionalProperties"] = json!({"anyOf": [member, {"type": "null"}]});
+    }
+    if let Some(members) = schema["properties"].as_object_mut() {
+        members.values_mut().for_each(|member| *member = nullable(member.take()));
+    }
+    if let Some(object) = schema.as_object_mut().filter(|it| it.contains_key("properties")) {
+        object.remove("required");
+    }
+    json!({"anyOf": [schema, {"type": "null"}]})
 }
 
 /// What names a function to delete: what else a function has may stand there, and does not count.

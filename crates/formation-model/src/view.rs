@@ -61,6 +61,9 @@ pub struct Resources {
     /// made which published none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<PublishedVersion>,
+    /// The address under which HTTP clients call it. Absent where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function_url: Option<String>,
     /// ARN of its execution role.
     pub role_arn: String,
     /// Name of its log group.
@@ -84,6 +87,7 @@ impl Resources {
                 false => stack.live_arn(function),
             },
             version,
+            function_url: None,
             role_arn: stack.role_arn(function),
             log_group_name: log_group_name(function),
         }

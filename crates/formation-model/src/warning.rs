@@ -32,6 +32,12 @@ pub enum WarningCode {
     CommonjsInModule,
     /// No concurrency is left to the function, so that Lambda refuses to invoke it.
     FunctionStopped,
+    /// The function's address goes, and one that is made later is another.
+    AddressLost,
+    /// A stream is read no more, or from the start: where reading had come to is forgotten.
+    PositionLost,
+    /// A source is another one now: the one goes, the other is made.
+    SourceReplaced,
 }
 
 impl Warning {

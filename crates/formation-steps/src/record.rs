@@ -175,6 +175,7 @@ async fn commit(
         alias_revision_id: input.alias_revision_id.as_deref(),
         kept_version: input.kept_version,
         kept_otherwise: input.kept_otherwise,
+        function_url: input.function_url.as_deref(),
     };
     let ended = records.commit(operation, outcome, released, reached, check_after).await?;
     let ended = ended.ok_or_else(|| StepError::superseded(&input.execution))?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use formation_model::function::{Configuration, Tracing};
+use formation_model::function::{Configuration, Needed, Tracing};
 use formation_model::{ErrorName, FieldProblem, FieldProblemCode, FunctionSpec, PolicyStatement};
 use formation_resources::boundary::Boundary;
 use serde_json::Value;
@@ -79,14 +79,16 @@ impl Control {
     ) -> Result<(), Refusal> {
         let boundary = self.comparer.boundary();
         let Some(arn) = boundary.arn() else { return Ok(()) };
+        let has = current.map(FunctionSpec::all_statements).unwrap_or_default();
+        let is_new = |statement| !has.contains(statement);
         let statements = request.permissions.policy_statements.iter().enumerate();
-        let has = current.map(|current| &current.permissions.policy_statements);
-        let is_new = |statement| has.is_none_or(|has| !has.contains(statement));
         let new: Vec<_> = statements.filter(|(_, statement)| is_new(statement)).collect();
+        let needed = request.needed_statements();
+        let needed: Vec<_> = needed.iter().filter(|it| is_new(&it.statement)).collect();
         let is_traced = |spec: &Configuration| spec.tracing == Tracing::Active;
         let traced = is_traced(&request.configuration)
             && !current.is_some_and(|current| is_traced(&current.configuration));
-        if new.is_empty() && !traced && current.is_some() {
+        if new.is_empty() && needed.is_empty() && !traced && current.is_some() {
             return self.refuse_without_boundary().await;
         }
         let problems = match self.found().await? {
@@ -110,7 +112,9 @@ impl Control {
                     );
                     FieldProblem::new("/tracing", FieldProblemCode::NotSupported, detail)
                 });
-                untraceable.into_iter().chain(beyond(&boundary, arn, &new)).collect()
+                let beyond = beyond(&boundary, arn, &new);
+                let unable = unable(&boundary, arn, &needed);
+                untraceable.into_iter().chain(beyond).chain(unable).collect()
             }
         };
         if problems.is_empty() { Ok(()) } else { Err(invalid(problems)) }
@@ -156,6 +160,25 @@ fn beyond(
     refused
         .map(|(place, _)| FieldProblem::new(place, FieldProblemCode::NotSupported, detail.clone()))
         .collect()
+}
+
+/// Each of what triggers need that the boundary cannot allow.
+fn unable(boundary: &Boundary, arn: &str, needed: &[&Needed]) -> Vec<FieldProblem> {
+    let refused = needed.iter().filter_map(|needed| {
+        let actions = needed.statement.actions.iter();
+        let beyond: Vec<_> =
+            actions.filter(|action| !boundary.can_allow(action)).map(String::as_str).collect();
+        (!beyond.is_empty()).then(|| {
+            let detail = format!(
+                "needs {} of the function's role, which the stack's boundary {arn} does not allow: it allows {}; \
+                 whoever keeps it can add them",
+                beyond.join(", "),
+                told(&boundary.actions())
+            );
+            FieldProblem::new(needed.pointer.clone(), FieldProblemCode::NotSupported, detail)
+        })
+    });
+    refused.collect()
 }
 
 /// How many actions a problem names.

@@ -108,7 +108,10 @@ impl Control {
     fn to_function(&self, record: FunctionRecord) -> Function {
         let code = (&record.spec.code).into();
         let (name, version) = (&record.spec.function_name, record.live.version);
-        let resources = Resources::of(&self.stack, name, record.revision > 0, version);
+        let resources = Resources {
+            function_url: record.live.function_url,
+            ..Resources::of(&self.stack, name, record.revision > 0, version)
+        };
         Function {
             spec: record.spec.with_code(code),
             status: record.status.into(),

@@ -77,7 +77,7 @@ async fn a_rollback_can_be_cancelled_until_its_callers_have_moved() {
         kind: OperationKind::Rollback,
         previous,
         target_version: version,
-        live: LiveRecord { version, alias_revision_id: None },
+        live: LiveRecord { version, ..LiveRecord::default() },
         ..operation()
     };
     for (kept, state, is_accepted) in [

@@ -57,6 +57,8 @@ pub struct Reached<'a> {
     pub kept_version: Option<PublishedVersion>,
     /// Whether that is not as the last good state is recorded.
     pub kept_otherwise: bool,
+    /// The function's address, where the steps have found or made it.
+    pub function_url: Option<&'a str>,
 }
 
 impl Records {
@@ -78,6 +80,10 @@ impl Records {
         check_after: SignedDuration,
     ) -> Result<Option<OperationRecord>, Refusal> {
         let now = Timestamp::now();
+        let moved = match outcome {
+            Outcome::Succeeded => true,
+            Outcome::Failed { moved, .. } => *moved,
+        };
         let mut ended = OperationRecord {
             status: OperationStatus::Succeeded,
             ended_at: Some(now),
@@ -86,12 +92,10 @@ impl Records {
             stored_target: None,
             previous: None,
             released,
-            live: reached.live(operation),
+            live: reached.live(operation, moved),
             ..operation.clone()
         };
-        let mut moved = true;
-        if let Outcome::Failed { rollback, error, leftovers, moved: has_moved } = outcome {
-            moved = *has_moved;
+        if let Outcome::Failed { rollback, error, leftovers, .. } = outcome {
             ended.status = OperationStatus::Failed;
             ended.rollback = *rollback;
             ended.error = Some(error.clone());
@@ -219,6 +223,17 @@ impl Records {
                 .expression_attribute_values(":revision", to_attribute_value(ended.revision)?)
                 .expression_attribute_values(":now", to_attribute_value(now)?);
         }
+        let update = update.expression_attribute_names("#url", "functionUrl");
+        let update = match &ended.live.function_url {
+            Some(url) => {
+                set.push_str(", #url = :url");
+                update.expression_attribute_values(":url", text(url))
+            }
+            None => {
+                set.push_str(" REMOVE #url");
+                update
+            }
+        };
         let update = update.update_expression(set);
         Ok(TransactWriteItem::builder().update(built(update.build())?).build())
     }
@@ -297,15 +312,19 @@ impl Reached<'_> {
         self.kept_otherwise || was_replaced
     }
 
-    /// Where callers are once `operation` has ended.
-    fn live(&self, operation: &OperationRecord) -> LiveRecord {
+    /// Where callers are once `operation` has ended; `moved` tells whether they run what it was to make.
+    fn live(&self, operation: &OperationRecord, moved: bool) -> LiveRecord {
         let before = &operation.live;
+        let state = if moved { &operation.target } else { &operation.previous };
+        let has_url = state.as_ref().is_some_and(|spec| spec.triggers.function_url.is_some());
+        let function_url = self.function_url.or(before.function_url.as_deref());
         LiveRecord {
             version: self.version.or(self.kept_version).or(before.version),
             alias_revision_id: self
                 .alias_revision_id
                 .map(str::to_owned)
                 .or_else(|| before.alias_revision_id.clone()),
+            function_url: function_url.filter(|_| has_url).map(str::to_owned),
         }
     }
 }

@@ -70,6 +70,9 @@ pub struct LiveRecord {
     /// The RevisionId that the alias had then, which an update of it carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias_revision_id: Option<String>,
+    /// The function's address, where it has one: Lambda chooses it when it is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function_url: Option<String>,
 }
 
 /// Drift that was repaired, to recognise it when it comes back.

@@ -88,7 +88,8 @@ async fn a_commit_records_where_callers_are() {
     let ended = succeeds(&aws, create(), 1).await;
     assert_eq!(ended.to_announcement().version, version(1));
     assert_eq!(aws.operation(&name(), ended.operation_id)["version"], "1");
-    let live = LiveRecord { version: version(1), alias_revision_id: Some(ALIAS.to_owned()) };
+    let alias_revision_id = Some(ALIAS.to_owned());
+    let live = LiveRecord { version: version(1), alias_revision_id, ..LiveRecord::default() };
     assert_eq!(function(&aws).await.live, live);
     assert_eq!(aws.control().revision(&name(), 1).await.unwrap().version, version(1));
 

@@ -15,7 +15,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_s3::primitives::SdkBody;
 use aws_smithy_http_client::test_util::infallible_client_fn;
-use formation_model::function::Architecture;
+use formation_model::function::{Architecture, TriggerLimits};
 use formation_model::operation::{CANCELLED, OperationError};
 use formation_model::{
     Defaults, FunctionName, FunctionRequest, FunctionStatus, OperationId, StackIdentity, request,
@@ -41,6 +41,7 @@ pub(crate) const DEFAULTS: Defaults = Defaults {
     layer_arns: Vec::new(),
     max_reserved_concurrency: 0,
     policy_characters: Some(3000),
+    triggers: TriggerLimits::NONE,
 };
 
 /// Why an operation was taken over that ann has cancelled.

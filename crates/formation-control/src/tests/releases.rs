@@ -12,7 +12,7 @@ use std::{fs, io};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use formation_model::drift::DriftStatus;
-use formation_model::function::properties;
+use formation_model::function::{TriggerLimits, properties};
 use formation_model::operation::{CANCELLED, OperationError};
 use formation_model::{
     Defaults, Difference, Drift, ErrorName, ExecutionInput, Facet, FunctionName, OperationId,
@@ -353,8 +353,12 @@ fn create() -> Change<'static> {
     let mut request = Value::Object(examples.collect());
     request["functionName"] = json!(Life::name());
     request["code"] = json!("exports.main = async () => 1;");
-    let defaults =
-        Defaults { layer_arns: vec!["*".to_owned()], max_reserved_concurrency: 10, ..DEFAULTS };
+    let defaults = Defaults {
+        layer_arns: vec!["*".to_owned()],
+        max_reserved_concurrency: 10,
+        triggers: TriggerLimits::widest("123456789012", "us-east-1"),
+        ..DEFAULTS
+    };
     Change::Create(request::read(&request, &defaults, None).unwrap().into())
 }
 

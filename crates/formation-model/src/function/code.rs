@@ -13,7 +13,7 @@ use crate::bundle::{self, CodeSummary, MAX_ZIP_BYTES};
 use crate::fields::Fields;
 use crate::id;
 use crate::part::Facet;
-use crate::problem::{FieldProblem, FieldProblemCode as Code};
+use crate::problem::FieldProblemCode as Code;
 use crate::runtime;
 use crate::upload::UploadId;
 use crate::warning::{self, Warning};
@@ -254,27 +254,19 @@ fn object_form(
         let detail = format!("holds both `{one}` and `{other}`; give either, not both");
         return fields.refuse("/code", Code::Conflict, detail);
     }
-    let mut inner = Fields::of(object);
-    let code = if zip_field.is_some() {
-        zip_file(&mut inner, start, defaults)
-    } else if upload_field.is_some() {
-        upload(&mut inner)
-    } else if s3_field.is_some() {
-        s3_object(&mut inner)
-    } else if object.contains_key("sha256") {
-        unchanged(&mut inner, current)
-    } else {
-        inner.refuse("", Code::Required, format!("must be {}", forms(defaults)))
-    };
-    inner.refuse_unknown();
-    let nested = inner.problems.into_iter();
-    fields.problems.extend(
-        nested.map(|problem| FieldProblem {
-            pointer: format!("/code{}", problem.pointer),
-            ..problem
-        }),
-    );
-    code
+    fields.inner("/code", object, |inner| {
+        if zip_field.is_some() {
+            zip_file(inner, start, defaults)
+        } else if upload_field.is_some() {
+            upload(inner)
+        } else if s3_field.is_some() {
+            s3_object(inner)
+        } else if object.contains_key("sha256") {
+            unchanged(inner, current)
+        } else {
+            inner.refuse("", Code::Required, format!("must be {}", forms(defaults)))
+        }
+    })
 }
 
 /// The code as GET shows it.

@@ -108,7 +108,7 @@ fn name_of(arn: &str) -> Option<&str> {
 }
 
 /// Whether `text` is what `pattern` stands for: `*` for any characters, `?` for one, as in IAM.
-fn matches(pattern: &str, text: &str) -> bool {
+pub(super) fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
     // Where the last star is, and how far it reaches.

@@ -12,6 +12,7 @@ pub mod permissions;
 mod property;
 mod protection;
 mod reader;
+mod size;
 mod tags;
 mod triggers;
 
@@ -22,6 +23,8 @@ pub use permissions::{Permissions, PolicyStatement};
 pub use property::{Compared, Property, properties, property};
 pub use reader::Defaults;
 pub(crate) use reader::Purpose;
+pub use size::MOST_BYTES;
+pub use triggers::{MOST as MOST_TRIGGERS, Needed, TriggerLimits};
 
 use std::collections::BTreeMap;
 
@@ -138,6 +141,8 @@ pub(crate) fn read(
         (property.read)(&mut reader);
     }
     environment::refuse_if_too_large_with_the_rest(&mut reader);
+    triggers::refuse_beyond_the_role(&mut reader);
+    size::refuse_if_too_large(&mut reader);
     reader.end()
 }
 

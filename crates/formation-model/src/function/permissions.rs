@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Map, Value, json};
 
 use super::configuration::ROW;
 use super::property::{Compared, Property};
 use super::reader::Reader;
-use crate::fields::whole;
+use crate::fields::kept;
 use crate::part::Facet;
 use crate::problem::{FieldProblem, FieldProblemCode as Code, pointer};
 
@@ -354,31 +354,16 @@ impl Checked<'_> {
                 value.clone()
             }
             Value::Bool(_) => value.clone(),
-            // The table of records keeps no difference between 1 and 1.0.
-            Value::Number(number) => match whole(number) {
-                found if is_changed(number, found) => {
-                    let detail = "cannot be kept as this number; give it as a string";
-                    self.note(at, Code::OutOfRange, detail);
-                    Value::Null
-                }
-                whole => whole.map_or_else(|| value.clone(), Value::from),
-            },
+            Value::Number(number) => kept(number).unwrap_or_else(|| {
+                let detail = "cannot be kept as this number; give it as a string";
+                self.note(at, Code::OutOfRange, detail);
+                Value::Null
+            }),
             _ => {
                 self.note(at, Code::WrongType, "must be a string, true, false or a number");
                 Value::Null
             }
         }
-    }
-}
-
-/// Whether the record would hold another number: `whole` where it has no fraction, and none that is nearer to
-/// zero than DynamoDB's. Source:
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>.
-fn is_changed(number: &Number, whole: Option<i64>) -> bool {
-    let float = number.as_f64().unwrap_or_default();
-    match whole {
-        Some(whole) => number.as_i64().is_none() && float as i128 != i128::from(whole),
-        None => float.abs() < 1e-130,
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::reader::Reader;
 use super::{
     code, concurrency, configuration, environment, function_name, layers, logs, permissions,
-    protection, tags,
+    protection, tags, triggers,
 };
 use crate::drift::{Difference, between_maps};
 use crate::part::Facet;
@@ -55,6 +55,8 @@ pub enum Compared {
     ByKeyHidden,
     /// Item by item: an array.
     ByItem,
+    /// Trigger by trigger, each by its name.
+    ByTrigger,
 }
 
 impl Property {
@@ -78,6 +80,7 @@ impl Property {
             Compared::ByKey => by_key(false),
             Compared::ByKeyHidden => by_key(true),
             Compared::ByItem => by_item(facet, self.name, expected, actual),
+            Compared::ByTrigger => triggers::differences(facet, self.name, expected, actual),
         }
     }
 }
@@ -101,7 +104,7 @@ fn texts(value: &Value) -> BTreeMap<String, String> {
 
 /// Every property, in the order in which a request's problems are told.
 pub fn properties() -> impl Iterator<Item = &'static Property> {
-    const ALL: [&[Property]; 12] = [
+    const ALL: [&[Property]; 13] = [
         function_name::PROPERTIES,
         configuration::START,
         code::PROPERTIES,
@@ -111,6 +114,7 @@ pub fn properties() -> impl Iterator<Item = &'static Property> {
         concurrency::PROPERTIES,
         logs::PROPERTIES,
         permissions::PROPERTIES,
+        triggers::PROPERTIES,
         environment::PROPERTIES,
         tags::PROPERTIES,
         protection::PROPERTIES,

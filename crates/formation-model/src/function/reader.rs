@@ -8,10 +8,11 @@ use super::code::CodeSource;
 use super::configuration::{Architecture, Configuration};
 use super::logs::Logs;
 use super::permissions::Permissions;
+use super::triggers::TriggerLimits;
 use super::{FunctionRequest, FunctionSpec};
 use crate::fields::{Fields, Limits};
 use crate::name::FunctionName;
-use crate::problem::{FieldProblem, FieldProblemCode as Code};
+use crate::problem::FieldProblem;
 use crate::triggers::Triggers;
 
 /// What the stack chooses where a request does not.
@@ -29,6 +30,8 @@ pub struct Defaults {
     /// [`MOST_CHARACTERS`](super::permissions::MOST_CHARACTERS), or fewer. None where functions can have
     /// no permissions.
     pub policy_characters: Option<usize>,
+    /// What may call functions, and whom they may tell of what failed.
+    pub triggers: TriggerLimits,
 }
 
 /// What a function is read for.
@@ -91,18 +94,7 @@ impl<'a> Reader<'a> {
 
     /// Reads one of `names`, which are those of `Choice` in JSON; none if it is not given or refused.
     pub fn choice<Choice: DeserializeOwned>(&mut self, names: &[&str]) -> Option<Choice> {
-        let value = self.fields.take(self.name)?;
-        if !value.is_string() {
-            let detail = "must be a string; leave it out for the default";
-            return self.fields.refuse(self.at(), Code::WrongType, detail);
-        }
-        match Choice::deserialize(value) {
-            Ok(choice) => Some(choice),
-            Err(_) => {
-                let detail = format!("must be one of {}", names.join(", "));
-                self.fields.refuse(self.at(), Code::NotSupported, detail)
-            }
-        }
+        self.fields.choice(self.name, names)
     }
 
     /// What was read; the problems if there is any.

@@ -15,6 +15,7 @@ fn defaults() -> Defaults {
         layer_arns: vec!["*".into()],
         max_reserved_concurrency: 10,
         policy_characters: Some(3000),
+        triggers: TriggerLimits::widest("123456789012", "us-east-1"),
         ..Defaults::default()
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::bundle::{self, Bundle};
 use crate::function::code::CodeSource;
-use crate::function::{Architecture, properties};
+use crate::function::{Architecture, TriggerLimits, properties};
 use crate::schema;
 
 pub(crate) static DEFAULTS: LazyLock<Defaults> = LazyLock::new(|| Defaults {
@@ -17,6 +17,7 @@ pub(crate) static DEFAULTS: LazyLock<Defaults> = LazyLock::new(|| Defaults {
     layer_arns: vec!["*".into()],
     max_reserved_concurrency: 10,
     policy_characters: Some(3000),
+    triggers: TriggerLimits::widest("123456789012", "us-east-1"),
 });
 
 pub(crate) fn problems(body: Value) -> Vec<(String, Code)> {

@@ -7,20 +7,24 @@
 mod async_invoke;
 mod event_rule;
 mod event_source;
+pub mod expression;
 mod input;
 mod invoker;
 mod key;
+pub mod pattern;
 mod schedule;
 mod set;
 mod url;
 
 pub use async_invoke::AsyncInvoke;
+pub(crate) use event_rule::DEFAULT_BUS;
 pub use event_rule::EventRule;
 pub use event_source::{EventSource, SourceKind, StartingPosition};
 pub use input::Input;
 pub use invoker::Invoker;
 pub use key::{TriggerKey, TriggerKind};
 pub use schedule::Schedule;
+pub(crate) use schedule::UTC;
 pub use set::{Change, Trigger, changes};
 pub use url::{AuthType, Cors, FunctionUrl, InvokeMode};
 

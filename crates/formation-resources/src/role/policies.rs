@@ -2,8 +2,8 @@
 
 use aws_sdk_iam::Client;
 use formation_aws::AwsError;
+use formation_model::function::Tracing;
 use formation_model::function::permissions::MOST_CHARACTERS;
-use formation_model::function::{Tracing, property};
 use formation_model::names::{LOGGING_POLICY, permissions_policy_name};
 use formation_model::{Difference, Facet, FunctionSpec, PolicyStatement, StackIdentity};
 use percent_encoding::percent_decode_str;
@@ -104,11 +104,8 @@ pub(super) fn differences(
     let found = actual.map(|document| listed(&document["Statement"]));
     let (denials, allowed): (Vec<_>, Vec<_>) =
         found.into_iter().flatten().partition(|statement| statement["Effect"] == "Deny");
-    let expected = json!(spec.all_statements());
-    let shown = allowed.into_iter().map(PolicyStatement::from_iam).collect();
-    let mut differences = property("policyStatements")
-        .map(|row| row.differences(Facet::Role, &expected, &shown))
-        .unwrap_or_default();
+    let shown: Vec<_> = allowed.into_iter().map(PolicyStatement::from_iam).collect();
+    let mut differences = spec.statement_differences(&shown);
     // Where all of it is gone, the statements tell so.
     if actual.is_some() {
         let guard = guard::statements(settings);

@@ -33,7 +33,7 @@ impl Control {
         let (bundle, of_code) =
             self.bundles.store(operation_id, &request, None, caller, key).await?;
         let spec = request.with_code(bundle.clone());
-        let warnings = warnings(of_code, &spec);
+        let warnings = warnings(of_code, &spec, None);
         let operation = OperationRecord {
             target: Some(spec.clone()),
             revision: 1,
@@ -93,7 +93,7 @@ impl Control {
         let (code, of_code) = self.bundles.preview(&request, None, caller).await?;
         let target = request.with_code(code);
         let plan = Plan::between(OperationKind::Create, &name, None, Some(&target));
-        Ok(Plan { warnings: warnings(of_code, &target), ..plan })
+        Ok(Plan { warnings: warnings(of_code, &target, None), ..plan })
     }
 
     /// Refuses a name that one of our functions has, or somebody else's Lambda function. Before

@@ -431,9 +431,14 @@ fn memory(
     Some(IdempotencyRecord::new(key, name, Some(operation.operation_id), version_tag))
 }
 
-/// What a request is warned of: of its code, and of what else it asks for.
-fn warnings<Code>(of_code: Vec<Warning>, target: &FunctionSpec<Code>) -> Vec<Warning> {
-    of_code.into_iter().chain(target.warnings()).collect()
+/// What a request is warned of: of its code, of what else it asks for, and of what it takes from what is there.
+fn warnings<Code>(
+    of_code: Vec<Warning>,
+    target: &FunctionSpec<Code>,
+    current: Option<&FunctionSpec>,
+) -> Vec<Warning> {
+    let of_change = current.map(|current| target.warnings_of_change(current)).unwrap_or_default();
+    of_code.into_iter().chain(target.warnings()).chain(of_change).collect()
 }
 
 /// A specification as plans tell it: of its code only what tells it from other code.

@@ -37,7 +37,7 @@ impl Control {
         self.bundles.keep(&kept.spec.code).await?;
         let operation_id = OperationId::generate();
         let operation = OperationRecord {
-            warnings: warnings(Vec::new(), &kept.spec),
+            warnings: warnings(Vec::new(), &kept.spec, Some(&function.spec)),
             target_version: kept.version,
             target_role_id: kept.role_id,
             revision: function.revision + 1,
@@ -80,7 +80,7 @@ impl Control {
         self.refuse_beyond_limits(&kept.spec, &function.spec).await?;
         let target = summarised(kept.spec);
         let plan = Plan::between(kind, name, Some(&current), Some(&target));
-        Ok(Plan { warnings: warnings(Vec::new(), &target), ..plan })
+        Ok(Plan { warnings: warnings(Vec::new(), &target, Some(&function.spec)), ..plan })
     }
 
     /// A rollback is judged as an update is: what the function has it keeps, and what it would get anew must be within
@@ -96,6 +96,11 @@ impl Control {
         let patch = Value::Object(limited.collect());
         request::patched(&patch, self.defaults(), current)
             .map_err(|problems| Refusal::InvalidFunction(problems.into()))?;
+        // No policy keeps anybody from a function who was let.
+        let problems = request::refused_triggers(target, self.defaults(), current);
+        if !problems.is_empty() {
+            return Err(Refusal::InvalidFunction(problems.into()));
+        }
         self.refuse_beyond_boundary(target, Some(current)).await
     }
 

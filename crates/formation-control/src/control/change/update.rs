@@ -36,7 +36,7 @@ impl Control {
         if changes_nothing(&function, &function.spec, &spec) {
             return self.unchanged(function, requester).await;
         }
-        let warnings = warnings(of_code, &spec);
+        let warnings = warnings(of_code, &spec, Some(&function.spec));
         let operation = OperationRecord {
             target: Some(spec),
             revision: function.revision + 1,
@@ -92,7 +92,7 @@ impl Control {
         if changes_nothing(function, &current, &target) {
             return Ok(Plan { kind: None, ..plan });
         }
-        Ok(Plan { warnings: warnings(of_code, &target), ..plan })
+        Ok(Plan { warnings: warnings(of_code, &target, Some(&function.spec)), ..plan })
     }
 }
 

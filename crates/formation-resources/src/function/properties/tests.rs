@@ -1,6 +1,6 @@
 //! What holds of every property that Lambda has, by its row in the model.
 
-use formation_model::function::{Defaults, Property, properties};
+use formation_model::function::{Defaults, Property, TriggerLimits, properties};
 use formation_model::{Bundle, CodeSource, Part, request};
 
 use super::super::lambda::StandIn;
@@ -21,6 +21,7 @@ fn with_example(property: &Property, current: &FunctionSpec) -> FunctionSpec {
         layer_arns: vec!["*".into()],
         max_reserved_concurrency: 10,
         policy_characters: Some(3000),
+        triggers: TriggerLimits::widest("123456789012", "us-east-1"),
         ..Defaults::default()
     };
     let request = request::patched(&patch, &defaults, current).unwrap();
