@@ -172,7 +172,7 @@ fn manifests() -> Vec<PathBuf> {
 
 pub async fn every_example_shows_what_a_manifest_can_hold(_: &World) {
     let manifests = manifests();
-    assert_eq!(manifests.len(), 4, "{manifests:?}");
+    assert_eq!(manifests.len(), 7, "{manifests:?}");
     let start = "# yaml-language-server: $schema=";
     for path in manifests {
         let text = fs::read_to_string(&path).unwrap();

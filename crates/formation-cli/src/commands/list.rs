@@ -47,7 +47,8 @@ fn rows(functions: &[Function]) -> String {
             spec.configuration.runtime.clone(),
             format!("{} MB", spec.configuration.memory_megabytes),
             ago(function.updated_at, now),
+            function.resources.function_url.clone().unwrap_or_default(),
         ]
     });
-    table(["NAME", "STATUS", "REVISION", "DRIFT", "RUNTIME", "MEMORY", "UPDATED"], rows)
+    table(["NAME", "STATUS", "REVISION", "DRIFT", "RUNTIME", "MEMORY", "UPDATED", "ADDRESS"], rows)
 }

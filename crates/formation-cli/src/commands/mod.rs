@@ -152,11 +152,17 @@ fn document(shown: &impl Serialize) -> Result<Value, Failure> {
     serde_json::to_value(shown).map_err(|error| Failure::other("it cannot be shown", &error))
 }
 
-/// Masks the values of environment variables in a function's document.
+/// Masks what may be secret in a function's document: the values of environment variables, and what schedules and
+/// rules hand to it.
 fn mask(function: &mut Value) {
-    if let Some(variables) = function["environment"].as_object_mut() {
-        for value in variables.values_mut() {
-            *value = Value::from("****");
+    let variables = function["environment"].as_object_mut();
+    let mut secrets: Vec<_> = variables.into_iter().flat_map(|it| it.values_mut()).collect();
+    secrets.iter_mut().for_each(|value| **value = Value::from("****"));
+    for field in ["schedules", "eventRules"] {
+        for trigger in function[field].as_array_mut().into_iter().flatten() {
+            if let Some(input) = trigger.get_mut("input") {
+                *input = Value::from("****");
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A plan as people read it: on a terminal, and as Markdown in CI's summary.
 
-use formation_model::plan::{Action, PlannedPart};
+use formation_model::plan::{Action, PlannedPart, PlannedTrigger};
 use formation_model::{Difference, FunctionName, Part};
 use serde_json::Value;
 
@@ -77,6 +77,9 @@ pub fn part_lines(parts: &[PlannedPart], is_new: bool) -> Vec<String> {
             false => "",
         };
         lines.push(format!("{} {}{noticed}", part.part, word(&part.action)));
+        let triggers = part.triggers.iter();
+        let triggers = triggers.filter(|it| it.action.known() != Some(&Action::None));
+        lines.extend(triggers.map(|it| format!("  {}", trigger(it))));
         // Of what is new everything differs from nothing: the manifest tells it.
         if !is_new {
             lines.extend(part.differences.iter().map(|it| format!("  {}", line(it))));
@@ -116,6 +119,13 @@ pub fn markdown(planned: &[Planned], going: &[FunctionName]) -> String {
         lines.push(format!("> **{}**: {}", function.wanted.name, cell(&warning.detail)));
     }
     lines.join("\n") + "\n"
+}
+
+/// What becomes of a trigger.
+fn trigger(planned: &PlannedTrigger) -> String {
+    let PlannedTrigger { kind, name, action } = planned;
+    let name = if name.is_empty() { String::new() } else { format!(" {name}") };
+    format!("{kind}{name} {}", word(action))
 }
 
 /// What a property becomes.

@@ -3,12 +3,12 @@
 use formation_model::FunctionName;
 use formation_model::function::RETENTION_DAYS;
 use futures_util::{StreamExt, stream};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::Reading;
+use super::{Reading, triggers};
 use crate::failure::Failure;
 
-/// Something that AWS keeps beside a function and no manifest can hold.
+/// Something that AWS keeps beside a function, of which no manifest can hold everything.
 struct Beside {
     what: &'static str,
     /// IAM's name of the call that tells.
@@ -16,8 +16,9 @@ struct Beside {
     /// Where it is asked for, `{}` for the function's name.
     /// Source: <https://docs.aws.amazon.com/lambda/latest/api/API_Operations.html>.
     target: &'static str,
-    /// What is to be said of the answer; none where there is nothing.
-    tell: fn(&Value) -> Option<String>,
+    /// What is to be said of the answer, none where there is nothing; what of it a manifest can hold is put into
+    /// its fields.
+    tell: fn(&Value, &mut Map<String, Value>) -> Option<String>,
 }
 
 const BESIDE: &[Beside] = &[
@@ -25,47 +26,25 @@ const BESIDE: &[Beside] = &[
         what: "event source mappings",
         action: "lambda:ListEventSourceMappings",
         target: "/2015-03-31/event-source-mappings/?FunctionName={}&MaxItems=100",
-        tell: |it| {
-            let sources = texts(&it["EventSourceMappings"], "EventSourceArn");
-            listed(&sources, "make them anew for the new function, and delete the old ones first")
-        },
+        tell: triggers::sources,
     },
     Beside {
         what: "function URLs",
         action: "lambda:ListFunctionUrlConfigs",
         target: "/2021-10-31/functions/{}/urls?MaxItems=50",
-        tell: |it| {
-            listed(&texts(&it["FunctionUrlConfigs"], "FunctionUrl"), "the new function has another")
-        },
+        tell: triggers::url,
     },
     Beside {
         what: "resource policy",
         action: "lambda:GetPolicy",
         target: "/2015-03-31/functions/{}/policy",
-        tell: |it| {
-            let policy: Value = serde_json::from_str(it["Policy"].as_str()?).ok()?;
-            let mut callers = Vec::new();
-            for statement in policy["Statement"].as_array().into_iter().flatten() {
-                let principal = &statement["Principal"];
-                let named = principal
-                    .as_str()
-                    .or(principal["Service"].as_str())
-                    .or(principal["AWS"].as_str());
-                callers.push(named.unwrap_or("others").to_owned());
-            }
-            callers.sort();
-            callers.dedup();
-            listed(
-                &callers,
-                "they may invoke it; allow them to invoke the alias live of the new one, too (lambda:AddPermission)",
-            )
-        },
+        tell: triggers::invokers,
     },
     Beside {
         what: "aliases",
         action: "lambda:ListAliases",
         target: "/2015-03-31/functions/{}/aliases?MaxItems=50",
-        tell: |it| {
+        tell: |it, _| {
             listed(
                 &texts(&it["Aliases"], "Name"),
                 "the new function has one, live: callers name its ARN with it",
@@ -76,7 +55,7 @@ const BESIDE: &[Beside] = &[
         what: "versions",
         action: "lambda:ListVersionsByFunction",
         target: "/2015-03-31/functions/{}/versions?MaxItems=50",
-        tell: |it| {
+        tell: |it, _| {
             let versions = texts(&it["Versions"], "Version");
             let published: Vec<_> = versions.into_iter().filter(|it| it != "$LATEST").collect();
             listed(
@@ -89,7 +68,7 @@ const BESIDE: &[Beside] = &[
         what: "provisioned concurrency",
         action: "lambda:ListProvisionedConcurrencyConfigs",
         target: "/2019-09-30/functions/{}/provisioned-concurrency?List=ALL&MaxItems=50",
-        tell: |it| {
+        tell: |it, _| {
             listed(
                 &texts(&it["ProvisionedConcurrencyConfigs"], "FunctionArn"),
                 "the new function has no provisioned concurrency",
@@ -100,16 +79,13 @@ const BESIDE: &[Beside] = &[
         what: "settings of asynchronous invocations",
         action: "lambda:ListFunctionEventInvokeConfigs",
         target: "/2019-09-25/functions/{}/event-invoke-config/list?MaxItems=50",
-        tell: |it| {
-            let of = texts(&it["FunctionEventInvokeConfigs"], "FunctionArn");
-            listed(&of, "the new function has Lambda's defaults: retries, age, destinations")
-        },
+        tell: triggers::asynchronous,
     },
     Beside {
         what: "code signing",
         action: "lambda:GetFunctionCodeSigningConfig",
         target: "/2020-06-30/functions/{}/code-signing-config",
-        tell: |it| {
+        tell: |it, _| {
             let of = it["CodeSigningConfigArn"].as_str().filter(|arn| !arn.is_empty())?;
             listed(&[of.to_owned()], "the new function has no code signing")
         },
@@ -118,7 +94,7 @@ const BESIDE: &[Beside] = &[
         what: "recursive loops",
         action: "lambda:GetFunctionRecursionConfig",
         target: "/2024-08-31/functions/{}/recursion-config",
-        tell: |it| {
+        tell: |it, _| {
             (it["RecursiveLoop"] == "Allow")
                 .then(|| "allowed; Lambda stops those of the new one".to_owned())
         },
@@ -127,7 +103,7 @@ const BESIDE: &[Beside] = &[
         what: "runtime updates",
         action: "lambda:GetRuntimeManagementConfig",
         target: "/2021-07-20/functions/{}/runtime-management-config",
-        tell: |it| {
+        tell: |it, _| {
             let mode = it["UpdateRuntimeOn"].as_str().filter(|mode| *mode != "Auto")?;
             Some(format!("{mode}; those of the new function are automatic"))
         },
@@ -152,7 +128,7 @@ pub(super) async fn attached(
     for (beside, answer) in answers {
         let answer = reading.optional(beside.action, beside.what, answer)?;
         let Some(answer) = answer else { continue };
-        if let Some(told) = (beside.tell)(&answer) {
+        if let Some(told) = (beside.tell)(&answer, &mut reading.fields) {
             let next = answer["NextMarker"].as_str().is_some_and(|marker| !marker.is_empty());
             let more = if next { " (and there are more than these)" } else { "" };
             reading.notes.push(format!("{}{more}: {told}", beside.what));
@@ -203,7 +179,7 @@ fn texts(items: &Value, name: &str) -> Vec<String> {
     items.map(|item| item[name].as_str().unwrap_or("one without a name").to_owned()).collect()
 }
 
-fn listed(names: &[String], told: &str) -> Option<String> {
+pub(super) fn listed(names: &[String], told: &str) -> Option<String> {
     if names.is_empty() {
         return None;
     }

@@ -5,12 +5,14 @@ mod around;
 mod configuration;
 mod permissions;
 mod role;
+mod triggers;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
+use formation_model::function::TriggerLimits;
 use formation_model::function::permissions::MOST_CHARACTERS;
 use formation_model::names::STACK_TAG;
 use formation_model::{Defaults, FieldProblem, FunctionName, request};
@@ -75,13 +77,13 @@ pub async fn find(
         ));
     }
     let role = function["Configuration"]["Role"].as_str().unwrap_or_default();
-    let mut reading = Reading { aws, notes: Vec::new() };
+    let mut reading = Reading { aws, notes: Vec::new(), fields: Map::new() };
     let retention = around::log_retention(&mut reading, name, &function).await?;
     let policies = role::policies(&mut reading, role).await?;
     around::attached(&mut reading, name).await?;
     notes.append(&mut reading.notes);
     let text = |pointer: &str| function.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    let mut existing = existing(&function, retention, &policies, new, taken);
+    let mut existing = existing(&function, retention, &policies, reading.fields, new, taken);
     existing.arn = text("/Configuration/FunctionArn").unwrap_or_default();
     notes.append(&mut existing.notes);
     existing.notes = notes;
@@ -97,6 +99,7 @@ fn existing(
     function: &Value,
     retention: Option<Value>,
     policies: &[role::Policy],
+    around: Map<String, Value>,
     new: &FunctionName,
     taken: &dyn Fn(&str) -> bool,
 ) -> Existing {
@@ -109,6 +112,7 @@ fn existing(
     if !kept.statements.is_empty() {
         fields.insert("policyStatements".to_owned(), json!(kept.statements));
     }
+    fields.extend(around);
     // What AWS has stands there as it is, and is not read as variables.
     fields.values_mut().for_each(escape);
     let (variables, unread) = configuration::variables(function, new, taken);
@@ -159,10 +163,21 @@ fn with_problems(mut existing: Existing, new: &FunctionName) -> Existing {
 
 /// What the API will say of it that a client can tell.
 fn problems(existing: &Existing, new: &FunctionName) -> Vec<FieldProblem> {
+    let mut arn = existing.arn.split(':').skip(3);
+    let (region, account) = (arn.next().unwrap_or_default(), arn.next().unwrap_or_default());
+    let invokers = existing.fields.get("invokers").and_then(Value::as_array).into_iter().flatten();
+    // Which other accounts there may be, the stack says.
+    let texts = invokers.flat_map(|it| it.as_object().into_iter().flatten());
+    let accounts = texts.filter_map(|(_, text)| text.as_str()).flat_map(|text| text.split(':'));
+    let triggers = TriggerLimits {
+        invoker_accounts: accounts.map(str::to_owned).collect(),
+        ..TriggerLimits::widest(account, region)
+    };
     let defaults = Defaults {
         layer_arns: vec!["*".to_owned()],
         max_reserved_concurrency: u32::MAX,
         policy_characters: Some(MOST_CHARACTERS),
+        triggers,
         ..Defaults::default()
     };
     let mut body = Value::Object(existing.fields.clone());
@@ -214,6 +229,8 @@ fn escape(value: &mut Value) {
 struct Reading<'a> {
     aws: &'a Aws,
     notes: Vec<String>,
+    /// Fields of what was read.
+    fields: Map<String, Value>,
 }
 
 impl Reading<'_> {

@@ -304,7 +304,7 @@ async fn what_no_manifest_can_hold_is_told() {
                 tell(json!({"ProvisionedConcurrencyConfigs": [{"FunctionArn": "arn:old:prod"}]}))
             }
             "GET /2019-09-25/functions/old/event-invoke-config/list" => {
-                tell(json!({"FunctionEventInvokeConfigs": [{"FunctionArn": "arn:old:$LATEST"}]}))
+                tell(json!({"FunctionEventInvokeConfigs": [{"FunctionArn": "arn:old:prod"}]}))
             }
             "GET /2020-06-30/functions/old/code-signing-config" => {
                 tell(json!({"CodeSigningConfigArn": "arn:csc"}))
@@ -370,4 +370,97 @@ async fn permissions_beyond_what_a_function_may_have_are_told() {
     let existing = with("GetRolePolicy", reply(200, answer)).await.unwrap().existing;
     let notes = existing.notes.join("\n");
     assert!(notes.contains("policyStatements: must not be more than 3000 characters"), "{notes}");
+}
+
+#[tokio::test]
+async fn what_calls_it_is_written_as_far_as_a_manifest_can_hold_it() {
+    const OLD: &str = "arn:aws:lambda:eu-west-1:111122223333:function:old";
+    let tell = |document: Value| reply(200, document.to_string());
+    let answered = move |asked: &Asked| match asked.call().as_str() {
+        "GET /2015-03-31/event-source-mappings/" => tell(json!({"EventSourceMappings": [
+            {
+                "EventSourceArn": "arn:aws:sqs:eu-west-1:111122223333:jobs", "UUID": "u", "BatchSize": 5,
+                "MaximumBatchingWindowInSeconds": 0, "FunctionArn": OLD, "State": "Enabled",
+                "FilterCriteria": {"Filters": [{"Pattern": "{\"body\":{\"a\":[1]}}"}]},
+                "FunctionResponseTypes": ["ReportBatchItemFailures"],
+                "ScalingConfig": {"MaximumConcurrency": 4}
+            },
+            {
+                "EventSourceArn": "arn:aws:kinesis:eu-west-1:111122223333:stream/s", "BatchSize": 100,
+                "StartingPosition": "LATEST", "ParallelizationFactor": 2, "MaximumRetryAttempts": -1,
+                "BisectBatchOnFunctionError": true, "TumblingWindowInSeconds": 0
+            },
+            {"EventSourceArn": "arn:aws:kafka:eu-west-1:111122223333:cluster/c"}
+        ]})),
+        "GET /2021-10-31/functions/old/urls" => tell(json!({"FunctionUrlConfigs": [{
+            "FunctionUrl": "https://u/", "FunctionArn": OLD, "AuthType": "AWS_IAM", "InvokeMode": "BUFFERED",
+            "Cors": {"AllowOrigins": ["*"], "MaxAge": 60}
+        }]})),
+        "GET /2015-03-31/functions/old/policy" => tell(json!({"Policy": json!({"Statement": [
+            {
+                "Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "lambda:InvokeFunction",
+                "Condition": {
+                    "ArnLike": {"AWS:SourceArn": "arn:aws:s3:::${b}"},
+                    "StringEquals": {"AWS:SourceAccount": "111122223333"}
+                }
+            },
+            {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::444455556666:root"}, "Action": "lambda:InvokeFunction"},
+            {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "lambda:InvokeFunction"},
+            {"Effect": "Allow", "Principal": "*", "Action": "lambda:InvokeFunctionUrl"}
+        ]}).to_string()})),
+        "GET /2019-09-25/functions/old/event-invoke-config/list" => tell(json!({"FunctionEventInvokeConfigs": [{
+            "FunctionArn": format!("{OLD}:$LATEST"), "MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60,
+            "DestinationConfig": {
+                "OnFailure": {"Destination": "arn:aws:sqs:eu-west-1:111122223333:failed"},
+                "OnSuccess": {"Destination": "arn:aws:sns:eu-west-1:111122223333:done"}
+            }
+        }]})),
+        _ => plain_aws(asked),
+    };
+    let existing = found(answered).await.1.unwrap().existing;
+    let fields = &existing.fields;
+    assert_eq!(
+        fields["eventSources"],
+        json!([
+            {
+                "arn": "arn:aws:sqs:eu-west-1:111122223333:jobs", "enabled": false, "batchSize": 5,
+                "filterPatterns": [{"body": {"a": [1]}}], "maximumConcurrency": 4,
+                "reportBatchItemFailures": true
+            },
+            {
+                "arn": "arn:aws:kinesis:eu-west-1:111122223333:stream/s", "enabled": false, "batchSize": 100,
+                "startingPosition": "LATEST"
+            }
+        ])
+    );
+    let cors = json!({"allowOrigins": ["*"], "maxAgeSeconds": 60});
+    assert_eq!(fields["functionUrl"], json!({"authType": "AWS_IAM", "cors": cors}));
+    assert_eq!(
+        fields["invokers"],
+        json!([
+            // As it is, and no variable.
+            {
+                "principal": "s3.amazonaws.com", "sourceArn": "arn:aws:s3:::$${b}",
+                "sourceAccount": "111122223333"
+            },
+            {"principal": "arn:aws:iam::444455556666:root"}
+        ])
+    );
+    let calls = ["asyncRetries", "asyncMaximumAgeSeconds", "onFailureArn"].map(|it| &fields[it]);
+    let failed = json!("arn:aws:sqs:eu-west-1:111122223333:failed");
+    assert_eq!(calls, [&json!(0), &json!(60), &failed]);
+    let notes = existing.notes.join("\n");
+    for told in [
+        "both functions would share what comes",
+        "BisectBatchOnFunctionError of arn:aws:kinesis",
+        "ParallelizationFactor of arn:aws:kinesis",
+        "arn:aws:kafka:eu-west-1:111122223333:cluster/c: make them anew",
+        "https://u/: the new function has another",
+        "s3.amazonaws.com: they may invoke the new one, too",
+        "*, events.amazonaws.com: they may invoke it; allow",
+        "arn:aws:sns:eu-west-1:111122223333:done is told of those that succeed",
+    ] {
+        assert!(notes.contains(told), "{told}: {notes}");
+    }
+    assert!(!notes.contains("the API will refuse"), "{notes}");
 }

@@ -91,6 +91,10 @@ impl Wanted {
                 let variable = member.node.members().and_then(|it| it.get(&name));
                 variable.map_or(member.node.at, |variable| variable.key_at)
             }
+            // So may be what a schedule or a rule hands over.
+            Some(_) if ["schedules", "eventRules"].contains(&first) => {
+                self.node.place_of(pointer.strip_suffix("/input").unwrap_or(pointer))
+            }
             Some(_) => self.node.place_of(pointer),
             None => self.name_at,
         }

@@ -116,7 +116,7 @@ fn field(property: &Property, told: Option<&Value>) -> Value {
         code(value)
     } else {
         field["examples"] = json!([(property.example)()]);
-        or_null(with_variables(value))
+        or_null(merged(with_variables(value)))
     };
     field["anyOf"] = forms["anyOf"].clone();
     field
@@ -176,6 +176,20 @@ fn code(of_api: Value) -> Value {
     forms.insert(2, inline);
     forms.push(json!({"type": "null"}));
     json!({"anyOf": forms})
+}
+
+/// What an object may be in one of the places that are merged: nothing is required there, and null takes a member away.
+fn merged(mut schema: Value) -> Value {
+    if schema["type"] != "object" {
+        return schema;
+    }
+    if let Some(members) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        members.values_mut().for_each(|member| *member = or_null(merged(member.take())));
+    }
+    if let Some(object) = schema.as_object_mut() {
+        object.remove("required");
+    }
+    schema
 }
 
 /// What a value may be where it can be taken away.
