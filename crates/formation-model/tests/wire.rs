@@ -19,7 +19,7 @@ fn function() -> Value {
     let mut function = json!({
         "status": "AVAILABLE", "revision": 1,
         "resources": {
-            "functionArn": "arn:f", "liveArn": "arn:f:live", "invokeArn": "arn:f:live", "version": "7", "roleArn": "arn:r", "logGroupName": "/aws/lambda/hello"
+            "functionArn": "arn:f", "liveArn": "arn:f:live", "invokeArn": "arn:f:live", "version": "7", "functionUrl": "https://u/", "roleArn": "arn:r", "logGroupName": "/aws/lambda/hello"
         },
         "operationId": ID, "drift": drift(), "createdAt": TIME, "updatedAt": TIME,
         "createdBy": "arn:aws:iam::111122223333:user/ann",
@@ -66,7 +66,14 @@ fn operation() -> Value {
 }
 
 fn plan() -> Value {
-    let part = |part| json!({"part": part, "action": "CHANGE", "differences": [difference()]});
+    let part = |part| {
+        let mut planned = json!({"part": part, "action": "CHANGE", "differences": [difference()]});
+        if part == Part::Triggers {
+            let trigger = json!({"kind": "SCHEDULE", "name": "nightly", "action": "DELETE"});
+            planned["triggers"] = json!([trigger]);
+        }
+        planned
+    };
     json!({
         "functionName": "hello", "kind": "UPDATE", "parts": Part::ALL.map(part),
         "warnings": [warning()],

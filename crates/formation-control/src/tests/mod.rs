@@ -6,6 +6,7 @@ mod live;
 mod releases;
 mod revisions;
 mod table;
+mod triggers;
 mod upgrades;
 
 use std::collections::BTreeMap;
