@@ -34,6 +34,7 @@ mod requests;
 mod revisions;
 mod state_machine;
 mod template;
+mod triggers_input;
 mod undo;
 mod update;
 mod upgrades;
@@ -241,6 +242,9 @@ fn main() -> ExitCode {
             template::every_partition_has_its_arns,
             template::a_parameter_of_few_values_names_them,
             template::whoever_marks_or_stores_bundles_is_told_which_are_missing,
+            triggers_input::all_that_is_wrong_with_what_calls_a_function_is_told_at_once,
+            triggers_input::too_much_that_calls_a_function_is_refused,
+            triggers_input::a_plan_names_each_trigger_and_warns_of_what_cannot_be_undone,
             undo::a_create_that_lambda_refuses_is_undone_and_the_name_is_free,
             undo::a_create_waits_for_its_role_with_few_refused_calls,
             undo::an_undo_that_fails_leaves_a_record_of_what_is_left,

@@ -156,6 +156,9 @@ impl World {
             &format!("CodeBuckets={CODE_BUCKET}"),
             // That of the property's example.
             "LayerArns=arn:aws:lambda:*:123456789012:layer:example:?",
+            "AllowPublicUrls=true",
+            "EventSourceArns=arn:aws:sqs:*",
+            "FailureDestinationArns=arn:aws:sqs:*",
             "ReconcileSchedule=rate(1 day)",
             "DriftMode=REPAIR",
             "RevisionsKept=3",

@@ -408,13 +408,15 @@ async fn what_calls_it_is_written_as_far_as_a_manifest_can_hold_it() {
             {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "lambda:InvokeFunction"},
             {"Effect": "Allow", "Principal": "*", "Action": "lambda:InvokeFunctionUrl"}
         ]}).to_string()})),
-        "GET /2019-09-25/functions/old/event-invoke-config/list" => tell(json!({"FunctionEventInvokeConfigs": [{
-            "FunctionArn": format!("{OLD}:$LATEST"), "MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60,
-            "DestinationConfig": {
-                "OnFailure": {"Destination": "arn:aws:sqs:eu-west-1:111122223333:failed"},
-                "OnSuccess": {"Destination": "arn:aws:sns:eu-west-1:111122223333:done"}
-            }
-        }]})),
+        "GET /2019-09-25/functions/old/event-invoke-config/list" => {
+            tell(json!({"FunctionEventInvokeConfigs": [{
+                "FunctionArn": format!("{OLD}:$LATEST"), "MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60,
+                "DestinationConfig": {
+                    "OnFailure": {"Destination": "arn:aws:sqs:eu-west-1:111122223333:failed"},
+                    "OnSuccess": {"Destination": "arn:aws:sns:eu-west-1:111122223333:done"}
+                }
+            }]}))
+        }
         _ => plain_aws(asked),
     };
     let existing = found(answered).await.1.unwrap().existing;

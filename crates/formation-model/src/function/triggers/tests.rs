@@ -95,7 +95,7 @@ fn an_address_is_read_with_all_that_is_wrong_with_it() {
         (json!({"authType": "NONE", "auth": 1}), "/auth", Code::UnknownField, ""),
         (json!({"authType": "NONE", "cors": []}), "/cors", Code::WrongType, "object"),
         (
-            json!({"authType": "NONE", "cors": {"allowMethods": ["GET", "OPTIONS"]}}),
+            json!({"authType": "NONE", "cors": {"allowMethods": ["GET", "OPTIONS"], "maxAgeSeconds": 1}}),
             "/cors/allowMethods/1",
             Code::InvalidFormat,
             "PATCH",

@@ -127,14 +127,19 @@ fn cors(fields: &mut Fields<'_>) -> Option<Cors> {
         true => Ok(()),
         false => Err(format!("must be one of {}", METHODS.join(", "))),
     };
+    // Each is read before any is missed, or what comes behind it would be unknown.
+    let allow_headers = fields.strings("allowHeaders", MOST_LISTED, within(LONGEST_HEADER));
+    let allow_methods = fields.strings("allowMethods", MOST_METHODS, method);
+    let allow_origins = fields.strings("allowOrigins", MOST_LISTED, within(LONGEST_ORIGIN));
+    let expose_headers = fields.strings("exposeHeaders", MOST_LISTED, within(LONGEST_HEADER));
+    let allow_credentials = fields.flag("allowCredentials", false);
+    let max_age_seconds = fields.optional_number("maxAgeSeconds", 0..=LONGEST_AGE, "seconds");
     Some(Cors {
-        allow_credentials: fields.flag("allowCredentials", false),
-        allow_headers: fields.strings("allowHeaders", MOST_LISTED, within(LONGEST_HEADER))?,
-        allow_methods: fields.strings("allowMethods", MOST_METHODS, method)?,
-        allow_origins: fields.strings("allowOrigins", MOST_LISTED, within(LONGEST_ORIGIN))?,
-        expose_headers: fields.strings("exposeHeaders", MOST_LISTED, within(LONGEST_HEADER))?,
-        max_age_seconds: fields
-            .optional_number("maxAgeSeconds", 0..=LONGEST_AGE, "seconds")
-            .unwrap_or_default(),
+        allow_credentials,
+        allow_headers: allow_headers?,
+        allow_methods: allow_methods?,
+        allow_origins: allow_origins?,
+        expose_headers: expose_headers?,
+        max_age_seconds: max_age_seconds.unwrap_or_default(),
     })
 }
