@@ -98,7 +98,7 @@ fn app(http: &SharedHttpClient, machine: &SharedHttpClient) -> App {
         Records::new(aws_sdk_dynamodb::Client::new(&config), "records"),
         Bundles::new(aws_sdk_s3::Client::new(&config), "bundles", "111122223333", Vec::new()),
         Executions::new(aws_sdk_sfn::Client::new(&self::config(machine.clone())), MACHINE),
-        Comparer::new(&config, settings),
+        Comparer::new(&config, settings, String::new()),
     );
     App::new(control, "formation")
 }

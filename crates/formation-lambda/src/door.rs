@@ -57,7 +57,7 @@ impl Door {
         let bundles = Bundles::new(s3, bucket, &stack.account_id, code_buckets);
         let state_machine = required_var("STATE_MACHINE_ARN")?;
         let executions = Executions::new(aws_sdk_sfn::Client::new(config), state_machine);
-        let comparer = Comparer::new(config, roles);
+        let comparer = Comparer::new(config, roles, required_var("SCHEDULER_ROLE_ARN")?);
         Ok(Control::new(stack, defaults, records, bundles, executions, comparer))
     }
 

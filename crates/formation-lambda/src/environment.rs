@@ -3,6 +3,7 @@
 use formation_model::StackIdentity;
 use formation_resources::function::FunctionSettings;
 use formation_resources::role::RoleSettings;
+use formation_resources::triggers::TriggerSettings;
 use jiff::SignedDuration;
 
 /// A variable that the template should have set.
@@ -78,6 +79,17 @@ pub fn function_settings() -> Result<FunctionSettings, BadVariable> {
         stack: stack_identity()?,
         bucket: required_var("ARTIFACT_BUCKET")?,
         idle_role_arn: required_var("IDLE_ROLE_ARN")?,
+    })
+}
+
+/// What is the same in all that calls this stack's functions.
+///
+/// # Errors
+/// [`BadVariable`] if a part of it is not set.
+pub fn trigger_settings() -> Result<TriggerSettings, BadVariable> {
+    Ok(TriggerSettings {
+        stack: stack_identity()?,
+        scheduler_role_arn: required_var("SCHEDULER_ROLE_ARN")?,
     })
 }
 

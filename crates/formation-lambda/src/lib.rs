@@ -14,7 +14,7 @@ pub use config::sdk_config;
 pub use door::Door;
 pub use environment::{
     BadVariable, drift_check_interval, function_settings, required_var, revisions_kept,
-    role_settings, stack_identity,
+    role_settings, stack_identity, trigger_settings,
 };
 pub use invocation::run;
 pub use lambda_runtime::Error;

@@ -40,6 +40,24 @@ impl Step {
         aws_sdk_cloudwatchlogs::Client::from_conf(config.retry_partition(patient()).build())
     }
 
+    /// For steps that change rules of event buses.
+    pub fn events(&self) -> aws_sdk_eventbridge::Client {
+        let config = aws_sdk_eventbridge::config::Builder::from(&self.config);
+        aws_sdk_eventbridge::Client::from_conf(config.retry_partition(patient()).build())
+    }
+
+    /// For steps that change schedules.
+    pub fn scheduler(&self) -> aws_sdk_scheduler::Client {
+        let config = aws_sdk_scheduler::config::Builder::from(&self.config);
+        aws_sdk_scheduler::Client::from_conf(config.retry_partition(patient()).build())
+    }
+
+    /// For steps that look at queues.
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        let config = aws_sdk_sqs::config::Builder::from(&self.config);
+        aws_sdk_sqs::Client::from_conf(config.retry_partition(patient()).build())
+    }
+
     /// The stack's records.
     ///
     /// # Errors

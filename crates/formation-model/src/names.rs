@@ -74,10 +74,18 @@ impl StackIdentity {
         format!("formation_{}", self.stack_key)
     }
 
-    /// The name of a schedule or a rule of a function: `formation_<stackKey>_<functionName-name, cut>_<hash>`, at
+    /// The name of a schedule or a rule of a function: `formation_<stackKey>_<functionName_name, cut>_<hash>`, at
     /// most 64 characters of `[A-Za-z0-9_.-]`.
     pub fn trigger_name(&self, function: &FunctionName, key: &TriggerKey) -> String {
-        self.hashed(&format!("{function}-{}", key.name), &told_apart(function, key))
+        self.hashed(&format!("{function}_{}", key.name), &told_apart(function, key))
+    }
+
+    /// What the names of all schedules and rules of a function begin with; those of others may, too, since names are
+    /// cut.
+    pub fn trigger_prefix(&self, function: &FunctionName) -> String {
+        let prefix = self.prefix();
+        let room = NAME_LENGTH - prefix.len() - 1 - HASH_LENGTH;
+        format!("{prefix}{}", cut(&format!("{function}_"), room))
     }
 
     /// The id of a statement of the function's policy that is there for a trigger: `formation_<stackKey>_<hash>`.

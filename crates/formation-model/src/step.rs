@@ -149,6 +149,9 @@ impl ExecutionInput {
             Lane::Delete => "Remove function",
             _ if self.unversioned => "Keep live",
             Lane::Rollback => "Return role",
+            Lane::Ensure if self.changes_triggers && self.recovery == Recovery::Restore => {
+                "Equip role"
+            }
             Lane::Ensure | Lane::Recover if self.widens => "Widen role",
             Lane::Ensure | Lane::Recover => "Ensure role",
         }
@@ -229,13 +232,14 @@ fn text_of_any_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Strin
 pub const FIRST_STATE: &str = "Choose lane";
 
 /// Whether this state of `statemachine.asl.json` is on the way forward, where a step that fails for
-/// good leads to recovery. Those of the way back, or of an outcome, cannot be left for it.
+/// good leads to recovery. Those of the way back, or of an outcome, cannot be left for it, nor those behind the move.
 ///
 /// In the lane of a rollback only what comes before the move does: see [`Lane::moves_first`].
 pub fn goes_forward(state: &str) -> bool {
-    const OTHERS: [&str; 7] = [
+    const OTHERS: [&str; 8] = [
         FIRST_STATE,
         "Keep live",
+        "Equip role",
         "Widen role",
         "Let permissions spread",
         "Return role",
@@ -255,11 +259,11 @@ impl Lane {
 /// The part that a state on the way forward of `statemachine.asl.json` makes; none for other states.
 pub fn part_made_by(state: &str) -> Option<Part> {
     match state {
-        "Ensure role" | "Widen role" | "Return role" => Some(Part::Role),
+        "Ensure role" | "Equip role" | "Widen role" | "Return role" => Some(Part::Role),
         "Ensure log group" => Some(Part::LogGroup),
         "Ensure function" => Some(Part::Function),
         "Keep live" | "Return live" | "Go live" => Some(Part::Live),
-        "Ensure triggers" | "Settle triggers" => Some(Part::Triggers),
+        "Ensure triggers" | "Settle triggers" | "Release triggers" => Some(Part::Triggers),
         _ => None,
     }
 }

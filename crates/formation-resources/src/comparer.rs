@@ -7,27 +7,35 @@ use jiff::Timestamp;
 use crate::boundary::BoundaryReader;
 use crate::error::ResourceError;
 use crate::role::RoleSettings;
-use crate::{function, live, log_group, role};
+use crate::triggers::{Clients, TriggerSettings};
+use crate::{function, live, log_group, role, triggers};
 
 /// Compares functions with what AWS holds.
 #[derive(Clone, Debug)]
 pub struct Comparer {
     iam: aws_sdk_iam::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
-    lambda: aws_sdk_lambda::Client,
+    clients: Clients,
     settings: RoleSettings,
+    triggers: TriggerSettings,
     boundary: BoundaryReader,
 }
 
 impl Comparer {
-    /// Compares functions of the stack that `settings` tell of.
-    pub fn new(config: &SdkConfig, settings: RoleSettings) -> Self {
+    /// Compares functions of the stack that `settings` tell of, whose schedules act in the name of
+    /// `scheduler_role_arn`.
+    pub fn new(config: &SdkConfig, settings: RoleSettings, scheduler_role_arn: String) -> Self {
         let iam = aws_sdk_iam::Client::new(config);
         Self {
             boundary: BoundaryReader::new(iam.clone(), &settings),
             iam,
             logs: aws_sdk_cloudwatchlogs::Client::new(config),
-            lambda: aws_sdk_lambda::Client::new(config),
+            clients: Clients {
+                lambda: aws_sdk_lambda::Client::new(config),
+                events: aws_sdk_eventbridge::Client::new(config),
+                scheduler: aws_sdk_scheduler::Client::new(config),
+            },
+            triggers: TriggerSettings { stack: settings.stack.clone(), scheduler_role_arn },
             settings,
         }
     }
@@ -56,8 +64,9 @@ impl Comparer {
 
     /// Everything that differs from `spec`, in the order of the parts. Only what is declared is
     /// compared, and of the tags only our own and the user's: see the parts' `compare`. `role_id` and
-    /// `version` are the recorded ones; where none is recorded it is not compared. `weights` asks whether others have
-    /// a share of the calls, too, which takes one of the 15 calls a second that Lambda allows for all tools.
+    /// `version` are the recorded ones; where none is recorded it is not compared. `closely` asks whether others have
+    /// a share of the calls, too, and for what calls the function: that takes some of the 15 calls a second that Lambda
+    /// allows for all tools.
     ///
     /// # Errors
     /// [`ResourceError::NotReady`], or what AWS answered, if a part cannot be compared now.
@@ -66,21 +75,25 @@ impl Comparer {
         spec: &FunctionSpec,
         role_id: Option<&str>,
         version: Option<PublishedVersion>,
-        weights: bool,
+        closely: bool,
     ) -> Result<Vec<Difference>, ResourceError> {
-        let stack = &self.settings.stack;
+        let (stack, lambda) = (&self.settings.stack, &self.clients.lambda);
         let mut differences = role::compare(&self.iam, &self.settings, spec, role_id).await?;
         differences.extend(log_group::compare(&self.logs, stack, spec).await?);
-        let of_function = function::compare(&self.lambda, stack, spec).await?;
+        let of_function = function::compare(lambda, stack, spec).await?;
         let is_gone = of_function.iter().any(Difference::is_missing);
         let is_foreign = of_function.iter().any(Difference::is_not_owned);
         differences.extend(of_function);
         if is_gone {
-            // With the function its versions and aliases are gone.
+            // With the function its versions and aliases are gone. What called it may be there still, and calls nobody.
             differences.extend(version.map(|_| Difference::missing(Part::Live)));
         } else if !is_foreign {
             // Its tags have just proved whose the function is.
-            differences.extend(live::compare(&self.lambda, stack, spec, version, weights).await?);
+            differences.extend(live::compare(lambda, stack, spec, version, closely).await?);
+            if closely {
+                let found = triggers::compare(&self.clients, &self.triggers, spec).await?;
+                differences.extend(found);
+            }
         }
         Ok(differences)
     }
@@ -93,6 +106,6 @@ impl Comparer {
     pub async fn refuse_foreign(&self, function: &FunctionName) -> Result<(), ResourceError> {
         // Nothing of an operation that is yet to be accepted is there.
         let since = Timestamp::MAX;
-        function::refuse_foreign(&self.lambda, &self.settings.stack, function, since).await
+        function::refuse_foreign(&self.clients.lambda, &self.settings.stack, function, since).await
     }
 }

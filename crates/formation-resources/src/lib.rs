@@ -1,5 +1,5 @@
-//! What AWS holds for a function: role, log group, Lambda function, and what callers run of it. Each has the
-//! same three verbs:
+//! What AWS holds for a function: role, log group, Lambda function, what callers run of it, and what calls it.
+//! Each has the same three verbs:
 //!
 //! - `ensure` brings the resource to its target from whatever is there, and changes nothing where
 //!   it already matches;
@@ -17,6 +17,7 @@ pub mod function;
 pub mod live;
 pub mod log_group;
 pub mod role;
+pub mod triggers;
 
 mod comparer;
 mod error;

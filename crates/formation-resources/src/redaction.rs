@@ -1,6 +1,7 @@
 //! Keeping the values of environments out of what AWS says.
 
 use formation_model::FunctionSpec;
+use formation_model::triggers::Input;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Values too short to be a secret stay, or no message could be read any more.
@@ -13,11 +14,14 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 pub(crate) struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// The values of the environments of `specs`.
+    /// The values of the environments of `specs`, and what their schedules and rules hand to the function.
     pub fn of<'a>(specs: impl IntoIterator<Item = &'a FunctionSpec>) -> Self {
-        let values = specs.into_iter().flat_map(|spec| spec.configuration.environment.0.values());
+        let specs: Vec<_> = specs.into_iter().collect();
+        let values = specs.iter().flat_map(|spec| spec.configuration.environment.0.values());
+        let inputs = specs.iter().flat_map(|spec| inputs(spec));
+        let values = values.map(String::as_str).chain(inputs);
         let secrets = values.filter(|value| value.len() >= SHORTEST_SECRET);
-        Self(secrets.flat_map(|value| spellings(value)).collect())
+        Self(secrets.flat_map(spellings).collect())
     }
 
     /// `text` with all that is a value hidden: where values overlap or one holds another, no rest of
@@ -40,6 +44,13 @@ impl Secrets {
         }
         told
     }
+}
+
+/// What the triggers of a function hand to it, whole: AWS quotes it as it was sent.
+fn inputs(spec: &FunctionSpec) -> impl Iterator<Item = &str> {
+    let schedules = spec.triggers.schedules.iter().filter_map(|it| it.input.as_ref());
+    let rules = spec.triggers.event_rules.iter().filter_map(|it| it.input.as_ref());
+    schedules.chain(rules).map(Input::as_str)
 }
 
 /// A value as it is, in JSON with and without characters beyond ASCII, and percent-encoded.

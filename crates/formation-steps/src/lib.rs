@@ -10,6 +10,7 @@ mod live;
 mod record;
 mod remove;
 mod run;
+mod triggers;
 
 pub use ensure::{ensure_function, ensure_log_group, ensure_role};
 pub use error::StepError;
@@ -17,6 +18,7 @@ pub use live::{go_live, restore_live};
 pub use record::{record_failure, record_success};
 pub use remove::{remove_function, remove_log_group, remove_role};
 pub use run::run_step;
+pub use triggers::{ensure_triggers, remove_triggers};
 
 use formation_control::{OperationRecord, Records};
 use formation_model::{Difference, OperationStatus, PublishedVersion, StepInput};
@@ -53,6 +55,14 @@ pub struct Callers {
     pub moved: bool,
     /// Whether the version that was made of what they ran before is not as that is recorded.
     pub otherwise: bool,
+}
+
+/// What the step answers that makes what calls a function.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Called {
+    /// The function's address, for the commit; null where it has none.
+    pub function_url: Option<String>,
 }
 
 /// What a remove step answers: that its resource is gone, or is nothing of ours.

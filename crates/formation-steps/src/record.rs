@@ -6,7 +6,7 @@ use formation_control::{
 };
 use formation_model::step::{Announcement, part_made_by};
 use formation_model::{
-    Bundle, ErrorName, Failure, FunctionSpec, OperationKind, OperationStatus, Part,
+    Bundle, ErrorName, Failure, FunctionSpec, Lane, OperationKind, OperationStatus, Part,
     PublishedVersion, Rollback, StepInput,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -146,6 +146,10 @@ fn may_have_published(operation: &OperationRecord, input: &StepInput) -> bool {
 /// completely, only those that were made.
 fn leftovers(operation: &OperationRecord, input: &StepInput) -> Vec<Part> {
     let mut left = input.leftovers.clone();
+    // Where nothing of them was to be done, nothing of them is left.
+    let execution = &input.execution;
+    let concerned = execution.changes_triggers || execution.lane == Lane::Delete;
+    left.retain(|part| *part != Part::Triggers || concerned);
     let failure = input.failure.as_ref().filter(|_| operation.kind == OperationKind::Create);
     if let Some(failure) = failure
         && let Some(failed) = part_made_by(&failure.step)

@@ -63,7 +63,7 @@ pub async fn remove_log_group(
 /// What an operation removes. A part that an earlier operation made, of a function that was once made
 /// completely or whose undo left the part, must be told where another owner has taken it.
 /// What was never made may have been another's all along.
-fn removal(operation: &OperationRecord, part: Part) -> Removal<'_> {
+pub(crate) fn removal(operation: &OperationRecord, part: Part) -> Removal<'_> {
     let was_complete = operation.kind == OperationKind::Delete && operation.revision > 0;
     let function = &operation.function_name;
     let spec = operation.previous.as_ref().or(operation.target.as_ref());

@@ -6,9 +6,10 @@ use super::Control;
 use crate::records::FunctionRecord;
 use crate::refusal::Refusal;
 
-/// Of so many comparisons on a schedule one looks for shares of the calls that somebody gave other versions: two functions
-/// a second, looked at always, would use up an eighth of the calls that Lambda allows for all tools, for ever.
-const LOOKS_FOR_SHARES: u8 = 10;
+/// Of so many comparisons on a schedule one looks for shares of the calls that somebody gave other versions, and at what
+/// calls a function: two functions a second, looked at always, would use up an eighth of the calls that Lambda allows
+/// for all tools, for ever, and with triggers half of them.
+const LOOKS_CLOSELY: u8 = 10;
 
 impl Control {
     /// Everything in which AWS differs from the function's record, in the order of the parts: for somebody who asks.
@@ -29,18 +30,18 @@ impl Control {
         function: &FunctionRecord,
     ) -> Result<Vec<Difference>, Refusal> {
         let found = &function.drift.differences;
-        let differed = found.iter().any(|it| it.part == Part::Live);
-        let looks = differed || fastrand::u8(..LOOKS_FOR_SHARES) == 0;
-        self.compare_with(function, looks).await
+        let differed = found.iter().any(|it| it.part == Part::Live || it.part == Part::Triggers);
+        let closely = differed || fastrand::u8(..LOOKS_CLOSELY) == 0;
+        self.compare_with(function, closely).await
     }
 
     async fn compare_with(
         &self,
         function: &FunctionRecord,
-        weights: bool,
+        closely: bool,
     ) -> Result<Vec<Difference>, Refusal> {
         let (role_id, version) = (function.role_id.as_deref(), function.live.version);
-        let found = self.comparer.compare(&function.spec, role_id, version, weights).await?;
+        let found = self.comparer.compare(&function.spec, role_id, version, closely).await?;
         Ok(with_refusal(found, &function.drift.differences))
     }
 }

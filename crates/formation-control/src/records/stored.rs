@@ -219,7 +219,8 @@ impl OperationRecord {
     /// The input of the execution of its current attempt.
     pub fn execution_input(&self) -> ExecutionInput {
         let sides = [self.target.as_ref(), self.previous.as_ref()];
-        let has_triggers = sides.into_iter().flatten().any(FunctionSpec::has_triggers);
+        let left = self.former_leftovers.iter().any(|it| *it == Part::Triggers);
+        let has_triggers = left || sides.into_iter().flatten().any(FunctionSpec::has_triggers);
         let changes_triggers = match sides {
             // Of a repair nobody knows before it has looked.
             [Some(target), Some(previous)] if self.kind != OperationKind::Repair => {

@@ -211,7 +211,7 @@ impl Aws {
             self.records(),
             self.bundles(),
             Executions::new(aws_sdk_sfn::Client::new(&config), MACHINE),
-            Comparer::new(&config, settings),
+            Comparer::new(&config, settings, String::new()),
         )
     }
 

@@ -168,7 +168,7 @@ fn reconciler(aws: &Silent) -> Reconciler {
             Records::new(aws_sdk_dynamodb::Client::new(config), "records"),
             Bundles::new(aws_sdk_s3::Client::new(config), "bundles", "111122223333", Vec::new()),
             Executions::new(aws_sdk_sfn::Client::new(config), "arn"),
-            Comparer::new(config, settings),
+            Comparer::new(config, settings, String::new()),
         ),
         announcer: Announcer::new(aws_sdk_eventbridge::Client::new(config), "bus"),
         drift_mode: DriftMode::Report,

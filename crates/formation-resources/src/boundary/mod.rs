@@ -1,7 +1,7 @@
 //! The permissions boundary of all roles that a stack makes: what it allows, as far as actions tell it.
 //! Resources, conditions and denials are IAM's to judge.
 
-mod patterns;
+pub(crate) mod patterns;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -66,7 +66,7 @@ pub async fn alias(lambda: &Client, function: &FunctionName) -> Result<Option<Al
 }
 
 /// The configuration of what `qualifier` names, a version or an alias; none where there is none.
-pub(super) async fn qualified(
+pub(crate) async fn qualified(
     lambda: &Client,
     function: &FunctionName,
     qualifier: &str,

@@ -7,7 +7,7 @@
 //! version that an operation publishes has its mark for a description: see
 //! [`version_mark`].
 
-mod calls;
+pub(crate) mod calls;
 mod compare;
 mod prune;
 mod restore;

@@ -1,0 +1,201 @@
+//! The calls about event source mappings, in Formation's terms.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_lambda::types::{
+    DestinationConfig, EventSourceMappingConfiguration, Filter, FilterCriteria,
+    FunctionResponseType, OnFailure, ScalingConfig,
+};
+use formation_aws::AwsError;
+use formation_model::triggers::EventSource;
+use serde_json::Value;
+
+use super::{Scope, unless_absent};
+
+/// A mapping, as AWS shows it.
+#[derive(Clone, Debug)]
+pub(super) struct Mapping {
+    pub uuid: String,
+    pub arn: String,
+    /// `Creating`, `Enabling`, `Enabled`, `Disabling`, `Disabled`, `Updating` or `Deleting`.
+    pub state: String,
+    pub configuration: EventSourceMappingConfiguration,
+}
+
+/// The mappings of the function's alias, whosever they are: by the function, or where Lambda does not know the alias
+/// any more by these sources, since mappings outlive it.
+pub(super) async fn all(
+    scope: &Scope<'_>,
+    sources: &[String],
+) -> Result<Vec<Mapping>, AwsError> {
+    match list(scope, None).await? {
+        Some(found) => Ok(found),
+        None => {
+            let mut all = Vec::new();
+            for source in sources {
+                all.extend(list(scope, Some(source)).await?.unwrap_or_default());
+            }
+            Ok(all)
+        }
+    }
+}
+
+async fn list(scope: &Scope<'_>, source: Option<&str>) -> Result<Option<Vec<Mapping>>, AwsError> {
+    let list = scope.clients.lambda.list_event_source_mappings();
+    let list = match source {
+        Some(source) => list.event_source_arn(source),
+        None => list.function_name(scope.live_arn()),
+    };
+    let mut mappings = list.into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(mapping) = mappings.next().await {
+        let refused = |error| AwsError::new("lambda:ListEventSourceMappings", error);
+        let Some(it) = unless_absent(mapping.map_err(refused))? else { return Ok(None) };
+        if it.function_arn() == Some(scope.live_arn().as_str()) {
+            found.extend(mapping_of(scope, it));
+        }
+    }
+    Ok(Some(found))
+}
+
+fn mapping_of(scope: &Scope<'_>, it: EventSourceMappingConfiguration) -> Option<Mapping> {
+    let uuid = it.uuid.clone()?;
+    let stack = &scope.settings.stack;
+    let derived = || {
+        format!(
+            "arn:{}:lambda:{}:{}:event-source-mapping:{uuid}",
+            stack.partition, stack.region, stack.account_id
+        )
+    };
+    let arn = it.event_source_mapping_arn.clone().unwrap_or_else(derived);
+    let state = it.state.clone().unwrap_or_default();
+    Some(Mapping { uuid, arn, state, configuration: it })
+}
+
+/// The state of a mapping; none where there is none any more.
+pub(super) async fn state(scope: &Scope<'_>, uuid: &str) -> Result<Option<String>, AwsError> {
+    let got = scope.clients.lambda.get_event_source_mapping().uuid(uuid).send().await;
+    let refused = |error| AwsError::new("lambda:GetEventSourceMapping", error);
+    Ok(unless_absent(got.map_err(refused))?.map(|it| it.state.unwrap_or_default()))
+}
+
+/// The tags of a mapping; none where there is no such mapping.
+pub(super) async fn tags(
+    scope: &Scope<'_>,
+    arn: &str,
+) -> Result<Option<BTreeMap<String, String>>, AwsError> {
+    let listed = scope.clients.lambda.list_tags().resource(arn).send().await;
+    let listed = listed.map_err(|error| AwsError::new("lambda:ListTags", error));
+    Ok(unless_absent(listed)?.map(|it| it.tags.unwrap_or_default().into_iter().collect()))
+}
+
+pub(super) async fn tag(
+    scope: &Scope<'_>,
+    arn: &str,
+    tags: BTreeMap<String, String>,
+) -> Result<(), AwsError> {
+    let tag = scope.clients.lambda.tag_resource().resource(arn);
+    let tagged = tag.set_tags(Some(tags.into_iter().collect())).send().await;
+    tagged.map(|_| ()).map_err(|error| AwsError::new("lambda:TagResource", error))
+}
+
+pub(super) async fn untag(
+    scope: &Scope<'_>,
+    arn: &str,
+    keys: Vec<String>,
+) -> Result<(), AwsError> {
+    let untag = scope.clients.lambda.untag_resource().resource(arn);
+    let untagged = untag.set_tag_keys(Some(keys)).send().await;
+    untagged.map(|_| ()).map_err(|error| AwsError::new("lambda:UntagResource", error))
+}
+
+fn number(it: u32) -> i32 {
+    i32::try_from(it).unwrap_or(i32::MAX)
+}
+
+/// What can be changed of a mapping. Lambda keeps what an update leaves out, so all is sent, and what is empty
+/// clears.
+struct Settings {
+    filters: FilterCriteria,
+    scaling: ScalingConfig,
+    responses: Vec<FunctionResponseType>,
+    failed: DestinationConfig,
+}
+
+fn settings(it: &EventSource) -> Settings {
+    let filters = it.filter_patterns.iter().map(|pattern| {
+        Filter::builder().pattern(Value::Object(pattern.clone()).to_string()).build()
+    });
+    let filters = FilterCriteria::builder().set_filters(Some(filters.collect())).build();
+    let most = it.maximum_concurrency.map(number);
+    let scaling = ScalingConfig::builder().set_maximum_concurrency(most).build();
+    let reports = it.report_batch_item_failures;
+    let responses = reports.then_some(FunctionResponseType::ReportBatchItemFailures);
+    // The empty text takes a destination away:
+    // <https://docs.aws.amazon.com/lambda/latest/api/API_OnFailure.html>.
+    let failed = it.on_failure_arn.clone().unwrap_or_default();
+    let failed = OnFailure::builder().destination(failed).build();
+    let failed = DestinationConfig::builder().on_failure(failed).build();
+    Settings { filters, scaling, responses: responses.into_iter().collect(), failed }
+}
+
+fn is_queue(it: &EventSource) -> bool {
+    it.kind().is_some_and(|kind| kind.is_queue())
+}
+
+pub(super) async fn create(
+    scope: &Scope<'_>,
+    it: &EventSource,
+    enabled: bool,
+    tags: HashMap<String, String>,
+) -> Result<(), AwsError> {
+    let Settings { filters, scaling, responses, failed } = settings(it);
+    let create = scope.clients.lambda.create_event_source_mapping();
+    let created = create
+        .function_name(scope.live_arn())
+        .event_source_arn(&it.arn)
+        .enabled(enabled)
+        .batch_size(number(it.batch_size))
+        .maximum_batching_window_in_seconds(number(it.maximum_batching_window_seconds))
+        .set_starting_position(it.starting_position.map(|at| at.as_str().into()))
+        .set_filter_criteria((!it.filter_patterns.is_empty()).then_some(filters))
+        .set_scaling_config(it.maximum_concurrency.map(|_| scaling))
+        .set_function_response_types((!responses.is_empty()).then_some(responses))
+        .set_destination_config(it.on_failure_arn.as_ref().map(|_| failed))
+        .set_tags(Some(tags))
+        .send()
+        .await;
+    let refused = |error| AwsError::new("lambda:CreateEventSourceMapping", error);
+    created.map(|_| ()).map_err(refused)
+}
+
+pub(super) async fn update(
+    scope: &Scope<'_>,
+    uuid: &str,
+    it: &EventSource,
+    enabled: bool,
+) -> Result<(), AwsError> {
+    let Settings { filters, scaling, responses, failed } = settings(it);
+    let update = scope.clients.lambda.update_event_source_mapping().uuid(uuid);
+    let updated = update
+        .function_name(scope.live_arn())
+        .enabled(enabled)
+        .batch_size(number(it.batch_size))
+        .maximum_batching_window_in_seconds(number(it.maximum_batching_window_seconds))
+        .filter_criteria(filters)
+        // Only queues have the one, only streams the other.
+        .set_scaling_config(is_queue(it).then_some(scaling))
+        .set_destination_config((!is_queue(it)).then_some(failed))
+        .set_function_response_types(Some(responses))
+        .send()
+        .await;
+    let refused = |error| AwsError::new("lambda:UpdateEventSourceMapping", error);
+    updated.map(|_| ()).map_err(refused)
+}
+
+/// Asks for a mapping to be deleted, if it is there.
+pub(super) async fn delete(scope: &Scope<'_>, uuid: &str) -> Result<(), AwsError> {
+    let deleted = scope.clients.lambda.delete_event_source_mapping().uuid(uuid).send().await;
+    let refused = |error| AwsError::new("lambda:DeleteEventSourceMapping", error);
+    unless_absent(deleted.map_err(refused)).map(|_| ())
+}

@@ -1,0 +1,195 @@
+//! Rules of event buses: under names that are derived, and with tags that prove them ours. Each has one target, the
+//! alias, which a statement of the function's policy lets invoke it.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_eventbridge::types::RuleState;
+use formation_model::triggers::{EventRule, Input};
+use formation_model::{FunctionSpec, Trigger, TriggerKey};
+use serde_json::{Map, Value};
+
+use super::rule_calls::{self as calls, At, TARGET};
+use super::{Scope, Work, about, each, told, unless_busy};
+use crate::Target;
+use crate::error::{ResourceError, may_be_gone};
+use crate::tags::{self, Keys};
+
+/// The bus of an account that has no name in the ARNs of its rules.
+const DEFAULT_BUS: &str = "default";
+
+/// A rule of ours as AWS has it.
+pub(super) struct Found {
+    /// In the model's terms.
+    pub rule: EventRule,
+    pub enabled: bool,
+    /// What it invokes; none where it invokes nothing.
+    pub target: Option<String>,
+}
+
+/// The ARN of a rule.
+pub(super) fn arn(scope: &Scope<'_>, key: &TriggerKey, bus: &str) -> String {
+    arn_of(scope, At { bus, name: &scope.name_of(key) })
+}
+
+fn arn_of(scope: &Scope<'_>, at: At<'_>) -> String {
+    let stack = &scope.settings.stack;
+    let At { bus, name } = at;
+    let bus = if bus == DEFAULT_BUS { String::new() } else { format!("{bus}/") };
+    format!(
+        "arn:{}:events:{}:{}:rule/{bus}{name}",
+        stack.partition, stack.region, stack.account_id
+    )
+}
+
+/// Makes and changes rules; what is new does not act before callers have moved.
+pub(super) async fn ensure(
+    scope: &Scope<'_>,
+    target: &Target<'_>,
+    work: &Work,
+) -> Result<(), ResourceError> {
+    for (key, wanted) in each!(work.ensured, EventRule) {
+        ensure_one(scope, target, &key, wanted).await.map_err(about(&key))?;
+    }
+    Ok(())
+}
+
+async fn ensure_one(
+    scope: &Scope<'_>,
+    target: &Target<'_>,
+    key: &TriggerKey,
+    wanted: &EventRule,
+) -> Result<(), ResourceError> {
+    let name = scope.name_of(key);
+    let at = At { bus: &wanted.event_bus_name, name: &name };
+    let all = scope.settings.stack.tags(scope.function, &target.spec.tags);
+    let Some(described) = calls::describe(scope, at).await? else {
+        let state = if scope.only_adds { RuleState::Disabled } else { RuleState::Enabled };
+        calls::put(scope, at, wanted, state, &all).await.map_err(unless_busy)?;
+        return calls::put_target(scope, at, wanted).await.map_err(unless_busy);
+    };
+    let arn = arn_of(scope, at);
+    let current = prove(scope, key, &arn).await?.unwrap_or_default();
+    let found = found(scope, at, wanted, described.event_pattern, described.state).await?;
+    let enabled = found.enabled || !scope.only_adds;
+    if found.rule.pattern != wanted.pattern || found.enabled != enabled {
+        let state = if enabled { RuleState::Enabled } else { RuleState::Disabled };
+        calls::put(scope, at, wanted, state, &all).await.map_err(unless_busy)?;
+    }
+    if found.rule.input != wanted.input || found.target != Some(scope.live_arn()) {
+        calls::put_target(scope, at, wanted).await.map_err(unless_busy)?;
+    }
+    let changes =
+        tags::changes(&current, Keys::Exact, &scope.settings.stack, target.spec, target.formerly);
+    if !changes.remove.is_empty() {
+        calls::untag(scope, &arn, changes.remove).await.map_err(unless_busy)?;
+    }
+    if !changes.set.is_empty() {
+        calls::tag(scope, &arn, &changes.set).await.map_err(unless_busy)?;
+    }
+    Ok(())
+}
+
+/// That a rule is ours: its tags; none where there is no such rule.
+async fn prove(
+    scope: &Scope<'_>,
+    key: &TriggerKey,
+    arn: &str,
+) -> Result<Option<std::collections::BTreeMap<String, String>>, ResourceError> {
+    let Some(tags) = calls::tags(scope, arn).await? else { return Ok(None) };
+    let what = format!("{} ({arn})", told(key));
+    scope.age().prove(&scope.settings.stack, scope.function, &tags, what)?;
+    Ok(Some(tags))
+}
+
+async fn found(
+    scope: &Scope<'_>,
+    at: At<'_>,
+    wanted: &EventRule,
+    pattern: Option<String>,
+    state: Option<RuleState>,
+) -> Result<Found, ResourceError> {
+    let pattern = pattern.and_then(|it| serde_json::from_str::<Map<String, Value>>(&it).ok());
+    let targets = calls::targets(scope, at).await?;
+    let target = targets.into_iter().find(|it| it.id == TARGET);
+    let (target, input) = target.map(|it| (it.arn, it.input)).unzip();
+    Ok(Found {
+        rule: EventRule {
+            name: wanted.name.clone(),
+            event_bus_name: at.bus.to_owned(),
+            pattern: pattern.unwrap_or_default(),
+            input: input.flatten().map(Input),
+        },
+        enabled: state != Some(RuleState::Disabled),
+        target,
+    })
+}
+
+/// The rule as AWS has it; none where there is none.
+///
+/// # Errors
+/// [`ResourceError::NotOwned`] if it is not ours; otherwise what EventBridge answered.
+pub(super) async fn find(
+    scope: &Scope<'_>,
+    key: &TriggerKey,
+    wanted: &EventRule,
+) -> Result<Option<Found>, ResourceError> {
+    let name = scope.name_of(key);
+    let at = At { bus: &wanted.event_bus_name, name: &name };
+    let Some(described) = calls::describe(scope, at).await? else { return Ok(None) };
+    if prove(scope, key, &arn_of(scope, at)).await?.is_none() {
+        return Ok(None);
+    }
+    found(scope, at, wanted, described.event_pattern, described.state).await.map(Some)
+}
+
+/// Takes away those that are not wanted any more, and where `all_but` is given every other one of ours that invokes
+/// the function, on the buses that are known.
+pub(super) async fn take_away(
+    scope: &Scope<'_>,
+    removed: &[Trigger],
+    all_but: Option<&FunctionSpec>,
+) -> Result<(), ResourceError> {
+    for (key, rule) in each!(removed, EventRule) {
+        let at = At { bus: &rule.event_bus_name, name: &scope.name_of(&key) };
+        delete(scope, &key, at).await?;
+    }
+    let Some(spec) = all_but else { return Ok(()) };
+    let wanted = spec.triggers();
+    let kept: BTreeSet<_> = each!(wanted, EventRule)
+        .map(|(key, rule)| (rule.event_bus_name.clone(), scope.name_of(&key)))
+        .collect();
+    let buses = kept.iter().map(|(bus, _)| bus.clone()).chain([DEFAULT_BUS.to_owned()]);
+    let buses: BTreeSet<_> = buses.collect();
+    let prefix = scope.settings.stack.prefix();
+    for bus in &buses {
+        for name in calls::names(scope, bus).await? {
+            if name.starts_with(&prefix) && !kept.contains(&(bus.clone(), name.clone())) {
+                let key = TriggerKey::new(formation_model::TriggerKind::EventRule, &name);
+                delete(scope, &key, At { bus, name: &name }).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Deletes a rule that is proved ours, if it is there.
+pub(super) async fn delete(
+    scope: &Scope<'_>,
+    key: &TriggerKey,
+    at: At<'_>,
+) -> Result<(), ResourceError> {
+    let arn = arn_of(scope, at);
+    let deleted = async || {
+        if prove(scope, key, &arn).await?.is_none() {
+            return Ok(());
+        }
+        match calls::delete(scope, at).await {
+            // Of a rule that is gone, IAM knows no tag that would allow the call.
+            Err(error) if may_be_gone(&error) && calls::tags(scope, &arn).await?.is_none() => {
+                Ok(())
+            }
+            deleted => deleted.map_err(unless_busy),
+        }
+    };
+    deleted().await.map_err(about(key))
+}

@@ -1,0 +1,177 @@
+//! Statements of the function's policy at the alias: who may invoke it. Their ids prove that they are ours, and
+//! follow from what they say, so that none is ever changed.
+//!
+//! PutResourcePolicy is never called: it replaces what others have stated, too.
+
+use std::collections::BTreeSet;
+
+use formation_aws::AwsError;
+use formation_model::names::LIVE;
+use formation_model::triggers::{AuthType, EventRule};
+use formation_model::{FunctionSpec, Trigger, TriggerKey};
+use serde_json::Value;
+
+use super::{Scope, Work, about, rule, unless_absent, unless_busy};
+use crate::error::ResourceError;
+use crate::function::errors::name_is_taken;
+
+/// What a statement allows, and whom.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Statement {
+    /// Its id.
+    pub id: String,
+    action: &'static str,
+    principal: String,
+    source_arn: Option<String>,
+    source_account: Option<String>,
+    auth_type: Option<&'static str>,
+    via_url: Option<bool>,
+}
+
+const INVOKE: &str = "lambda:InvokeFunction";
+
+/// The statements that a trigger needs.
+///
+/// Of a public address two: <https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html>.
+pub(super) fn needed_by(scope: &Scope<'_>, trigger: &Trigger) -> Vec<Statement> {
+    let key = trigger.key();
+    let id = |what: &str| scope.settings.stack.statement_id(scope.function, &key, what);
+    match trigger {
+        Trigger::FunctionUrl(it) if it.auth_type == AuthType::None => {
+            let everybody = || "*".to_owned();
+            vec![
+                Statement {
+                    id: id("url"),
+                    action: "lambda:InvokeFunctionUrl",
+                    principal: everybody(),
+                    auth_type: Some("NONE"),
+                    ..Statement::default()
+                },
+                Statement {
+                    id: id("invoke"),
+                    action: INVOKE,
+                    principal: everybody(),
+                    via_url: Some(true),
+                    ..Statement::default()
+                },
+            ]
+        }
+        Trigger::Invoker(it) => vec![Statement {
+            id: id(""),
+            action: INVOKE,
+            principal: it.principal.clone(),
+            source_arn: it.source_arn.clone(),
+            source_account: it.source_account.clone(),
+            ..Statement::default()
+        }],
+        Trigger::EventRule(it) => vec![of_rule(scope, &key, it)],
+        Trigger::FunctionUrl(_)
+        | Trigger::Schedule(_)
+        | Trigger::EventSource(_)
+        | Trigger::AsyncInvoke(_) => Vec::new(),
+    }
+}
+
+fn of_rule(scope: &Scope<'_>, key: &TriggerKey, it: &EventRule) -> Statement {
+    Statement {
+        id: scope.settings.stack.statement_id(scope.function, key, &it.event_bus_name),
+        action: INVOKE,
+        principal: "events.amazonaws.com".to_owned(),
+        source_arn: Some(rule::arn(scope, key, &it.event_bus_name)),
+        ..Statement::default()
+    }
+}
+
+/// Adds the statements that are missing.
+pub(super) async fn ensure(
+    scope: &Scope<'_>,
+    spec: &FunctionSpec,
+    work: &Work,
+    searches: bool,
+) -> Result<(), ResourceError> {
+    let needs = |it: &Trigger| !needed_by(scope, it).is_empty();
+    // What is to be looked at; all of it where everything is.
+    if !work.ensured.iter().any(needs) && !(searches && spec.triggers().iter().any(needs)) {
+        return Ok(());
+    }
+    let found = ids(scope).await?;
+    for trigger in &work.ensured {
+        for statement in needed_by(scope, trigger) {
+            if !found.contains(&statement.id) {
+                add(scope, &statement).await.map_err(about(&trigger.key()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes away those of ours that nothing needs any more.
+pub(super) async fn take_away(
+    scope: &Scope<'_>,
+    spec: &FunctionSpec,
+    work: &Work,
+    searches: bool,
+) -> Result<(), ResourceError> {
+    let needs = |it: &Trigger| !needed_by(scope, it).is_empty();
+    // A public address may have become one that is not.
+    let narrows = work.ensured.iter().any(|it| matches!(it, Trigger::FunctionUrl(_)) && !needs(it));
+    if !searches && !narrows && !work.removed.iter().any(needs) {
+        return Ok(());
+    }
+    let wanted = spec.triggers();
+    let wanted: BTreeSet<_> =
+        wanted.iter().flat_map(|it| needed_by(scope, it)).map(|it| it.id).collect();
+    let prefix = scope.settings.stack.prefix();
+    for id in ids(scope).await? {
+        if id.starts_with(&prefix) && !wanted.contains(&id) {
+            remove(scope, &id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The ids of all statements of the policy.
+pub(super) async fn ids(scope: &Scope<'_>) -> Result<BTreeSet<String>, AwsError> {
+    let get = scope.clients.lambda.get_policy().function_name(scope.function.as_str());
+    let got = get.qualifier(LIVE).send().await;
+    let got = unless_absent(got.map_err(|error| AwsError::new("lambda:GetPolicy", error)))?;
+    let Some(policy) = got.and_then(|it| it.policy) else { return Ok(BTreeSet::new()) };
+    let policy: Value = serde_json::from_str(&policy)
+        .map_err(|_| AwsError::incomplete("lambda:GetPolicy"))?;
+    let statements = policy["Statement"].as_array().into_iter().flatten();
+    Ok(statements.filter_map(|it| it["Sid"].as_str()).map(str::to_owned).collect())
+}
+
+async fn add(scope: &Scope<'_>, it: &Statement) -> Result<(), ResourceError> {
+    let add = scope.clients.lambda.add_permission();
+    let added = add
+        .function_name(scope.function.as_str())
+        .qualifier(LIVE)
+        .statement_id(&it.id)
+        .action(it.action)
+        .principal(&it.principal)
+        .set_source_arn(it.source_arn.clone())
+        .set_source_account(it.source_account.clone())
+        .set_function_url_auth_type(it.auth_type.map(Into::into))
+        .set_invoked_via_function_url(it.via_url)
+        .send()
+        .await;
+    match added.map_err(|error| AwsError::new("lambda:AddPermission", error)) {
+        // Another try of this step has added it.
+        Err(error) if name_is_taken(&error) => Ok(()),
+        Err(error) => Err(unless_busy(error)),
+        Ok(_) => Ok(()),
+    }
+}
+
+async fn remove(scope: &Scope<'_>, id: &str) -> Result<(), ResourceError> {
+    let remove = scope.clients.lambda.remove_permission();
+    let removed = remove
+        .function_name(scope.function.as_str())
+        .qualifier(LIVE)
+        .statement_id(id)
+        .send()
+        .await;
+    let refused = |error| AwsError::new("lambda:RemovePermission", error);
+    unless_absent(removed.map_err(refused)).map(|_| ()).map_err(unless_busy)
+}
