@@ -266,6 +266,7 @@ fn arn(world: &World, kind: &str, id: &str) -> String {
         "AWS::SQS::Queue" => of("sqs", id.rsplit('/').next().unwrap().to_owned()),
         "AWS::CloudWatch::Alarm" => of("cloudwatch", format!("alarm:{id}")),
         "AWS::CloudWatch::Dashboard" => format!("arn:aws:cloudwatch::{account}:dashboard/{id}"),
+        "AWS::Scheduler::ScheduleGroup" => of("scheduler", format!("schedule-group/{id}")),
         "AWS::ApiGatewayV2::Api" => format!("arn:aws:apigateway:{region}::/apis/{id}"),
         other => panic!("what is the ARN of a {other}, {id}?"),
     }
@@ -319,6 +320,8 @@ pub async fn every_resource_of_the_stack_is_guarded(world: &World) {
         format!("{}/index/due", table_arn(world, &world.stack.table_name)),
         format!("arn:aws:cloudformation:{region}:{account}:stack/{}/1", world.stack.stack_name),
         format!("arn:aws:iam::{account}:role/{}", world.role_name(&name)),
+        // Schedules have no tags.
+        format!("arn:aws:scheduler:{region}:{account}:schedule/formation_{}/x", world.stack_key),
         // Passing a role is not judged by its tags, so roles of other stacks are guarded by their names.
         format!("arn:aws:iam::{account}:role/formation_ffffffff_other"),
     ] {

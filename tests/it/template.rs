@@ -31,7 +31,7 @@ fn actions(statement: &Value) -> Vec<&str> {
 
 /// What a Lambda may do besides writing its log, traces, and reading a record; `intake` and the API read
 /// users' code, too, if the stack takes any.
-const CALLS: [(&str, &str); 14] = [
+const CALLS: [(&str, &str); 16] = [
     (
         "EnsureRole",
         "dynamodb:UpdateItem iam:CreateRole iam:DeleteRolePolicy iam:DetachRolePolicy iam:GetRole iam:GetRolePolicy \
@@ -59,6 +59,26 @@ const CALLS: [(&str, &str); 14] = [
     (
         "RestoreLive",
         "lambda:CreateAlias lambda:GetAlias lambda:GetFunction lambda:ListTags lambda:UpdateAlias",
+    ),
+    (
+        "EnsureTriggers",
+        "events:DeleteRule events:DescribeRule events:ListRuleNamesByTarget events:ListTagsForResource \
+         events:ListTargetsByRule events:PutRule events:PutTargets events:RemoveTargets events:TagResource \
+         events:UntagResource iam:PassRole lambda:AddPermission lambda:CreateEventSourceMapping \
+         lambda:CreateFunctionUrlConfig lambda:DeleteEventSourceMapping lambda:DeleteFunctionEventInvokeConfig \
+         lambda:DeleteFunctionUrlConfig lambda:GetEventSourceMapping lambda:GetFunction \
+         lambda:GetFunctionEventInvokeConfig lambda:GetFunctionUrlConfig lambda:GetPolicy \
+         lambda:ListEventSourceMappings lambda:ListTags lambda:PutFunctionEventInvokeConfig \
+         lambda:RemovePermission lambda:TagResource lambda:UntagResource lambda:UpdateEventSourceMapping \
+         lambda:UpdateFunctionUrlConfig scheduler:CreateSchedule scheduler:DeleteSchedule scheduler:GetSchedule \
+         scheduler:ListSchedules scheduler:UpdateSchedule sqs:GetQueueAttributes sqs:GetQueueUrl",
+    ),
+    (
+        "RemoveTriggers",
+        "events:DeleteRule events:DescribeRule events:ListRuleNamesByTarget events:ListTagsForResource \
+         events:ListTargetsByRule events:RemoveTargets lambda:DeleteEventSourceMapping \
+         lambda:DeleteFunctionUrlConfig lambda:GetEventSourceMapping lambda:GetFunction \
+         lambda:ListEventSourceMappings lambda:ListTags scheduler:DeleteSchedule scheduler:ListSchedules",
     ),
     ("RemoveFunction", "lambda:DeleteFunction lambda:GetFunction lambda:ListTags"),
     (
@@ -97,19 +117,24 @@ const CALLS: [(&str, &str); 14] = [
     (
         "Reconcile",
         "dynamodb:BatchGetItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem events:PutEvents \
+         events:DescribeRule events:ListTagsForResource events:ListTargetsByRule \
          iam:GetPolicy iam:GetPolicyVersion iam:GetRole iam:GetRolePolicy \
          iam:ListAttachedRolePolicies iam:ListRolePolicies lambda:GetAlias lambda:GetFunction \
-         lambda:ListTags logs:DescribeLogGroups logs:ListTagsForResource \
-         sqs:SendMessage states:DescribeExecution states:GetExecutionHistory states:StartExecution \
+         lambda:GetFunctionEventInvokeConfig lambda:GetFunctionUrlConfig lambda:GetPolicy \
+         lambda:ListEventSourceMappings lambda:ListTags logs:DescribeLogGroups logs:ListTagsForResource \
+         scheduler:GetSchedule sqs:SendMessage states:DescribeExecution states:GetExecutionHistory states:StartExecution \
          states:StopExecution",
     ),
     (
         "Api",
-        "dynamodb:BatchGetItem dynamodb:ConditionCheckItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem iam:GetPolicy \
+        "dynamodb:BatchGetItem dynamodb:ConditionCheckItem dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem \
+         events:DescribeRule events:ListTagsForResource events:ListTargetsByRule iam:GetPolicy \
          iam:GetPolicyVersion iam:GetRole iam:GetRolePolicy iam:ListAttachedRolePolicies iam:ListRolePolicies lambda:GetAlias lambda:GetFunction \
-         lambda:ListTags logs:DescribeLogGroups logs:ListTagsForResource s3:DeleteObjectVersion \
+         lambda:GetFunctionEventInvokeConfig lambda:GetFunctionUrlConfig lambda:GetPolicy \
+         lambda:ListEventSourceMappings lambda:ListTags logs:DescribeLogGroups logs:ListTagsForResource \
+         s3:DeleteObjectVersion \
          s3:GetObject s3:GetObjectVersion s3:ListBucket s3:PutObject s3:PutObjectTagging s3:PutObjectVersionTagging \
-         states:GetExecutionHistory states:StartExecution states:StopExecution",
+         scheduler:GetSchedule states:GetExecutionHistory states:StartExecution states:StopExecution",
     ),
 ];
 
@@ -156,10 +181,14 @@ fn check_conditions(role: &str, action: &str, statement: &Value) {
     let condition = |operator: &str, name: &str| statement["Condition"][operator][name].clone();
     let equals = |name: &str| condition("StringEquals", name);
     match action {
-        "iam:CreateRole" | "logs:CreateLogGroup" | "lambda:CreateFunction" => {
+        "iam:CreateRole"
+        | "logs:CreateLogGroup"
+        | "lambda:CreateFunction"
+        | "lambda:CreateEventSourceMapping" => {
             assert_eq!(equals("aws:RequestTag/formation:stack"), key, "{role}: {action}");
         }
-        "iam:TagRole" | "logs:TagResource" | "lambda:TagResource" => {
+        "iam:TagRole" | "logs:TagResource" | "lambda:TagResource" | "events:TagResource"
+        | "events:PutRule" => {
             assert_eq!(equals("aws:RequestTag/formation:stack"), key, "{role}: {action}");
             let existing = condition("StringEqualsIfExists", "aws:ResourceTag/formation:stack");
             assert_eq!(existing, key, "{role}: {action}");
@@ -170,21 +199,40 @@ fn check_conditions(role: &str, action: &str, statement: &Value) {
             assert_eq!(existing, key, "{role}: {action}");
         }
         "iam:PassRole" => {
-            assert_eq!(equals("iam:PassedToService"), "lambda.amazonaws.com");
+            let scheduler = statement["Resource"]["Fn::GetAtt"] == json!(["SchedulerRole", "Arn"]);
+            let service = if scheduler { "scheduler" } else { "lambda" };
+            assert_eq!(equals("iam:PassedToService"), format!("{service}.amazonaws.com"));
         }
         "logs:CreateLogStream" | "logs:PutLogEvents" | "logs:DescribeLogGroups" => {}
         _ => {
             let (service, operation) = action.split_once(':').unwrap();
             let reads = ["Get", "List", "Describe"].iter().any(|it| operation.starts_with(it));
-            if ["iam", "logs", "lambda"].contains(&service) && !reads {
+            // What a call announces carries no tag, and neither does a schedule.
+            let is_rule = service == "events" && operation != "PutEvents";
+            if (is_rule || ["iam", "logs", "lambda"].contains(&service)) && !reads {
                 assert_eq!(equals("aws:ResourceTag/formation:stack"), key, "{role}: {action}");
             }
         }
     }
-    let any_resource = ["xray:", "logs:DescribeLogGroups", "lambda:CreateFunction"];
+    let any_resource = [
+        "xray:",
+        "logs:DescribeLogGroups",
+        "lambda:CreateFunction",
+        "lambda:CreateEventSourceMapping",
+        "lambda:ListEventSourceMappings",
+        "events:ListRuleNamesByTarget",
+        "scheduler:ListSchedules",
+    ];
+    if action.starts_with("scheduler:") && !action.starts_with("scheduler:List") {
+        let resource = statement["Resource"]["Fn::Sub"].as_str().unwrap();
+        assert!(resource.ends_with(":schedule/formation_${StackKey.Value}/*"), "{role}: {action}");
+    }
     if statement["Resource"] == "*" {
         assert!(any_resource.iter().any(|known| action.starts_with(known)), "{role}: {action}");
-    } else if statement["Resource"]["Fn::GetAtt"] == json!(["IdleRole", "Arn"]) {
+    } else if ["IdleRole", "SchedulerRole"]
+        .iter()
+        .any(|it| statement["Resource"]["Fn::GetAtt"] == json!([it, "Arn"]))
+    {
         assert_eq!(action, "iam:PassRole", "{role}: {action}");
     } else if action.starts_with("iam:GetPolicy") {
         let boundary = json!({"Ref": "FunctionBoundaryArn"});
@@ -206,6 +254,27 @@ pub async fn what_prunes_versions_can_delete_no_function(world: &World) {
     assert_eq!(found.len(), 1);
     let resource = found[0]["Resource"]["Fn::Sub"].as_str().unwrap();
     assert!(resource.ends_with(":function:*:*"), "{resource}");
+}
+
+pub async fn schedules_invoke_what_callers_run_of_the_stacks_functions_and_nothing_else(
+    world: &World,
+) {
+    let role = &world.template["Resources"]["SchedulerRole"];
+    let trust = &role["Properties"]["AssumeRolePolicyDocument"]["Statement"];
+    assert_eq!(trust.as_array().unwrap().len(), 1);
+    assert_eq!(trust[0]["Principal"], json!({"Service": "scheduler.amazonaws.com"}));
+    let account = &trust[0]["Condition"]["StringEquals"]["aws:SourceAccount"];
+    assert_eq!(account, &json!({"Ref": "AWS::AccountId"}));
+    let found = statements(role);
+    assert_eq!(found.len(), 1);
+    assert_eq!(actions(found[0]), ["lambda:InvokeFunction"]);
+    assert!(found[0]["Resource"]["Fn::Sub"].as_str().unwrap().ends_with(":function:*:live"));
+    let key = json!({"Fn::GetAtt": ["StackKey", "Value"]});
+    let condition = json!({"StringEquals": {"aws:ResourceTag/formation:stack": key}});
+    assert_eq!(found[0]["Condition"], condition);
+    let group = &world.template["Resources"]["ScheduleGroup"]["Properties"]["Name"];
+    assert_eq!(group, &json!({"Fn::Sub": "formation_${StackKey.Value}"}));
+    assert_eq!(world.identity().schedule_group(), format!("formation_{}", world.stack_key));
 }
 
 pub async fn the_role_that_functions_have_for_a_moment_may_do_nothing(world: &World) {

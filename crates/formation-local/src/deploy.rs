@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use tokio::process::Command;
 
 use crate::error::LocalError;
@@ -114,6 +114,10 @@ const UNKNOWN_KEYS: [&str; 3] = ["events:detail-type", "events:source", "iam:Per
 ///
 /// - Every call of an alias but CreateAlias is one of `lambda:ListAliases` there.
 /// - A version is deleted by the ARN of its function there.
+/// - Every call that changes a function's URL is one of `lambda:CreateFunctionUrlConfig` there, and those about what
+///   becomes of asynchronous calls are `lambda:GetFunction`, `lambda:UpdateFunctionCode` and `lambda:DeleteFunction`.
+/// - Calls about rules have another ARN there, that of the event bus or none, and so no tags of the rule.
+/// - Schedules are of the group `default` there, whatever their own.
 ///
 /// And what it cannot derive: a condition that joins a list is always true there, so
 /// that the default of `LayerArns`, an empty list, would not be taken for this account's own layers.
@@ -128,6 +132,17 @@ pub fn adapt(mut template: Value) -> Value {
     }
     template
 }
+
+/// Actions, and what each is called there.
+const OTHER_NAMES: [(&str, &str); 7] = [
+    ("lambda:GetAlias", "lambda:ListAliases"),
+    ("lambda:UpdateAlias", "lambda:ListAliases"),
+    ("lambda:DeleteFunctionUrlConfig", "lambda:CreateFunctionUrlConfig"),
+    ("lambda:UpdateFunctionUrlConfig", "lambda:CreateFunctionUrlConfig"),
+    ("lambda:GetFunctionEventInvokeConfig", "lambda:GetFunction"),
+    ("lambda:PutFunctionEventInvokeConfig", "lambda:UpdateFunctionCode"),
+    ("lambda:DeleteFunctionEventInvokeConfig", "lambda:DeleteFunction"),
+];
 
 fn remove_unknown_conditions(value: &mut Value) {
     match value {
@@ -151,10 +166,25 @@ fn remove_unknown_conditions(value: &mut Value) {
 fn rename(value: &mut Value) {
     match value {
         Value::Object(object) => {
-            if let Some(actions) = object.get_mut("Action").and_then(Value::as_array_mut)
-                && actions.iter().any(|it| it == "lambda:GetAlias" || it == "lambda:UpdateAlias")
-            {
-                actions.push("lambda:ListAliases".into());
+            for (action, other) in OTHER_NAMES {
+                match object.get_mut("Action") {
+                    Some(Value::Array(actions)) => {
+                        let has = |it: &str| actions.iter().any(|action| action == it);
+                        if has(action) && !has(other) {
+                            actions.push(other.into());
+                        }
+                    }
+                    Some(one) if *one == action => *one = json!([action, other]),
+                    _ => {}
+                }
+            }
+            if is_about_rules(object) {
+                object.insert("Resource".to_owned(), "*".into());
+                let conditions = object.get_mut("Condition").and_then(Value::as_object_mut);
+                for keys in conditions.into_iter().flat_map(|it| it.values_mut()) {
+                    let keys = keys.as_object_mut();
+                    keys.into_iter().for_each(|it| it.retain(|key, _| !key.contains("ResourceTag")));
+                }
             }
             object.values_mut().for_each(rename);
         }
@@ -163,9 +193,22 @@ fn rename(value: &mut Value) {
             if let Some(function) = text.strip_suffix(":function:*:*") {
                 *text = format!("{function}:function:*");
             }
+            if let Some((before, _)) = text.split_once(":schedule/") {
+                *text = format!("{before}:schedule/default/*");
+            }
         }
         _ => {}
     }
+}
+
+/// Whether a statement is about rules of event buses.
+fn is_about_rules(statement: &Map<String, Value>) -> bool {
+    let resources = match statement.get("Resource") {
+        Some(Value::Array(resources)) => resources.iter().collect(),
+        one => Vec::from_iter(one),
+    };
+    let of_rules = |it: &&Value| it["Fn::Sub"].as_str().is_some_and(|it| it.contains(":rule/"));
+    resources.iter().any(of_rules)
 }
 
 /// An output of a stack that was described.
@@ -251,8 +294,6 @@ impl Aws<'_> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -267,7 +308,12 @@ mod tests {
                 {"Effect": "Allow", "Condition": {"Null": {"events:source": "false"}}},
                 {"Effect": "Deny", "Condition": {"StringEquals": {"events:source": "formation"}}},
                 {"Effect": "Allow", "Action": ["lambda:GetAlias"]},
-                {"Effect": "Allow", "Resource": {"Fn::Sub": "arn:function:*:*"}}
+                {"Effect": "Allow", "Action": "lambda:DeleteFunctionUrlConfig"},
+                {"Effect": "Allow", "Resource": {"Fn::Sub": "arn:function:*:*"}},
+                {"Effect": "Allow", "Resource": [{"Fn::Sub": "arn:rule/a*"}], "Condition": {
+                    "StringEquals": {"aws:ResourceTag/t": "k", "aws:RequestTag/t": "k"}
+                }},
+                {"Effect": "Allow", "Resource": {"Fn::Sub": "arn:schedule/a/*"}}
             ]}
         }});
         let own = "arn:aws:lambda:us-east-1:000000000000:layer:*";
@@ -279,7 +325,14 @@ mod tests {
                 {"Effect": "Allow", "Condition": {}},
                 {"Effect": "Deny", "Condition": {"StringEquals": {"events:source": "formation"}}},
                 {"Effect": "Allow", "Action": ["lambda:GetAlias", "lambda:ListAliases"]},
-                {"Effect": "Allow", "Resource": {"Fn::Sub": "arn:function:*"}}
+                {"Effect": "Allow", "Action": [
+                    "lambda:DeleteFunctionUrlConfig", "lambda:CreateFunctionUrlConfig"
+                ]},
+                {"Effect": "Allow", "Resource": {"Fn::Sub": "arn:function:*"}},
+                {"Effect": "Allow", "Resource": "*", "Condition": {
+                    "StringEquals": {"aws:RequestTag/t": "k"}
+                }},
+                {"Effect": "Allow", "Resource": {"Fn::Sub": "arn:schedule/default/*"}}
             ]}
         }});
         assert_eq!(adapt(template), expected);
