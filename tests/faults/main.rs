@@ -44,9 +44,13 @@ enum Act {
     Repair,
     RepairRole,
     Rollback,
+    // Of a function that one thing of each kind calls.
+    CreateCalled,
+    UpdateCalled,
+    DeleteCalled,
 }
 
-const ACTS: [Act; 8] = [
+const ACTS: [Act; 11] = [
     Act::Create,
     Act::UpdateConfiguration,
     Act::UpdateCode,
@@ -55,6 +59,9 @@ const ACTS: [Act; 8] = [
     Act::Repair,
     Act::RepairRole,
     Act::Rollback,
+    Act::CreateCalled,
+    Act::UpdateCalled,
+    Act::DeleteCalled,
 ];
 
 impl Act {
@@ -68,20 +75,27 @@ impl Act {
             Self::Repair => "repair",
             Self::RepairRole => "repair of the role",
             Self::Rollback => "rollback",
+            Self::CreateCalled => "create with triggers",
+            Self::UpdateCalled => "update of triggers",
+            Self::DeleteCalled => "delete with triggers",
         }
     }
 
     /// Makes what the operation is to change.
     async fn prepare(self, world: &World, name: &str) {
-        if self == Self::Create {
+        if [Self::Create, Self::CreateCalled].contains(&self) {
             return;
         }
         let fields = match self {
             // What gives every property begins with their defaults.
             Self::UpdateConfiguration => json!({}),
+            Self::UpdateCalled | Self::DeleteCalled => world.one_of_each(name).await,
             _ => examples(|_| true),
         };
-        let created = world.ask_for(name, at_stage(fields, "first")).await;
+        let created = match self {
+            Self::UpdateCalled | Self::DeleteCalled => world.ask_for(name, fields).await,
+            _ => world.ask_for(name, at_stage(fields, "first")).await,
+        };
         assert_eq!(created.status, 202, "{}", created.json());
         assert_eq!(world.ended_unseen(&created.read()).await.0, OperationStatus::Succeeded);
         match self {
@@ -131,7 +145,25 @@ impl Act {
                 both["code"] = json!(OTHER_CODE);
                 world.api(Method::PATCH, &path, Some(&both)).await
             }
-            Self::Delete => world.api(Method::DELETE, &path, None).await,
+            Self::Delete | Self::DeleteCalled => world.api(Method::DELETE, &path, None).await,
+            Self::CreateCalled => {
+                let fields = world.one_of_each(name).await;
+                world.ask_for(name, fields).await
+            }
+            Self::UpdateCalled => {
+                let (region, account) = (&world.stack.region, &world.stack.account_id);
+                let queue = format!("arn:aws:sqs:{region}:{account}:{name}_jobs");
+                // Some are changed, some made, some taken away, and the address stays.
+                let change = json!({
+                    "functionUrl": {"authType": "AWS_IAM"},
+                    "invokers": [],
+                    "schedules": [{"name": "nightly", "expression": "rate(1 hour)"}],
+                    "eventRules": [{"name": "on-payment", "pattern": {"source": ["bank"]}}],
+                    "eventSources": [{"arn": queue, "batchSize": 5}],
+                    "asyncRetries": 1
+                });
+                world.api(Method::PATCH, &path, Some(&change)).await
+            }
             Self::Repair | Self::RepairRole => {
                 world.api(Method::POST, &format!("{path}/repair"), None).await
             }
@@ -329,7 +361,9 @@ async fn case(world: &World, act: Act, clean: &Clean, place: &Place, trouble: Tr
         }
         // A delete and a repair only go forward, and so does everything else once callers have moved: reconcile
         // finishes them.
-        (OperationStatus::Failed, Rollback::Incomplete) if act != Act::Create => {
+        (OperationStatus::Failed, Rollback::Incomplete)
+            if act != Act::Create && act != Act::CreateCalled =>
+        {
             assert!(may_go_back, "{trouble:?} at {place:?} was not got over");
             if !matches!(act, Act::Delete | Act::Repair | Act::RepairRole) {
                 assert_eq!(found["live"], clean.after["live"], "its callers had not moved");

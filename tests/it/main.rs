@@ -34,6 +34,7 @@ mod requests;
 mod revisions;
 mod state_machine;
 mod template;
+mod triggers;
 mod triggers_input;
 mod undo;
 mod update;
@@ -222,6 +223,7 @@ fn main() -> ExitCode {
             template::every_lambda_has_a_role_of_its_own_with_just_its_calls,
             template::what_prunes_versions_can_delete_no_function,
             template::the_role_that_functions_have_for_a_moment_may_do_nothing,
+            template::schedules_invoke_what_callers_run_of_the_stacks_functions_and_nothing_else,
             template::what_local_aws_cannot_evaluate_is_in_the_template,
             template::all_that_make_or_compare_roles_have_the_same_boundary_and_guard,
             template::the_routes_are_those_of_the_table_and_each_is_authorised,
@@ -242,6 +244,13 @@ fn main() -> ExitCode {
             template::every_partition_has_its_arns,
             template::a_parameter_of_few_values_names_them,
             template::whoever_marks_or_stores_bundles_is_told_which_are_missing,
+            triggers::an_address_a_message_an_event_and_a_schedule_reach_what_is_live,
+            triggers::an_update_that_fails_leaves_what_calls_a_function_as_it_was,
+            triggers::what_fails_once_callers_have_moved_is_finished_forward,
+            triggers::changing_one_leaves_the_others_alone,
+            triggers::what_others_have_made_survives_everything,
+            triggers::a_trigger_that_is_changed_by_hand_is_drift_and_a_repair_takes_it_back,
+            triggers::a_source_that_cannot_be_read_takes_the_operation_back_with_the_reason,
             triggers_input::all_that_is_wrong_with_what_calls_a_function_is_told_at_once,
             triggers_input::too_much_that_calls_a_function_is_refused,
             triggers_input::a_plan_names_each_trigger_and_warns_of_what_cannot_be_undone,

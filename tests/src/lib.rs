@@ -6,6 +6,7 @@
 pub mod action;
 pub mod announcements;
 pub mod answer;
+pub mod called;
 pub mod links;
 pub mod live;
 pub mod operations;

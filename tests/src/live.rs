@@ -32,6 +32,8 @@ pub struct Live {
     /// What callers run: all that GetFunction shows of the alias, and of the alias its shares and whether it
     /// leads where the function's record says; null where there is none.
     pub callers: Value,
+    /// What calls it, as [`World::what_calls`] has it.
+    pub triggers: Value,
     /// Its log group: retention and tags.
     pub log_group: Option<(Option<i32>, BTreeMap<String, String>)>,
 }
@@ -89,7 +91,11 @@ impl Live {
         let group = self.log_group.as_ref();
         let group = group.map(|(days, tags)| json!({"retention": days, "tags": tags}));
         let callers = &self.callers;
-        json!({"function": function, "live": callers, "role": role, "logGroup": group})
+        let triggers = &self.triggers;
+        json!({
+            "function": function, "live": callers, "role": role, "logGroup": group,
+            "triggers": triggers
+        })
     }
 }
 
@@ -137,6 +143,8 @@ impl World {
         let recorded = record.get("version");
         let recorded = recorded.map(|it| it.as_s().expect("a version is a string").clone());
         let callers = self.callers(name, recorded).await;
+        let url = record.get("functionUrl").and_then(|it| it.as_s().ok());
+        let triggers = self.what_calls(name, url.map(String::as_str)).await;
         let recorded_role_id = record.get("roleId").and_then(|id| id.as_s().ok()).cloned();
         Live {
             function,
@@ -146,6 +154,7 @@ impl World {
             attached_policies,
             recorded_role_id,
             callers,
+            triggers,
             log_group,
         }
     }

@@ -32,7 +32,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// A call of a Lambda to AWS, as IAM names it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Call {
-    /// `iam`, `lambda`, `logs`, `dynamodb`, `s3`, `states`.
+    /// `iam`, `lambda`, `logs`, `events`, `scheduler`, `sqs`, `dynamodb`, `s3`, `states`.
     pub service: String,
     /// For example `CreateRole`.
     pub operation: String,
@@ -51,7 +51,8 @@ impl Call {
     /// Whether it changes a part of a function, rather than looks at it or writes a record.
     pub fn changes_a_part(&self) -> bool {
         let reads = ["Get", "List", "Describe"];
-        ["iam", "lambda", "logs"].contains(&self.service.as_str())
+        ["iam", "lambda", "logs", "events", "scheduler"].contains(&self.service.as_str())
+            && self.operation != "PutEvents"
             && !reads.iter().any(|read| self.operation.starts_with(read))
     }
 }
@@ -161,6 +162,8 @@ struct State {
     buckets: Vec<Tokens>,
     /// How long Lambda cannot assume a role that was just made, and when roles were.
     role_propagation: Duration,
+    /// The function of each event source mapping, whose calls name only its id.
+    mappings: HashMap<String, String>,
     /// Texts of delayed calls that have not reached AWS yet.
     late: Vec<String>,
     roles: HashMap<String, Instant>,
@@ -284,6 +287,7 @@ impl Proxy {
         let (parts, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
         let mut call = identify(&parts.method, &parts.uri, &parts.headers, &body);
+        self.name_function(&mut call);
         let fault = self.pick(&call).or_else(|| self.limits(&call));
         let answer = match &fault {
             Some(Fault::Refuse(status, code, message)) => {
@@ -319,6 +323,7 @@ impl Proxy {
                 self.forward(parts, body).await?
             }
         };
+        let answer = self.learn_mapping(&call, answer).await?;
         let lost = matches!(fault, Some(Fault::LoseAnswer | Fault::Kill));
         if answer.status().is_success() && call.name() == "iam:CreateRole" {
             let role = form_value(&call.text, "RoleName");
@@ -336,6 +341,34 @@ impl Proxy {
             Some(Fault::HideTags) => without_tags(answer).await,
             _ => Ok(answer),
         }
+    }
+
+    /// What is called of an event source mapping tells its function, too.
+    fn name_function(&self, call: &mut Call) {
+        if !call.text.contains("event-source-mapping") {
+            return;
+        }
+        let state = self.state();
+        let of_it = state.mappings.iter().find(|(id, _)| call.text.contains(id.as_str()));
+        if let Some((_, function)) = of_it {
+            call.text = format!("{}\n{function}", call.text);
+        }
+    }
+
+    async fn learn_mapping(
+        &self,
+        call: &Call,
+        answer: Response<Full<Bytes>>,
+    ) -> Result<Response<Full<Bytes>>, BoxError> {
+        if call.operation != "CreateEventSourceMapping" || !answer.status().is_success() {
+            return Ok(answer);
+        }
+        let (parts, body) = answer.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let made: Value = serde_json::from_slice(&body)?;
+        let text = |field: &str| made[field].as_str().unwrap_or_default().to_owned();
+        self.state().mappings.insert(text("UUID"), text("FunctionArn"));
+        Ok(Response::from_parts(parts, Full::new(body)))
     }
 
     async fn forward(&self, parts: Parts, body: Bytes) -> Result<Response<Full<Bytes>>, BoxError> {
@@ -499,6 +532,7 @@ fn identify(method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Ca
     let operation = match (service.as_str(), text("x-amz-target")) {
         ("lambda", _) => lambda_operation(method, path),
         ("s3", _) => s3_operation(method, &query, headers),
+        ("scheduler", _) => scheduler_operation(method),
         ("iam", _) => body
             .split('&')
             .find_map(|pair| pair.strip_prefix("Action="))
@@ -516,6 +550,22 @@ fn identify(method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Ca
 fn lambda_operation(method: &Method, path: &str) -> String {
     let last = path.rsplit('/').next().unwrap_or_default();
     let name = match (method.as_str(), last) {
+        ("GET", "event-source-mappings") => "ListEventSourceMappings",
+        ("POST", "event-source-mappings") => "CreateEventSourceMapping",
+        ("GET", _) if path.contains("/event-source-mappings/") => "GetEventSourceMapping",
+        ("PUT", _) if path.contains("/event-source-mappings/") => "UpdateEventSourceMapping",
+        ("DELETE", _) if path.contains("/event-source-mappings/") => "DeleteEventSourceMapping",
+        ("GET", "url") => "GetFunctionUrlConfig",
+        ("POST", "url") => "CreateFunctionUrlConfig",
+        ("PUT", "url") => "UpdateFunctionUrlConfig",
+        ("DELETE", "url") => "DeleteFunctionUrlConfig",
+        ("GET", "event-invoke-config") => "GetFunctionEventInvokeConfig",
+        ("PUT", "event-invoke-config") => "PutFunctionEventInvokeConfig",
+        ("DELETE", "event-invoke-config") => "DeleteFunctionEventInvokeConfig",
+        ("GET", "policy") => "GetPolicy",
+        ("POST", "policy") => "AddPermission",
+        ("DELETE", _) if path.contains("/policy/") => "RemovePermission",
+        ("GET", _) if path.contains("/tags/") => "ListTags",
         ("POST", "functions") => "CreateFunction",
         ("PUT", "code") => "UpdateFunctionCode",
         ("PUT", "concurrency") => "PutFunctionConcurrency",
@@ -530,6 +580,18 @@ fn lambda_operation(method: &Method, path: &str) -> String {
         ("DELETE", _) if path.contains("/tags/") => "UntagResource",
         ("GET", _) => "GetFunction",
         ("DELETE", _) => "DeleteFunction",
+        _ => "Unknown",
+    };
+    name.to_owned()
+}
+
+/// All that is called is about one schedule.
+fn scheduler_operation(method: &Method) -> String {
+    let name = match method.as_str() {
+        "GET" => "GetSchedule",
+        "POST" => "CreateSchedule",
+        "PUT" => "UpdateSchedule",
+        "DELETE" => "DeleteSchedule",
         _ => "Unknown",
     };
     name.to_owned()
@@ -554,6 +616,7 @@ fn throttling(service: &str) -> (u16, &'static str) {
         "lambda" => (429, "TooManyRequestsException"),
         "iam" => (400, "Throttling"),
         "s3" => (503, "SlowDown"),
+        "scheduler" => (429, "ThrottlingException"),
         _ => (400, "ThrottlingException"),
     }
 }
@@ -582,7 +645,7 @@ fn refusal(service: &str, status: u16, code: &str, message: &str) -> Response<Fu
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert("x-amzn-requestid", HeaderValue::from_static("injected"));
-    if let ("lambda", Ok(code)) = (service, HeaderValue::from_str(code)) {
+    if let ("lambda" | "scheduler", Ok(code)) = (service, HeaderValue::from_str(code)) {
         headers.insert("x-amzn-errortype", code);
     }
     response

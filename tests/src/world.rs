@@ -69,6 +69,8 @@ pub struct World {
     /// See `iam`.
     pub events: aws_sdk_eventbridge::Client,
     /// See `iam`.
+    pub scheduler: aws_sdk_scheduler::Client,
+    /// See `iam`.
     pub sqs: aws_sdk_sqs::Client,
     /// See `iam`.
     pub sts: aws_sdk_sts::Client,
@@ -115,6 +117,7 @@ impl World {
                 dynamodb: aws_sdk_dynamodb::Client::new(&config),
                 sfn: aws_sdk_sfn::Client::new(&config),
                 events: aws_sdk_eventbridge::Client::new(&config),
+                scheduler: aws_sdk_scheduler::Client::new(&config),
                 sqs: aws_sdk_sqs::Client::new(&config),
                 sts: aws_sdk_sts::Client::new(&config),
                 announcements: Announcements::listen(&config, &stack).await?,

@@ -36,9 +36,13 @@ const ROLE_PROPAGATION: Duration = Duration::from_secs(8);
 
 /// The rates of an account and Region.
 ///
+/// Event source mappings, addresses and statements draw on the same as functions do.
+///
 /// Sources: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>,
-/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>.
-const RATES: [Bucket; 7] = [
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>,
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html> (50 of each but PutEvents), and
+/// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html> (250 of each in small Regions).
+const RATES: [Bucket; 17] = [
     Bucket { calls: &["lambda:*"], except: &["lambda:GetFunction"], rate: 15.0 },
     Bucket { calls: &["lambda:GetFunction"], except: &[], rate: 100.0 },
     Bucket { calls: &["logs:CreateLogGroup"], except: &[], rate: 10.0 },
@@ -46,6 +50,16 @@ const RATES: [Bucket; 7] = [
     Bucket { calls: &["logs:DescribeLogGroups"], except: &[], rate: 10.0 },
     Bucket { calls: &["logs:PutRetentionPolicy"], except: &[], rate: 5.0 },
     Bucket { calls: &["logs:ListTagsForResource"], except: &[], rate: 5.0 },
+    Bucket { calls: &["events:PutRule"], except: &[], rate: 50.0 },
+    Bucket { calls: &["events:PutTargets"], except: &[], rate: 50.0 },
+    Bucket { calls: &["events:RemoveTargets"], except: &[], rate: 50.0 },
+    Bucket { calls: &["events:DeleteRule"], except: &[], rate: 50.0 },
+    Bucket { calls: &["events:DescribeRule"], except: &[], rate: 50.0 },
+    Bucket { calls: &["events:List*"], except: &[], rate: 50.0 },
+    Bucket { calls: &["scheduler:CreateSchedule"], except: &[], rate: 250.0 },
+    Bucket { calls: &["scheduler:UpdateSchedule"], except: &[], rate: 250.0 },
+    Bucket { calls: &["scheduler:DeleteSchedule"], except: &[], rate: 250.0 },
+    Bucket { calls: &["scheduler:GetSchedule"], except: &[], rate: 250.0 },
 ];
 
 fn slowed() -> Vec<Bucket> {
