@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, Target};
-use formation_model::{
-    DriftStatus, FunctionStatus, Operation, OperationStatus, Part, Rollback,
-};
+use aws_sdk_lambda::types::Environment;
+use formation_model::{DriftStatus, FunctionStatus, Operation, OperationStatus, Part, Rollback};
 use formation_tests::{Call, Fault, Rule, World};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
@@ -15,12 +14,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use crate::requests::{OTHER_CODE, path};
+use crate::requests::path;
 
-/// A function that logs by what it was invoked, with what.
-const LOGGING_CODE: &str = "export const handler = async (event, context) => { \
-    console.log('called ' + context.invokedFunctionArn + ' ' + JSON.stringify(event)); \
+/// A function that logs what it was called with, and whether that was what is live.
+const LOGGING_CODE: &str = "export const handler = async (event) => { \
+    console.log('called ' + process.env.MARK + ' with ' + JSON.stringify(event)); \
     return { statusCode: 200, body: 'first' }; };";
+
+/// What it is updated to.
+const SECOND_CODE: &str =
+    "export const handler = async () => ({ statusCode: 200, body: 'second' });";
 
 /// What an HTTP client is answered at a function's address: status and body.
 async fn asked(world: &World, url: &str) -> (u16, String) {
@@ -37,14 +40,16 @@ async fn asked(world: &World, url: &str) -> (u16, String) {
     (status, body.to_owned())
 }
 
-/// Waits until the function has logged that it was invoked through `live` with something that holds `text`.
+/// Waits until what is live of the function has logged that it was called with something that holds `text`.
 async fn was_called(world: &World, name: &str, text: &str) {
     let group = format!("/aws/lambda/{name}");
     world
         .until(&format!("{name} is called with {text}"), async || {
             let events = world.logs.filter_log_events().log_group_name(&group).send().await.ok()?;
-            let mut lines = events.events.unwrap_or_default().into_iter().filter_map(|it| it.message);
-            lines.find(|it| it.contains(&format!(":{name}:live ")) && it.contains(text))
+            let lines = events.events.unwrap_or_default().into_iter();
+            let called = lines.filter_map(|it| it.message).find(|it| it.contains(text))?;
+            assert!(called.contains("called live with "), "{called}");
+            Some(())
         })
         .await;
 }
@@ -90,7 +95,9 @@ pub async fn an_address_a_message_an_event_and_a_schedule_reach_what_is_live(wor
     let at = at.strftime("at(%Y-%m-%dT%H:%M:%S)").to_string();
     let mut fields = world.one_of_each(&name).await;
     fields["code"] = json!(LOGGING_CODE);
-    fields["schedules"] = json!([{"name": "soon", "expression": at, "input": r#"{"by":"schedule"}"#}]);
+    fields["environment"] = json!({"MARK": "live"});
+    fields["schedules"] =
+        json!([{"name": "soon", "expression": at, "input": r#"{"by":"schedule"}"#}]);
     let rules = [
         json!({"name": "here", "pattern": {"source": [format!("shop.{name}")]}}),
         json!({
@@ -108,6 +115,11 @@ pub async fn an_address_a_message_an_event_and_a_schedule_reach_what_is_live(wor
     assert!(in_sync(&world.drift(&name).await), "{:#?}", world.drift(&name).await);
     let function = world.function(&name).await;
     let url = function.resources.function_url.clone().unwrap();
+
+    // The workbench is another from now on: whoever reached that would be told so.
+    let mark = Environment::builder().variables("MARK", "workbench").build();
+    let update = world.lambda.update_function_configuration().function_name(&name);
+    update.environment(mark).send().await.unwrap();
 
     let plain = world.name("plain");
     let began = Instant::now();
@@ -136,10 +148,10 @@ pub async fn an_address_a_message_an_event_and_a_schedule_reach_what_is_live(wor
     was_called(world, &name, r#"{"by":"schedule"}"#).await;
 
     // An update reaches every caller at one moment, and their address stays.
-    let updated = world.patch(&name, json!({"code": OTHER_CODE})).await;
+    let updated = world.patch(&name, json!({"code": SECOND_CODE})).await;
     assert_eq!(world.states_entered(&updated).await.len(), 8);
     assert_eq!(world.function(&name).await.resources.function_url, Some(url.clone()));
-    assert_eq!(asked(world, &url).await, (200, "\"second\"".to_owned()));
+    assert_eq!(asked(world, &url).await, (200, "second".to_owned()));
 
     let deleted = world.delete(&name).await;
     assert_eq!(deleted.status, OperationStatus::Succeeded, "{deleted:#?}");
@@ -157,7 +169,7 @@ pub async fn an_update_that_fails_leaves_what_calls_a_function_as_it_was(world: 
     world.create(&name, fields).await;
     let before = triggers(world, &name).await;
     let change = json!({
-        "code": OTHER_CODE,
+        "code": SECOND_CODE,
         "functionUrl": {"authType": "AWS_IAM", "cors": {"allowOrigins": ["https://example.com"]}},
         "invokers": [],
         "schedules": [
@@ -203,7 +215,7 @@ pub async fn what_fails_once_callers_have_moved_is_finished_forward(world: &Worl
     let fields = world.one_of_each(&name).await;
     world.create(&name, fields).await;
     world.proxy.inject(refusing("scheduler:DeleteSchedule", &name, 1));
-    let change = json!({"code": OTHER_CODE, "schedules": []});
+    let change = json!({"code": SECOND_CODE, "schedules": []});
     let failed = world.patch(&name, change).await;
     assert_eq!(failed.status, OperationStatus::Failed, "{failed:#?}");
     assert_eq!(failed.rollback, Rollback::Incomplete, "{failed:#?}");
@@ -214,7 +226,7 @@ pub async fn what_fails_once_callers_have_moved_is_finished_forward(world: &Worl
     let function = world.function(&name).await;
     assert_eq!((function.status, function.revision), (FunctionStatus::Failed.into(), 2));
     let url = function.resources.function_url.unwrap();
-    assert_eq!(asked(world, &url).await, (200, "\"second\"".to_owned()));
+    assert_eq!(asked(world, &url).await, (200, "second".to_owned()));
     world.reconcile_function(&name).await;
     world
         .until("it is finished", async || {
@@ -297,7 +309,8 @@ pub async fn what_others_have_made_survives_everything(world: &World) {
     assert_eq!(world.repair(&name).await.status, OperationStatus::Succeeded);
     assert!(theirs().await);
     world.proxy.inject(refusing("lambda:UpdateFunctionCode", &name, 1));
-    let change = json!({"code": OTHER_CODE, "eventRules": [{"name": "x", "pattern": {"source": ["x"]}}]});
+    let change =
+        json!({"code": SECOND_CODE, "eventRules": [{"name": "x", "pattern": {"source": ["x"]}}]});
     assert_eq!(world.patch(&name, change).await.rollback, Rollback::Complete);
     assert!(theirs().await);
     let deleted = world.delete(&name).await;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::error::SdkError;
+use aws_sdk_lambda::types::Cors;
 use aws_sdk_sqs::types::QueueAttributeName::VisibilityTimeout;
 use formation_model::names::LIVE;
 use serde_json::{Value, json};
@@ -80,7 +81,9 @@ impl World {
     async fn url_of(&self, name: &str, recorded: Option<&str>) -> Value {
         let got = self.lambda.get_function_url_config().function_name(name).qualifier(LIVE);
         let Some(it) = shown(got.send().await) else { return Value::Null };
-        let cors = it.cors.map(|cors| format!("{cors:?}"));
+        // What is cleared is empty, and what was never set is not there.
+        let cors = it.cors.filter(|cors| *cors != Cors::builder().build());
+        let cors = cors.map(|cors| format!("{cors:?}"));
         let mode = it.invoke_mode.map(|mode| mode.as_str().to_owned());
         let is_recorded = recorded == Some(it.function_url.as_str());
         json!({
@@ -125,7 +128,8 @@ impl World {
         let mut schedules = BTreeMap::new();
         let listed = self.scheduler.list_schedules().send().await.expect("schedules can be listed");
         for it in listed.schedules {
-            let (group, name_of_it) = (it.group_name.unwrap_or_default(), it.name.unwrap_or_default());
+            let (group, name_of_it) =
+                (it.group_name.unwrap_or_default(), it.name.unwrap_or_default());
             let get = self.scheduler.get_schedule().name(&name_of_it).group_name(&group);
             let Some(it) = shown(get.send().await) else { continue };
             let target = it.target.expect("a schedule has a target");
@@ -191,8 +195,10 @@ impl World {
             let tags = self.lambda.list_tags().resource(arn).send().await;
             let tags = shown(tags).and_then(|it| it.tags).unwrap_or_default();
             let tags: BTreeMap<_, _> = tags.into_iter().collect();
-            let filters = it.filter_criteria().map(|it| format!("{it:?}"));
+            let filters = it.filter_criteria().map(|it| it.filters()).unwrap_or_default();
+            let filters: Vec<_> = filters.iter().filter_map(|it| it.pattern()).collect();
             let failed = it.destination_config().and_then(|it| it.on_failure()?.destination());
+            let failed = failed.filter(|it| !it.is_empty());
             let scaling = it.scaling_config().and_then(|it| it.maximum_concurrency());
             let responses: Vec<_> =
                 it.function_response_types().iter().map(|it| it.as_str().to_owned()).collect();

@@ -1,8 +1,8 @@
 //! What the properties' rows in the model give functions: nothing is named here, so that a new property
 //! is in every test that uses them.
 
-use formation_model::{FunctionSpec, Part};
 use formation_model::function::{Property, properties};
+use formation_model::{FunctionSpec, Part};
 use serde_json::{Map, Value};
 
 use crate::world::EXAMPLE_CODE;

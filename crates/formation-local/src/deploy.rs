@@ -183,7 +183,8 @@ fn rename(value: &mut Value) {
                 let conditions = object.get_mut("Condition").and_then(Value::as_object_mut);
                 for keys in conditions.into_iter().flat_map(|it| it.values_mut()) {
                     let keys = keys.as_object_mut();
-                    keys.into_iter().for_each(|it| it.retain(|key, _| !key.contains("ResourceTag")));
+                    keys.into_iter()
+                        .for_each(|it| it.retain(|key, _| !key.contains("ResourceTag")));
                 }
             }
             object.values_mut().for_each(rename);

@@ -31,10 +31,7 @@ pub(super) async fn ensure(scope: &Scope<'_>, work: &Work) -> Result<(), Resourc
 }
 
 /// Takes it away where nothing is asked any more.
-pub(super) async fn take_away(
-    scope: &Scope<'_>,
-    removed: &[Trigger],
-) -> Result<(), ResourceError> {
+pub(super) async fn take_away(scope: &Scope<'_>, removed: &[Trigger]) -> Result<(), ResourceError> {
     for (key, _) in each!(removed, AsyncInvoke) {
         let delete = scope.clients.lambda.delete_function_event_invoke_config();
         let deleted = delete.function_name(scope.function.as_str()).qualifier(LIVE).send().await;
@@ -46,10 +43,7 @@ pub(super) async fn take_away(
 }
 
 /// What Lambda does; its own defaults are no difference from what `wanted` leaves to it.
-pub(super) async fn find(
-    scope: &Scope<'_>,
-    wanted: &AsyncInvoke,
-) -> Result<AsyncInvoke, AwsError> {
+pub(super) async fn find(scope: &Scope<'_>, wanted: &AsyncInvoke) -> Result<AsyncInvoke, AwsError> {
     let get = scope.clients.lambda.get_function_event_invoke_config();
     let got = get.function_name(scope.function.as_str()).qualifier(LIVE).send().await;
     let refused = |error| AwsError::new("lambda:GetFunctionEventInvokeConfig", error);

@@ -4,7 +4,8 @@ use formation_model::{Difference, FunctionSpec, Trigger, TriggerKey};
 use serde_json::{Value, json};
 
 use super::{
-    Clients, Scope, TriggerSettings, asynchronous, mapping, mapping_calls, rule, schedule, statement, url,
+    Clients, Scope, TriggerSettings, asynchronous, mapping, mapping_calls, rule, schedule,
+    statement, url,
 };
 use crate::error::ResourceError;
 use crate::ownership::a_moment_ago;
@@ -31,8 +32,7 @@ pub async fn compare(
         false => Default::default(),
     };
     let reads = |it: &Trigger| matches!(it, Trigger::EventSource(_));
-    let sources: Vec<_> =
-        triggers.iter().filter(|it| reads(it)).map(|it| it.key().name).collect();
+    let sources: Vec<_> = triggers.iter().filter(|it| reads(it)).map(|it| it.key().name).collect();
     let mappings = match sources.is_empty() {
         true => Vec::new(),
         false => mapping_calls::all(&scope, &sources).await?,
@@ -54,7 +54,9 @@ pub async fn compare(
         // An invoker is nothing but its statement.
         match trigger {
             Trigger::Invoker(_) if !is_stated => differences.extend(trigger.differences(None)),
-            _ if !is_stated => differences.push(key.difference("permission", json!(true), json!(false))),
+            _ if !is_stated => {
+                differences.push(key.difference("permission", json!(true), json!(false)))
+            }
             _ => {}
         }
     }

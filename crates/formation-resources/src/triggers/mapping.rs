@@ -154,9 +154,7 @@ async fn create(
 
 /// Repeats a call while the role may not do yet what it was just allowed, or another change is under way. A role
 /// that is never allowed gives the same refusal, so the patience has an end, here and in the state machine.
-async fn once_allowed(
-    call: impl AsyncFn() -> Result<(), AwsError>,
-) -> Result<(), ResourceError> {
+async fn once_allowed(call: impl AsyncFn() -> Result<(), AwsError>) -> Result<(), ResourceError> {
     let mut pauses = ROLE_PAUSES.iter();
     loop {
         let (error, what) = match call().await {

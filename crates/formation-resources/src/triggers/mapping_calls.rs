@@ -24,10 +24,7 @@ pub(super) struct Mapping {
 
 /// The mappings of the function's alias, whosever they are: by the function, or where Lambda does not know the alias
 /// any more by these sources, since mappings outlive it.
-pub(super) async fn all(
-    scope: &Scope<'_>,
-    sources: &[String],
-) -> Result<Vec<Mapping>, AwsError> {
+pub(super) async fn all(scope: &Scope<'_>, sources: &[String]) -> Result<Vec<Mapping>, AwsError> {
     match list(scope, None).await? {
         Some(found) => Ok(found),
         None => {
@@ -99,11 +96,7 @@ pub(super) async fn tag(
     tagged.map(|_| ()).map_err(|error| AwsError::new("lambda:TagResource", error))
 }
 
-pub(super) async fn untag(
-    scope: &Scope<'_>,
-    arn: &str,
-    keys: Vec<String>,
-) -> Result<(), AwsError> {
+pub(super) async fn untag(scope: &Scope<'_>, arn: &str, keys: Vec<String>) -> Result<(), AwsError> {
     let untag = scope.clients.lambda.untag_resource().resource(arn);
     let untagged = untag.set_tag_keys(Some(keys)).send().await;
     untagged.map(|_| ()).map_err(|error| AwsError::new("lambda:UntagResource", error))

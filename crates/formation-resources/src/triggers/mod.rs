@@ -19,9 +19,9 @@ mod rule;
 mod rule_calls;
 mod schedule;
 mod statement;
-mod url;
 #[cfg(test)]
 mod tests;
+mod url;
 
 use formation_aws::AwsError;
 use formation_model::names::LIVE;
@@ -123,7 +123,9 @@ impl Work {
                     work.removed.extend(moved_away(from, &to));
                     work.ensured.push(to);
                 }
-                Change::Same(it) if searches || (retagged && has_tags(&it)) => work.ensured.push(it),
+                Change::Same(it) if searches || (retagged && has_tags(&it)) => {
+                    work.ensured.push(it)
+                }
                 Change::Same(_) => {}
                 Change::Removed(it) => work.removed.push(it),
             }

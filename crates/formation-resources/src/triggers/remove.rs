@@ -6,8 +6,8 @@ use formation_model::{FunctionSpec, StackIdentity, Trigger, TriggerKey, TriggerK
 
 use super::rule_calls::{self, At};
 use super::{
-    Clients, Scope, TriggerSettings, about, each, mapping, mapping_calls, rule, schedule, unless_busy,
-    url,
+    Clients, Scope, TriggerSettings, about, each, mapping, mapping_calls, rule, schedule,
+    unless_busy, url,
 };
 use crate::error::ResourceError;
 use crate::function::errors::redacted;
@@ -60,10 +60,12 @@ async fn remove_all(
         Ok(Some(found)) if each!(known, FunctionUrl).next().is_some() => {
             let key = TriggerKey::new(TriggerKind::FunctionUrl, "");
             let deleted = url::delete(scope).await;
-            deleted.map_err(|error| match unless_busy(error) {
-                ResourceError::Aws(error) => found.age.judge(error, "the function's address"),
-                error => error,
-            }).map_err(about(&key))
+            deleted
+                .map_err(|error| match unless_busy(error) {
+                    ResourceError::Aws(error) => found.age.judge(error, "the function's address"),
+                    error => error,
+                })
+                .map_err(about(&key))
         }
         // Removing the function tells of one that is not ours.
         Ok(_) | Err(ResourceError::NotOwned { .. }) => Ok(()),

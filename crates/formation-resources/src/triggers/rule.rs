@@ -35,10 +35,7 @@ fn arn_of(scope: &Scope<'_>, at: At<'_>) -> String {
     let stack = &scope.settings.stack;
     let At { bus, name } = at;
     let bus = if bus == DEFAULT_BUS { String::new() } else { format!("{bus}/") };
-    format!(
-        "arn:{}:events:{}:{}:rule/{bus}{name}",
-        stack.partition, stack.region, stack.account_id
-    )
+    format!("arn:{}:events:{}:{}:rule/{bus}{name}", stack.partition, stack.region, stack.account_id)
 }
 
 /// Makes and changes rules; what is new does not act before callers have moved.

@@ -121,11 +121,7 @@ pub(super) async fn tag(
     tagged.map(|_| ()).map_err(|error| AwsError::new("events:TagResource", error))
 }
 
-pub(super) async fn untag(
-    scope: &Scope<'_>,
-    arn: &str,
-    keys: Vec<String>,
-) -> Result<(), AwsError> {
+pub(super) async fn untag(scope: &Scope<'_>, arn: &str, keys: Vec<String>) -> Result<(), AwsError> {
     let untag = scope.clients.events.untag_resource().resource_arn(arn);
     let untagged = untag.set_tag_keys(Some(keys)).send().await;
     untagged.map(|_| ()).map_err(|error| AwsError::new("events:UntagResource", error))

@@ -136,8 +136,8 @@ pub(super) async fn ids(scope: &Scope<'_>) -> Result<BTreeSet<String>, AwsError>
     let got = get.qualifier(LIVE).send().await;
     let got = unless_absent(got.map_err(|error| AwsError::new("lambda:GetPolicy", error)))?;
     let Some(policy) = got.and_then(|it| it.policy) else { return Ok(BTreeSet::new()) };
-    let policy: Value = serde_json::from_str(&policy)
-        .map_err(|_| AwsError::incomplete("lambda:GetPolicy"))?;
+    let policy: Value =
+        serde_json::from_str(&policy).map_err(|_| AwsError::incomplete("lambda:GetPolicy"))?;
     let statements = policy["Statement"].as_array().into_iter().flatten();
     Ok(statements.filter_map(|it| it["Sid"].as_str()).map(str::to_owned).collect())
 }
@@ -166,12 +166,8 @@ async fn add(scope: &Scope<'_>, it: &Statement) -> Result<(), ResourceError> {
 
 async fn remove(scope: &Scope<'_>, id: &str) -> Result<(), ResourceError> {
     let remove = scope.clients.lambda.remove_permission();
-    let removed = remove
-        .function_name(scope.function.as_str())
-        .qualifier(LIVE)
-        .statement_id(id)
-        .send()
-        .await;
+    let removed =
+        remove.function_name(scope.function.as_str()).qualifier(LIVE).statement_id(id).send().await;
     let refused = |error| AwsError::new("lambda:RemovePermission", error);
     unless_absent(removed.map_err(refused)).map(|_| ()).map_err(unless_busy)
 }

@@ -165,7 +165,12 @@ async fn a_create_makes_each_once_and_doing_it_again_writes_nothing() {
     let ((_, name), rule) = state.rules.first_key_value().unwrap();
     let arn = format!("arn:aws:events:eu-west-1:111122223333:rule/orders/{name}");
     assert_eq!(of_rule["SourceArn"], json!(arn));
-    assert!(state.policy.iter().all(|it| it["Sid"].as_str().unwrap().starts_with("formation_0a1b2c3d_")));
+    assert!(
+        state
+            .policy
+            .iter()
+            .all(|it| it["Sid"].as_str().unwrap().starts_with("formation_0a1b2c3d_"))
+    );
     assert_eq!(rule["Targets"][0]["Arn"], json!(live_arn()));
     let schedule = state.schedules.values().next().unwrap();
     assert_eq!(schedule["GroupName"], "formation_0a1b2c3d");
@@ -355,7 +360,8 @@ async fn a_mapping_of_somebody_else_is_left_and_the_operation_fails() {
 async fn a_role_that_was_just_widened_is_waited_for_and_not_for_ever() {
     let mut spec = testing::spec();
     spec.triggers.event_sources = vec![source(QUEUE)];
-    let text = "The function execution role does not have permissions to call ReceiveMessage on SQS";
+    let text =
+        "The function execution role does not have permissions to call ReceiveMessage on SQS";
     let refused = ("CreateEventSourceMapping", 400, "InvalidParameterValueException", text, false);
     let world = World::new();
     world.aws.refuse(refused);
@@ -406,7 +412,10 @@ async fn a_queue_that_hides_for_too_short_a_time_is_refused_before_anything_is_m
     };
     spec.configuration.timeout_seconds = 31;
     let text = refused(&spec, None).await;
-    assert!(text.contains("visibility timeout: 30 seconds is less than Function timeout: 31"), "{text}");
+    assert!(
+        text.contains("visibility timeout: 30 seconds is less than Function timeout: 31"),
+        "{text}"
+    );
     // Later, too, when nothing of the source changes.
     let before = full();
     refused(&spec, Some(&before)).await;

@@ -52,10 +52,7 @@ pub(super) async fn ensure(
 }
 
 /// Takes the address away if it is not wanted any more.
-pub(super) async fn take_away(
-    scope: &Scope<'_>,
-    removed: &[Trigger],
-) -> Result<(), ResourceError> {
+pub(super) async fn take_away(scope: &Scope<'_>, removed: &[Trigger]) -> Result<(), ResourceError> {
     for (key, _) in each!(removed, FunctionUrl) {
         delete(scope).await.map_err(unless_busy).map_err(about(&key))?;
     }

@@ -153,7 +153,8 @@ impl State {
             let name = if body["Rule"].is_null() { text("Name") } else { text("Rule") };
             (text("EventBusName"), name)
         };
-        let ours = || json!({"formation:stack": "0a1b2c3d", "formation:function": "hello", "team": "a"});
+        let ours =
+            || json!({"formation:stack": "0a1b2c3d", "formation:function": "hello", "team": "a"});
         match operation {
             "GetFunction" => {
                 if self.no_function || (self.no_alias && query.contains("Qualifier")) {
@@ -162,9 +163,7 @@ impl State {
                 answer(json!({"Configuration": {"State": "Active"}, "Tags": ours()}))
             }
             "GetPolicy" if self.policy.is_empty() => absent(),
-            "GetPolicy" => {
-                answer(json!({"Policy": json!({"Statement": self.policy}).to_string()}))
-            }
+            "GetPolicy" => answer(json!({"Policy": json!({"Statement": self.policy}).to_string()})),
             "AddPermission" => {
                 let sid = body["StatementId"].clone();
                 if self.policy.iter().any(|it| it["Sid"] == sid) {
@@ -301,7 +300,9 @@ impl State {
                 let name = body["QueueName"].as_str().unwrap_or_default();
                 match self.queues.contains_key(name) {
                     true => answer(json!({"QueueUrl": format!("https://sqs/1/{name}")})),
-                    false => json_error(400, "QueueDoesNotExist", "The specified queue does not exist."),
+                    false => {
+                        json_error(400, "QueueDoesNotExist", "The specified queue does not exist.")
+                    }
                 }
             }
             "GetQueueAttributes" => {
@@ -325,8 +326,7 @@ impl HttpConnector for StandIn {
         let uri = uri.split_once("amazonaws.com").map_or(uri.as_str(), |(_, path)| path);
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
         let target = request.headers().get("x-amz-target").and_then(|it| it.rsplit('.').next());
-        let operation =
-            target.map_or_else(|| operation(request.method(), path), ToOwned::to_owned);
+        let operation = target.map_or_else(|| operation(request.method(), path), ToOwned::to_owned);
         let body = request.body().bytes().unwrap_or_default();
         let body = serde_json::from_slice(body).unwrap_or_default();
         HttpConnectorFuture::ready(Ok(self.state().answer(&operation, path, query, body)))
