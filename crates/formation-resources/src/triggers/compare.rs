@@ -55,7 +55,7 @@ pub async fn compare(
         match trigger {
             Trigger::Invoker(_) if !is_stated => differences.extend(trigger.differences(None)),
             _ if !is_stated => {
-                differences.push(key.difference("permission", json!(true), json!(false)))
+                differences.push(key.difference("permission", json!(true), json!(false)));
             }
             _ => {}
         }

@@ -124,7 +124,7 @@ impl Work {
                     work.ensured.push(to);
                 }
                 Change::Same(it) if searches || (retagged && has_tags(&it)) => {
-                    work.ensured.push(it)
+                    work.ensured.push(it);
                 }
                 Change::Same(_) => {}
                 Change::Removed(it) => work.removed.push(it),
@@ -192,7 +192,7 @@ async fn ensure_all(
     let done = async || {
         queue::check(sqs, &scope, target, &work.ensured).await?;
         let function_url = url::ensure(&scope, spec, &work).await?;
-        statement::ensure(&scope, spec, &work, searches).await?;
+        statement::ensure(&scope, &work).await?;
         asynchronous::ensure(&scope, &work).await?;
         schedule::ensure(&scope, &work).await?;
         rule::ensure(&scope, target, &work).await?;

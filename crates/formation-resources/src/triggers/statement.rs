@@ -83,15 +83,9 @@ fn of_rule(scope: &Scope<'_>, key: &TriggerKey, it: &EventRule) -> Statement {
 }
 
 /// Adds the statements that are missing.
-pub(super) async fn ensure(
-    scope: &Scope<'_>,
-    spec: &FunctionSpec,
-    work: &Work,
-    searches: bool,
-) -> Result<(), ResourceError> {
+pub(super) async fn ensure(scope: &Scope<'_>, work: &Work) -> Result<(), ResourceError> {
     let needs = |it: &Trigger| !needed_by(scope, it).is_empty();
-    // What is to be looked at; all of it where everything is.
-    if !work.ensured.iter().any(needs) && !(searches && spec.triggers().iter().any(needs)) {
+    if !work.ensured.iter().any(needs) {
         return Ok(());
     }
     let found = ids(scope).await?;
