@@ -58,7 +58,7 @@ impl Comparer {
         &self,
         function: &FunctionName,
     ) -> Result<Option<PublishedVersion>, ResourceError> {
-        let alias = live::alias(&self.lambda, function).await?;
+        let alias = live::alias(&self.clients.lambda, function).await?;
         Ok(alias.and_then(|alias| alias.version))
     }
 
