@@ -52,3 +52,28 @@ fn rows(functions: &[Function]) -> String {
     });
     table(["NAME", "STATUS", "REVISION", "DRIFT", "RUNTIME", "MEMORY", "UPDATED", "ADDRESS"], rows)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::function;
+
+    #[test]
+    fn an_address_stands_in_the_last_column() {
+        let functions = ["called", "plain"].map(|name| {
+            let mut document = function(name);
+            document["resources"]["liveArn"] = json!("arn:l");
+            document["resources"]["invokeArn"] = json!("arn:l");
+            if name == "called" {
+                document["resources"]["functionUrl"] = json!("https://u/");
+            }
+            serde_json::from_value::<Function>(document).unwrap()
+        });
+        let shown = rows(&functions);
+        let lines: Vec<_> = shown.lines().collect();
+        assert!(lines[0].ends_with("UPDATED   ADDRESS"), "{shown}");
+        assert!(lines[1].ends_with(" https://u/") && lines[2].ends_with("ago"), "{shown}");
+    }
+}

@@ -159,7 +159,8 @@ fn mask(function: &mut Value) {
     let mut secrets: Vec<_> = variables.into_iter().flat_map(|it| it.values_mut()).collect();
     secrets.iter_mut().for_each(|value| **value = Value::from("****"));
     for field in ["schedules", "eventRules"] {
-        for trigger in function[field].as_array_mut().into_iter().flatten() {
+        let triggers = function.get_mut(field).and_then(Value::as_array_mut);
+        for trigger in triggers.into_iter().flatten() {
             if let Some(input) = trigger.get_mut("input") {
                 *input = Value::from("****");
             }
@@ -209,4 +210,33 @@ async fn asked_for(
 /// The operation that runs on a function, or else the last one.
 async fn current(connected: &Connected, name: &FunctionName) -> Result<OperationId, Failure> {
     Ok(connected.client.describe(name).await?.function.operation_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_may_be_secret_is_masked() {
+        let mut document = json!({
+            "environment": {"KEY": "s3cr3t"},
+            "schedules": [{"name": "a", "input": "s3cr3t"}, {"name": "b"}],
+            "eventRules": [{"name": "c", "input": "s3cr3t"}],
+        });
+        mask(&mut document);
+        let masked = "****";
+        assert_eq!(
+            document,
+            json!({
+                "environment": {"KEY": masked},
+                "schedules": [{"name": "a", "input": masked}, {"name": "b"}],
+                "eventRules": [{"name": "c", "input": masked}],
+            })
+        );
+        let mut none = json!({"environment": {}});
+        mask(&mut none);
+        assert_eq!(none, json!({"environment": {}}));
+    }
 }

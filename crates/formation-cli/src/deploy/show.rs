@@ -202,6 +202,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_trigger_is_told_by_kind_and_name() {
+        for (kind, name, action, expected) in [
+            ("SCHEDULE", "nightly", Action::Change, "SCHEDULE nightly CHANGE"),
+            ("FUNCTION_URL", "", Action::Delete, "FUNCTION_URL DELETE"),
+            ("OF_A_LATER_RELEASE", "x", Action::Create, "OF_A_LATER_RELEASE x CREATE"),
+        ] {
+            let kind = serde_json::from_value(kind.into()).unwrap();
+            let planned = PlannedTrigger { kind, name: name.to_owned(), action: action.into() };
+            // The action has a colour.
+            let (told, action) = expected.rsplit_once(' ').unwrap();
+            let shown = trigger(&planned);
+            assert!(shown.starts_with(&format!("{told} ")) && shown.contains(action), "{shown}");
+        }
+    }
+
+    #[test]
     fn what_stands_in_a_cell_stays_in_it_and_is_no_markdown() {
         for (text, expected) in [
             ("plain \u{e4} 8080", "plain \u{e4} 8080"),
