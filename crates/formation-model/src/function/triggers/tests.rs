@@ -544,6 +544,14 @@ fn a_function_is_not_larger_than_its_record_can_be() {
     assert_eq!(places, [("/eventRules".to_owned(), Code::OutOfRange)]);
     assert!(told.contains("65536 is the most"), "{told}");
     assert_eq!(found_with("eventRules", json!(rules[..7]), &DEFAULTS).0, []);
+    // One that an earlier release took may be changed, and grows no more.
+    let tags = (0..48).map(|it| (format!("{it:0128}"), "\u{6F22}".repeat(256)));
+    let mut large = FunctionSpec { tags: tags.collect(), ..current() };
+    large.configuration.environment.0.insert("KEY".to_owned(), "x".repeat(4000));
+    large.triggers = with("eventRules", json!(rules[..3])).triggers;
+    assert!(patched(&json!({"memoryMegabytes": 512}), &DEFAULTS, &large).is_ok());
+    let grown = patched(&json!({"eventRules": rules[..4]}), &DEFAULTS, &large).unwrap_err();
+    assert_eq!(grown[0].pointer, "/tags");
 }
 
 #[test]
