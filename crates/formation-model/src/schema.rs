@@ -162,7 +162,7 @@ fn nullable(mut schema: Value) -> Value {
         let member = schema["additionalProperties"].take();
         schema["additionalProperties"] = json!({"anyOf": [member, {"type": "null"}]});
     }
-    if let Some(members) = schema["properties"].as_object_mut() {
+    if let Some(members) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         members.values_mut().for_each(|member| *member = nullable(member.take()));
     }
     if let Some(object) = schema.as_object_mut().filter(|it| it.contains_key("properties")) {
