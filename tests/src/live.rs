@@ -6,7 +6,7 @@ use aws_sdk_iam::error::SdkError;
 use aws_sdk_iam::operation::get_role::GetRoleError;
 use aws_sdk_iam::types::Role;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
-use formation_model::names::LIVE;
+use formation_model::names::{LIVE, PERMISSIONS_POLICY};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
@@ -62,6 +62,18 @@ impl Live {
         "StateReasonCode",
     ];
 
+    /// The documents of the inline policies. The name of what a function is allowed is a digest of that, which may hold
+    /// the function's own name: all of them stand under one.
+    fn policies_by_kind(&self) -> BTreeMap<&str, Vec<&Value>> {
+        let mut policies = BTreeMap::<_, Vec<_>>::new();
+        for (name, document) in &self.inline_policies {
+            let is_digest = name.starts_with(PERMISSIONS_POLICY);
+            let kind = if is_digest { PERMISSIONS_POLICY } else { name.as_str() };
+            policies.entry(kind).or_default().push(document);
+        }
+        policies
+    }
+
     /// Everything about the parts that are there that an update may change: the same before it and
     /// after its rollback. Of the function that is all that Lambda shows, whether Formation knows it
     /// or not.
@@ -82,7 +94,7 @@ impl Live {
             json!({
                 "trust": role.assume_role_policy_document(),
                 "boundary": boundary,
-                "inlinePolicies": self.inline_policies,
+                "inlinePolicies": self.policies_by_kind(),
                 "attachedPolicies": self.attached_policies,
                 "idIsRecorded": recorded,
                 "tags": tags.collect::<BTreeMap<_, _>>(),
