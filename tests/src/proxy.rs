@@ -153,6 +153,13 @@ impl Rule {
     }
 }
 
+/// An event source mapping that was made.
+struct Mapping {
+    function: String,
+    source: String,
+    is_there: bool,
+}
+
 #[derive(Default)]
 struct State {
     calls: Vec<Call>,
@@ -163,7 +170,7 @@ struct State {
     /// How long Lambda cannot assume a role that was just made, and when roles were.
     role_propagation: Duration,
     /// The function of each event source mapping, whose calls name only its id.
-    mappings: HashMap<String, String>,
+    mappings: HashMap<String, Mapping>,
     /// Texts of delayed calls that have not reached AWS yet.
     late: Vec<String>,
     roles: HashMap<String, Instant>,
@@ -309,21 +316,20 @@ impl Proxy {
             }
             Some(Fault::Delay(time)) => {
                 // Of its own, since this request ends when its client gives up.
-                let (proxy, time, text) = (self.clone(), *time, call.text.clone());
-                self.state().late.push(text.clone());
+                let (proxy, time, call) = (self.clone(), *time, call.clone());
+                self.state().late.push(call.text.clone());
                 let late = tokio::spawn(async move {
                     sleep(time).await;
-                    let answer = proxy.forward(parts, body).await;
-                    proxy.state().late.retain(|late| *late != text);
+                    let answer = proxy.carry_out(&call, parts, body).await;
+                    proxy.state().late.retain(|late| *late != call.text);
                     answer
                 });
                 late.await??
             }
             Some(Fault::LoseAnswer | Fault::Kill | Fault::Show(_) | Fault::HideTags) | None => {
-                self.forward(parts, body).await?
+                self.carry_out(&call, parts, body).await?
             }
         };
-        let answer = self.learn_mapping(&call, answer).await?;
         let lost = matches!(fault, Some(Fault::LoseAnswer | Fault::Kill));
         if answer.status().is_success() && call.name() == "iam:CreateRole" {
             let role = form_value(&call.text, "RoleName");
@@ -350,24 +356,45 @@ impl Proxy {
         }
         let state = self.state();
         let of_it = state.mappings.iter().find(|(id, _)| call.text.contains(id.as_str()));
-        if let Some((_, function)) = of_it {
-            call.text = format!("{}\n{function}", call.text);
+        if let Some((_, of_it)) = of_it {
+            call.text = format!("{}\n{}", call.text, of_it.function);
         }
     }
 
-    async fn learn_mapping(
+    /// Hands a call on. Of a function and a source AWS has one event source mapping, and local AWS any number.
+    async fn carry_out(
         &self,
         call: &Call,
-        answer: Response<Full<Bytes>>,
+        parts: Parts,
+        body: Bytes,
     ) -> Result<Response<Full<Bytes>>, BoxError> {
-        if call.operation != "CreateEventSourceMapping" || !answer.status().is_success() {
+        let creates = call.operation == "CreateEventSourceMapping";
+        let names =
+            |it: &Mapping| call.text.contains(&it.function) && call.text.contains(&it.source);
+        if creates && self.state().mappings.values().any(|it| it.is_there && names(it)) {
+            let message =
+                "An event source mapping with event source arn and function already exists.";
+            return Ok(refusal("lambda", 409, "ResourceConflictException", message));
+        }
+        let answer = self.forward(parts, body).await?;
+        if !answer.status().is_success() {
+            return Ok(answer);
+        }
+        if call.operation == "DeleteEventSourceMapping" {
+            let mut state = self.state();
+            let gone = state.mappings.iter_mut().find(|(id, _)| call.text.contains(id.as_str()));
+            gone.into_iter().for_each(|(_, it)| it.is_there = false);
+        }
+        if !creates {
             return Ok(answer);
         }
         let (parts, body) = answer.into_parts();
         let body = body.collect().await?.to_bytes();
         let made: Value = serde_json::from_slice(&body)?;
         let text = |field: &str| made[field].as_str().unwrap_or_default().to_owned();
-        self.state().mappings.insert(text("UUID"), text("FunctionArn"));
+        let (function, source) = (text("FunctionArn"), text("EventSourceArn"));
+        let made = Mapping { function, source, is_there: true };
+        self.state().mappings.insert(text("UUID"), made);
         Ok(Response::from_parts(parts, Full::new(body)))
     }
 
