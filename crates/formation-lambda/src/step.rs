@@ -58,6 +58,12 @@ impl Step {
         aws_sdk_sqs::Client::from_conf(config.retry_partition(patient()).build())
     }
 
+    /// For steps that look at streams.
+    pub fn kinesis(&self) -> aws_sdk_kinesis::Client {
+        let config = aws_sdk_kinesis::config::Builder::from(&self.config);
+        aws_sdk_kinesis::Client::from_conf(config.retry_partition(patient()).build())
+    }
+
     /// The stack's records.
     ///
     /// # Errors

@@ -36,8 +36,7 @@ impl Age {
     /// was made is settled.
     pub fn of(made: Option<Timestamp>, since: Timestamp) -> Self {
         let is_new = made.is_some_and(|made| {
-            let operation_made_it = made.duration_until(since) <= CLOCKS_DIFFER;
-            operation_made_it && made.duration_until(Timestamp::now()) < TAGS_SHOW_WITHIN
+            may_be_of(made, since) && made.duration_until(Timestamp::now()) < TAGS_SHOW_WITHIN
         });
         if is_new { Self::New } else { Self::Settled }
     }
@@ -69,6 +68,11 @@ impl Age {
     pub fn judge(self, error: AwsError, what: impl Display) -> ResourceError {
         if self == Self::New && is_denied(&error) { not_spread(error, what) } else { error.into() }
     }
+}
+
+/// Whether what was made at `made` may be the work of an operation that began at `since`.
+pub(crate) fn may_be_of(made: Timestamp, since: Timestamp) -> bool {
+    made.duration_until(since) <= CLOCKS_DIFFER
 }
 
 /// What a comparison takes for the beginning of an operation. What is compared may have been made

@@ -1,31 +1,47 @@
 //! The steps that make and take away what calls a function.
 
-use formation_control::Records;
-use formation_model::{OperationKind, Part, StackIdentity, StepInput};
-use formation_resources::triggers::{self, Clients, TriggerSettings};
+use formation_control::{OperationRecord, Records};
+use formation_model::triggers::LeftTrigger;
+use formation_model::{Goal, OperationKind, Part, StackIdentity, StepInput};
+use formation_resources::triggers::{self, Clients, Sources, TriggerSettings};
 
-use crate::ensure::target;
+use crate::ensure::{point_of_no_return, target};
 use crate::remove::removal;
 use crate::{Called, Removed, StepError, current_operation};
 
-/// Makes what calls the function as the operation is to have it: before callers have moved, what is added and
-/// changed of it, and afterwards all.
+/// Makes what calls the function as the operation is to have it: before callers have moved, what is added of it, and
+/// afterwards all.
 ///
 /// # Errors
 /// Those of [`triggers::ensure`], or that the attempt is superseded.
 pub async fn ensure_triggers(
     clients: &Clients,
-    sqs: &aws_sdk_sqs::Client,
+    sources: &Sources,
     records: &Records,
     settings: &TriggerSettings,
     input: StepInput,
 ) -> Result<Called, StepError> {
     let operation = current_operation(records, &input).await?;
     let target = target(&input, &operation)?;
-    // What an operation has left that failed is in no record.
-    let searches = operation.kind == OperationKind::Repair;
-    let ensured = triggers::ensure(clients, sqs, settings, &target, searches).await?;
+    let search = searched(&operation);
+    let ensured = triggers::ensure(clients, sources, settings, &target, search).await?;
+    if !target.only_adds {
+        let is_change = [OperationKind::Update, OperationKind::Rollback].contains(&operation.kind);
+        let is_forward = is_change && input.goal == Goal::Target;
+        // Callers may be where they were, since only what calls the function changes.
+        if let (true, true, Some(version)) = (is_forward, ensured.takes_away, input.version) {
+            point_of_no_return(records, &input, &operation, version).await?;
+        }
+        triggers::take_away(clients, settings, &target, search).await?;
+    }
     Ok(Called { function_url: ensured.function_url })
+}
+
+/// What operations before this one have left, if everything is to be looked at: for a repair, and where something is left.
+fn searched(operation: &OperationRecord) -> Option<&[LeftTrigger]> {
+    let is_left = operation.former_leftovers.iter().any(|it| *it == Part::Triggers);
+    let searches = is_left || operation.kind == OperationKind::Repair;
+    searches.then_some(&operation.former_left_triggers[..])
 }
 
 /// Takes away what calls the function.
@@ -41,6 +57,7 @@ pub async fn remove_triggers(
     let operation = current_operation(records, &input).await?;
     let specs: Vec<_> = [&operation.target, &operation.previous].into_iter().flatten().collect();
     let removal = removal(&operation, Part::Triggers);
-    triggers::remove(clients, stack, &removal, &specs).await?;
+    let left = &operation.former_left_triggers;
+    triggers::remove(clients, stack, &removal, &specs, left).await?;
     Ok(Removed {})
 }

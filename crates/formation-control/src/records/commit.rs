@@ -6,9 +6,10 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, Update};
 use formation_model::operation::OperationError;
+use formation_model::triggers::LeftTrigger;
 use formation_model::{
-    Bundle, Difference, Drift, FunctionStatus, Open, OperationKind, OperationStatus, Part,
-    PublishedVersion, Rollback,
+    Bundle, Difference, Drift, FunctionSpec, FunctionStatus, Open, OperationKind, OperationStatus,
+    Part, PublishedVersion, Rollback,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_dynamo::to_attribute_value;
@@ -223,17 +224,27 @@ impl Records {
                 .expression_attribute_values(":revision", to_attribute_value(ended.revision)?)
                 .expression_attribute_values(":now", to_attribute_value(now)?);
         }
-        let update = update.expression_attribute_names("#url", "functionUrl");
-        let update = match &ended.live.function_url {
+        let mut removed = Vec::new();
+        update = update.expression_attribute_names("#url", "functionUrl");
+        match &ended.live.function_url {
             Some(url) => {
                 set.push_str(", #url = :url");
-                update.expression_attribute_values(":url", text(url))
+                update = update.expression_attribute_values(":url", text(url));
             }
-            None => {
-                set.push_str(" REMOVE #url");
-                update
-            }
-        };
+            None => removed.push("#url"),
+        }
+        update = update.expression_attribute_names("#left", "leftTriggers");
+        let left = left_triggers(operation, ended, moved);
+        if left.is_empty() {
+            removed.push("#left");
+        } else {
+            set.push_str(", #left = :left");
+            update = update.expression_attribute_values(":left", to_attribute_value(left)?);
+        }
+        if !removed.is_empty() {
+            set.push_str(" REMOVE ");
+            set.push_str(&removed.join(", "));
+        }
         let update = update.update_expression(set);
         Ok(TransactWriteItem::builder().update(built(update.build())?).build())
     }
@@ -327,6 +338,28 @@ impl Reached<'_> {
             function_url: function_url.filter(|_| has_url).map(str::to_owned),
         }
     }
+}
+
+/// What of triggers may be there once `operation` has ended as `ended`, and is not in what is recorded from then on;
+/// nothing where none of them is among what it has left.
+fn left_triggers(
+    operation: &OperationRecord,
+    ended: &OperationRecord,
+    moved: bool,
+) -> Vec<LeftTrigger> {
+    if !ended.leftovers.iter().any(|it| *it == Part::Triggers) {
+        return Vec::new();
+    }
+    let triggers = |of: &Option<FunctionSpec>| of.as_ref().map(FunctionSpec::triggers);
+    let (target, previous) = (triggers(&operation.target), triggers(&operation.previous));
+    // Of a create that could not be undone, its specification stays in the record.
+    let (kept, made) = match (moved, previous) {
+        (true, previous) => (target, previous),
+        (false, Some(previous)) => (Some(previous), target),
+        (false, None) => (target, None),
+    };
+    let (kept, made) = (kept.unwrap_or_default(), made.unwrap_or_default());
+    LeftTrigger::beyond(&kept, &made, &operation.former_left_triggers)
 }
 
 /// The specification that is committed when callers run what `operation` is to make, if one is: a repair

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use formation_model::names::{execution_arn, execution_name};
 use formation_model::operation::OperationError;
 use formation_model::step::Announcement;
+use formation_model::triggers::LeftTrigger;
 use formation_model::{
     Bundle, Drift, ExecutionInput, FunctionName, FunctionSpec, FunctionStatus, Lane, Open,
     Operation, OperationId, OperationKind, OperationStatus, Part, PublishedVersion, Rollback,
@@ -50,6 +51,13 @@ pub struct FunctionRecord {
     /// What its last operation left, while it is FAILED.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<Open<Part>>,
+    /// What of its triggers may be there and is in no specification, while it is FAILED.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "LeftTrigger::read_known"
+    )]
+    pub left_triggers: Vec<LeftTrigger>,
     /// The RoleId of the role that it was last committed with; none where a release recorded it that
     /// did not know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -165,6 +173,13 @@ pub struct OperationRecord {
     /// What the operation before it left, as the function's record told when it was claimed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former_leftovers: Vec<Open<Part>>,
+    /// What of triggers the operations before it may have left, likewise.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "LeftTrigger::read_known"
+    )]
+    pub former_left_triggers: Vec<LeftTrigger>,
     /// The RoleId that the function's record had when the operation claimed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_id: Option<String>,

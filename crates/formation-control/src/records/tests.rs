@@ -47,6 +47,7 @@ pub(crate) fn function(operation_id: OperationId) -> FunctionRecord {
         drift: Drift::default(),
         repaired: None,
         leftovers: Vec::new(),
+        left_triggers: Vec::new(),
         role_id: None,
         live: LiveRecord::default(),
     }
@@ -76,6 +77,7 @@ pub(crate) fn operation() -> OperationRecord {
         interruption: None,
         failures: 0,
         former_leftovers: Vec::new(),
+        former_left_triggers: Vec::new(),
         role_id: None,
         live: LiveRecord::default(),
         target_version: None,

@@ -3,13 +3,13 @@
 use aws_sdk_lambda::operation::get_function_event_invoke_config::GetFunctionEventInvokeConfigOutput;
 use aws_sdk_lambda::types::{DestinationConfig, OnFailure};
 use formation_aws::AwsError;
-use formation_model::Trigger;
 use formation_model::names::LIVE;
 use formation_model::triggers::AsyncInvoke;
+use formation_model::{FunctionSpec, Trigger, TriggerKey, TriggerKind};
+use jiff::Timestamp;
 
-use super::{Scope, Work, about, each, unless_absent, unless_busy};
+use super::{Scope, Work, each, once_allowed, unless_absent, unless_busy};
 use crate::error::ResourceError;
-use crate::function::settle::when_role_is_ready;
 
 /// Lambda's defaults: it may show them where nothing was set.
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html>.
@@ -20,34 +20,64 @@ const MAXIMUM_AGE_SECONDS: i32 = 21_600;
 pub(super) async fn ensure(scope: &Scope<'_>, work: &Work) -> Result<(), ResourceError> {
     for (key, wanted) in each!(work.ensured, AsyncInvoke) {
         let ensured = async || {
-            if find(scope, wanted).await? != *wanted {
+            let found = get(scope).await?;
+            if let Some(found) = &found {
+                scope.prove_made(&key, made(found))?;
+            }
+            let found = found.map(|found| shown(&found, wanted)).unwrap_or_default();
+            if found != *wanted {
                 put(scope, wanted).await?;
             }
             Ok::<_, ResourceError>(())
         };
-        ensured().await.map_err(about(&key))?;
+        ensured().await.map_err(scope.about(&key))?;
     }
     Ok(())
 }
 
-/// Takes it away where nothing is asked any more.
-pub(super) async fn take_away(scope: &Scope<'_>, removed: &[Trigger]) -> Result<(), ResourceError> {
-    for (key, _) in each!(removed, AsyncInvoke) {
-        let delete = scope.clients.lambda.delete_function_event_invoke_config();
-        let deleted = delete.function_name(scope.function.as_str()).qualifier(LIVE).send().await;
-        let refused = |error| AwsError::new("lambda:DeleteFunctionEventInvokeConfig", error);
-        let gone = unless_absent(deleted.map_err(refused)).map_err(unless_busy);
-        gone.map_err(about(&key))?;
+/// Takes it away where nothing is asked any more, and it is ours.
+pub(super) async fn take_away(
+    scope: &Scope<'_>,
+    spec: &FunctionSpec,
+    removed: &[Trigger],
+) -> Result<(), ResourceError> {
+    let key = TriggerKey::new(TriggerKind::AsyncInvoke, "");
+    let is_known = scope.is_known(&key);
+    let may_be_there = is_known || each!(removed, AsyncInvoke).next().is_some();
+    if !spec.triggers.async_invoke.is_default() || !may_be_there {
+        return Ok(());
     }
-    Ok(())
+    let taken = async || {
+        if !is_known {
+            let Some(found) = get(scope).await? else { return Ok(()) };
+            scope.prove_made(&key, made(&found))?;
+        }
+        delete(scope).await.map_err(unless_busy)
+    };
+    scope.unless_foreign(taken().await).map_err(scope.about(&key))
+}
+
+async fn delete(scope: &Scope<'_>) -> Result<(), AwsError> {
+    let delete = scope.clients.lambda.delete_function_event_invoke_config();
+    let deleted = delete.function_name(scope.function.as_str()).qualifier(LIVE).send().await;
+    let refused = |error| AwsError::new("lambda:DeleteFunctionEventInvokeConfig", error);
+    unless_absent(deleted.map_err(refused)).map(|_| ())
+}
+
+/// When it was last set, by anybody: Lambda tells nothing else of its age.
+fn made(found: &GetFunctionEventInvokeConfigOutput) -> Option<Timestamp> {
+    found.last_modified.and_then(|it| Timestamp::from_second(it.secs()).ok())
+}
+
+async fn get(scope: &Scope<'_>) -> Result<Option<GetFunctionEventInvokeConfigOutput>, AwsError> {
+    let get = scope.clients.lambda.get_function_event_invoke_config();
+    let got = get.function_name(scope.function.as_str()).qualifier(LIVE).send().await;
+    unless_absent(got.map_err(|error| AwsError::new("lambda:GetFunctionEventInvokeConfig", error)))
 }
 
 /// What Lambda does; its own defaults are no difference from what `wanted` leaves to it.
 pub(super) async fn find(scope: &Scope<'_>, wanted: &AsyncInvoke) -> Result<AsyncInvoke, AwsError> {
-    let get = scope.clients.lambda.get_function_event_invoke_config();
-    let got = get.function_name(scope.function.as_str()).qualifier(LIVE).send().await;
-    let refused = |error| AwsError::new("lambda:GetFunctionEventInvokeConfig", error);
-    let found = unless_absent(got.map_err(refused))?;
+    let found = get(scope).await?;
     Ok(found.map(|found| shown(&found, wanted)).unwrap_or_default())
 }
 
@@ -84,5 +114,5 @@ async fn put(scope: &Scope<'_>, wanted: &AsyncInvoke) -> Result<(), ResourceErro
         .set_maximum_event_age_in_seconds(number(wanted.async_maximum_age_seconds))
         .set_destination_config(destinations);
     let refused = |error| AwsError::new("lambda:PutFunctionEventInvokeConfig", error);
-    when_role_is_ready(async || put.clone().send().await.map_err(refused)).await.map(|_| ())
+    once_allowed(async || put.clone().send().await.map(|_| ()).map_err(refused)).await
 }

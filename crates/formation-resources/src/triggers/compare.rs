@@ -8,7 +8,7 @@ use super::{
     statement, url,
 };
 use crate::error::ResourceError;
-use crate::ownership::a_moment_ago;
+use crate::ownership::{Age, a_moment_ago};
 
 /// Compares what calls a function, which is proved ours, with `spec`, trigger by trigger. Nothing is asked of AWS where
 /// there is none, and nothing is told of what others have made.
@@ -25,10 +25,20 @@ pub async fn compare(
         return Ok(Vec::new());
     }
     let function = &spec.function_name;
-    let scope = Scope { clients, settings, function, since: a_moment_ago(), only_adds: false };
+    let scope = Scope {
+        clients,
+        settings,
+        function,
+        since: a_moment_ago(),
+        only_adds: false,
+        restores: false,
+        recorded: &triggers,
+        left: &[],
+        function_age: Age::Settled,
+    };
     let needs = |it: &Trigger| !statement::needed_by(&scope, it).is_empty();
     let statements = match triggers.iter().any(needs) {
-        true => statement::ids(&scope).await?,
+        true => statement::all(&scope).await?,
         false => Default::default(),
     };
     let reads = |it: &Trigger| matches!(it, Trigger::EventSource(_));
@@ -41,7 +51,8 @@ pub async fn compare(
     for trigger in &triggers {
         let key = trigger.key();
         let stated = statement::needed_by(&scope, trigger);
-        let is_stated = stated.iter().all(|it| statements.contains(&it.id));
+        let is_stated =
+            stated.iter().all(|it| statements.get(&it.id).is_some_and(|found| it.is(found)));
         match one(&scope, trigger, &key, &mappings).await {
             Ok(found) if found.is_none() => differences.extend(trigger.differences(None)),
             Ok(found) => differences.extend(found.unwrap_or_default()),

@@ -4,18 +4,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use formation_aws::AwsError;
 use formation_model::triggers::{EventSource, StartingPosition};
 use formation_model::{FunctionSpec, TriggerKey, TriggerKind};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio::time::sleep;
 
 use super::mapping_calls::{self as calls, Mapping};
-use super::{Scope, Work, about, each, told, unless_busy};
+use super::{Scope, Work, each, once_allowed, told, unless_busy};
 use crate::Target;
 use crate::error::{ResourceError, may_be_gone};
-use crate::function::errors::{is_busy, name_is_taken, says_one_of};
-use crate::function::settle::ROLE_PAUSES;
+use crate::function::errors::name_is_taken;
 use crate::ownership::Age;
 use crate::tags::{self, Keys};
 
@@ -28,48 +27,96 @@ const GONE_PAUSES: [Duration; 5] = [
     Duration::from_secs(4),
 ];
 
-/// Makes and changes mappings, and takes away what is not wanted any more; before callers have moved only what is
-/// added or changed, and what is new does not read yet. `searches` asks for what nobody knows of.
+/// Makes and changes mappings; what is new does not read before callers have moved.
 pub(super) async fn ensure(
+    scope: &Scope<'_>,
+    target: &Target<'_>,
+    work: &Work,
+) -> Result<(), ResourceError> {
+    let wanted: Vec<_> = each!(work.ensured, EventSource).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let sources: Vec<_> = wanted.iter().map(|(_, it)| it.arn.clone()).collect();
+    let found = calls::all(scope, &sources).await?;
+    for (key, wanted) in &wanted {
+        let found = found.iter().find(|it| is_of(it, &wanted.arn));
+        ensure_one(scope, target, key, wanted, found).await.map_err(scope.about(key))?;
+    }
+    Ok(())
+}
+
+/// Takes away what is not wanted any more, where it `searches` whatever of ours there is beyond what is wanted, and
+/// puts a stream that is to be read from elsewhere in its own place. What is gone is waited for: it reads in the name of
+/// the function's role, which may be narrowed next.
+pub(super) async fn take_away(
     scope: &Scope<'_>,
     target: &Target<'_>,
     work: &Work,
     searches: bool,
 ) -> Result<(), ResourceError> {
-    let wanted: Vec<_> = each!(work.ensured, EventSource).collect();
     let goes: Vec<_> = each!(work.removed, EventSource).map(|(_, it)| it.arn.clone()).collect();
-    let concerns = !wanted.is_empty() || (!scope.only_adds && !goes.is_empty());
-    if !concerns && !searches {
+    let streams: Vec<_> = each!(work.ensured, EventSource)
+        .filter(|(_, it)| it.starting_position.is_some())
+        .map(|(key, it)| (key, it.clone()))
+        .collect();
+    if goes.is_empty() && !work.replaces && !searches {
         return Ok(());
     }
-    let sources: Vec<_> = wanted.iter().map(|(_, it)| it.arn.clone()).chain(goes).collect();
+    let sources: Vec<_> =
+        goes.iter().cloned().chain(streams.iter().map(|(_, it)| it.arn.clone())).collect();
     let found = calls::all(scope, &sources).await?;
-    for (key, wanted) in &wanted {
-        let found = found.iter().find(|it| is_of(it, &wanted.arn));
-        ensure_one(scope, target, key, wanted, found).await.map_err(about(key))?;
-    }
-    if scope.only_adds {
-        return Ok(());
-    }
     let kept = target.spec.triggers();
+    let mut going = Vec::new();
     for mapping in &found {
-        let source = mapping.configuration.event_source_arn().unwrap_or_default();
+        let source = mapping.source();
         let is_kept = each!(kept, EventSource).any(|(_, it)| it.arn == source);
-        let is_known = sources.iter().any(|it| it == source);
-        if is_kept || !(searches || is_known) {
+        if is_kept || !(searches || goes.iter().any(|it| it == source)) {
             continue;
         }
-        // What others have made stays, whatever it reads.
-        if let Owned::Ours(_) = owner_if(scope, mapping, is_known).await? {
-            let key = TriggerKey::new(TriggerKind::EventSource, source);
-            delete(scope, mapping).await.map_err(about(&key))?;
+        let key = TriggerKey::new(TriggerKind::EventSource, source);
+        let was_ours = goes.iter().any(|it| it == source) && !scope.restores;
+        let deleted = delete_if_ours(scope, mapping, was_ours).await;
+        if deleted.map_err(scope.about(&key))? {
+            going.push((key, mapping));
         }
+    }
+    for (key, mapping) in going {
+        gone(scope, &mapping.uuid).await.map_err(scope.about(&key))?;
+    }
+    for (key, wanted) in &streams {
+        let Some(mapping) = found.iter().find(|it| is_of(it, &wanted.arn)) else { continue };
+        if shown(mapping, wanted).starting_position == wanted.starting_position {
+            continue;
+        }
+        let replaced = async || {
+            if delete_if_ours(scope, mapping, true).await? {
+                gone(scope, &mapping.uuid).await?;
+            }
+            create(scope, target.spec, key, wanted, wanted.enabled).await
+        };
+        replaced().await.map_err(scope.about(key))?;
     }
     Ok(())
 }
 
+/// Asks for a mapping to be deleted if it is ours, and tells whether it was. What others have made stays, whatever it
+/// reads; where it `was_ours` that is an error.
+pub(super) async fn delete_if_ours(
+    scope: &Scope<'_>,
+    mapping: &Mapping,
+    was_ours: bool,
+) -> Result<bool, ResourceError> {
+    let key = TriggerKey::new(TriggerKind::EventSource, mapping.source());
+    match owner(scope, mapping).await? {
+        Owned::Ours(_) => delete(scope, mapping).await.map(|()| true),
+        Owned::Others if was_ours => Err(not_owned(&key, mapping)),
+        Owned::Others | Owned::Gone => Ok(false),
+    }
+}
+
 fn is_of(it: &Mapping, source: &str) -> bool {
-    it.configuration.event_source_arn() == Some(source)
+    it.source() == source
 }
 
 async fn ensure_one(
@@ -92,22 +139,21 @@ async fn ensure_one(
         Owned::Others => return Err(not_owned(key, mapping)),
         Owned::Gone => return Err(ResourceError::not_ready("it is being deleted")),
     };
+    let mapping = &settled(scope, mapping).await?;
     let was = shown(mapping, wanted);
     if was.starting_position != wanted.starting_position {
-        // Only another mapping begins elsewhere, and of a source there is one: it takes this one's place once callers
-        // have moved.
-        if scope.only_adds {
-            return Ok(());
-        }
-        delete(scope, mapping).await?;
-        gone(scope, &mapping.uuid).await?;
-        return create(scope, target.spec, key, wanted, wanted.enabled).await;
+        // Only another mapping begins elsewhere, and of a source there is one: it takes this one's place last.
+        return Ok(());
     }
-    let enabled = if scope.only_adds { was.enabled } else { wanted.enabled };
-    let becomes = EventSource { enabled, ..wanted.clone() };
+    let mut becomes = wanted.clone();
+    if scope.only_adds {
+        // What callers run still is given what it was given, and is listened to as it was.
+        becomes.enabled = was.enabled;
+        becomes.filter_patterns.clone_from(&was.filter_patterns);
+        becomes.report_batch_item_failures = was.report_batch_item_failures;
+    }
     if was != becomes {
-        let update = async || calls::update(scope, &mapping.uuid, wanted, enabled).await;
-        once_allowed(update).await?;
+        once_allowed(async || calls::update(scope, &mapping.uuid, &becomes).await).await?;
     }
     let stack = &scope.settings.stack;
     let changes = tags::changes(&current, Keys::Exact, stack, target.spec, target.formerly);
@@ -152,42 +198,6 @@ async fn create(
     }
 }
 
-/// Repeats a call while the role may not do yet what it was just allowed, or another change is under way. A role
-/// that is never allowed gives the same refusal, so the patience has an end, here and in the state machine.
-async fn once_allowed(call: impl AsyncFn() -> Result<(), AwsError>) -> Result<(), ResourceError> {
-    let mut pauses = ROLE_PAUSES.iter();
-    loop {
-        let (error, what) = match call().await {
-            Ok(()) => return Ok(()),
-            Err(error) if role_may_not(&error) => {
-                (error, "the function's role may not read it yet")
-            }
-            Err(error) if error.has_code("ResourceInUseException") => {
-                (error, "Lambda is still at an earlier change of it")
-            }
-            Err(error) if is_busy(&error) => return Err(unless_busy(error)),
-            Err(error) => return Err(error.into()),
-        };
-        let Some(pause) = pauses.next() else {
-            return Err(ResourceError::NotReady { what: what.to_owned(), source: Some(error) });
-        };
-        sleep(*pause).await;
-    }
-}
-
-/// Lambda looks whether the role may read a source. It has no code of its own for that.
-/// Texts: <https://github.com/hashicorp/terraform-provider-aws/issues/38057>, and of streams those of
-/// `internal/service/lambda/event_source_mapping.go` there.
-fn role_may_not(error: &AwsError) -> bool {
-    const TEXTS: [&str; 4] = [
-        "execution role does not have permissions",
-        "ensure the role can perform",
-        "not authorized to perform",
-        "cannot be assumed by lambda",
-    ];
-    error.has_code("InvalidParameterValueException") && says_one_of(error, &TEXTS)
-}
-
 /// Whose a mapping is.
 pub(super) enum Owned {
     /// Ours; its tags.
@@ -198,23 +208,16 @@ pub(super) enum Owned {
     Gone,
 }
 
-/// Whose a mapping is.
+/// Whose a mapping is. It tells when it was last changed, by anybody.
 ///
 /// # Errors
 /// [`ResourceError::NotReady`] while Lambda may not show its tags; otherwise what Lambda answered.
 pub(super) async fn owner(scope: &Scope<'_>, it: &Mapping) -> Result<Owned, ResourceError> {
-    owner_if(scope, it, true).await
-}
-
-/// The same; what reads a source that no operation is known to have asked for (`is_known`) is nobody's but its tags'.
-pub(super) async fn owner_if(
-    scope: &Scope<'_>,
-    it: &Mapping,
-    is_known: bool,
-) -> Result<Owned, ResourceError> {
     let Some(tags) = calls::tags(scope, &it.arn).await? else { return Ok(Owned::Gone) };
     let stack = &scope.settings.stack;
-    let age = if is_known { scope.age() } else { Age::Settled };
+    let changed = it.configuration.last_modified();
+    let changed = changed.and_then(|it| Timestamp::from_second(it.secs()).ok());
+    let age = Age::of(changed, scope.since);
     match age.prove(stack, scope.function, &tags, format!("the mapping {}", it.uuid)) {
         Ok(()) => Ok(Owned::Ours(tags)),
         Err(ResourceError::NotOwned { .. }) => Ok(Owned::Others),
@@ -233,9 +236,7 @@ pub(super) async fn delete(scope: &Scope<'_>, it: &Mapping) -> Result<(), Resour
     }
     match calls::delete(scope, &it.uuid).await {
         // Of a mapping that is gone, IAM knows no tag that would allow the call.
-        Err(error) if may_be_gone(&error) && calls::state(scope, &it.uuid).await?.is_none() => {
-            Ok(())
-        }
+        Err(error) if may_be_gone(&error) && calls::get(scope, &it.uuid).await?.is_none() => Ok(()),
         deleted => deleted.map_err(unless_busy),
     }
 }
@@ -243,7 +244,7 @@ pub(super) async fn delete(scope: &Scope<'_>, it: &Mapping) -> Result<(), Resour
 /// Waits until Lambda does not know a mapping any more: it may read and invoke until then.
 pub(super) async fn gone(scope: &Scope<'_>, uuid: &str) -> Result<(), ResourceError> {
     let mut pauses = GONE_PAUSES.iter();
-    while calls::state(scope, uuid).await?.is_some() {
+    while calls::get(scope, uuid).await?.is_some() {
         let Some(pause) = pauses.next() else {
             return Err(ResourceError::not_ready("Lambda is still deleting its mapping"));
         };
@@ -252,7 +253,22 @@ pub(super) async fn gone(scope: &Scope<'_>, uuid: &str) -> Result<(), ResourceEr
     Ok(())
 }
 
-/// What AWS has, in the model's terms.
+/// The mapping once Lambda has made it or changed it: before that it does not tell whether it will read.
+async fn settled(scope: &Scope<'_>, mapping: &Mapping) -> Result<Mapping, ResourceError> {
+    let mut mapping = mapping.clone();
+    let mut pauses = GONE_PAUSES.iter();
+    while ["Creating", "Updating"].contains(&mapping.state.as_str()) {
+        let Some(pause) = pauses.next() else {
+            return Err(ResourceError::not_ready("Lambda is still at an earlier change of it"));
+        };
+        sleep(*pause).await;
+        let found = calls::get(scope, &mapping.uuid).await?;
+        mapping = found.ok_or_else(|| ResourceError::not_ready("it is being deleted"))?;
+    }
+    Ok(mapping)
+}
+
+/// What AWS has, in the model's terms. What is being made or changed does not tell whether it will read: as `wanted`.
 pub(super) fn shown(mapping: &Mapping, wanted: &EventSource) -> EventSource {
     let it = &mapping.configuration;
     let number = |it: Option<i32>| it.and_then(|it| u32::try_from(it).ok());
@@ -269,7 +285,6 @@ pub(super) fn shown(mapping: &Mapping, wanted: &EventSource) -> EventSource {
     let enabled = match mapping.state.as_str() {
         "Disabled" | "Disabling" => false,
         "Enabled" | "Enabling" => true,
-        // It is being made or changed, and does not tell what it will be.
         _ => wanted.enabled,
     };
     EventSource {

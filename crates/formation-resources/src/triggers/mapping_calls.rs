@@ -22,6 +22,13 @@ pub(super) struct Mapping {
     pub configuration: EventSourceMappingConfiguration,
 }
 
+impl Mapping {
+    /// The ARN of the queue or the stream that it reads.
+    pub fn source(&self) -> &str {
+        self.configuration.event_source_arn().unwrap_or_default()
+    }
+}
+
 /// The mappings of the function's alias, whosever they are: by the function, or where Lambda does not know the alias
 /// any more by these sources, since mappings outlive it.
 pub(super) async fn all(scope: &Scope<'_>, sources: &[String]) -> Result<Vec<Mapping>, AwsError> {
@@ -69,11 +76,26 @@ fn mapping_of(scope: &Scope<'_>, it: EventSourceMappingConfiguration) -> Option<
     Some(Mapping { uuid, arn, state, configuration: it })
 }
 
-/// The state of a mapping; none where there is none any more.
-pub(super) async fn state(scope: &Scope<'_>, uuid: &str) -> Result<Option<String>, AwsError> {
+/// A mapping; none where there is none any more.
+pub(super) async fn get(scope: &Scope<'_>, uuid: &str) -> Result<Option<Mapping>, AwsError> {
     let got = scope.clients.lambda.get_event_source_mapping().uuid(uuid).send().await;
     let refused = |error| AwsError::new("lambda:GetEventSourceMapping", error);
-    Ok(unless_absent(got.map_err(refused))?.map(|it| it.state.unwrap_or_default()))
+    let Some(it) = unless_absent(got.map_err(refused))? else { return Ok(None) };
+    let listed = EventSourceMappingConfiguration::builder()
+        .uuid(uuid)
+        .set_event_source_mapping_arn(it.event_source_mapping_arn)
+        .set_event_source_arn(it.event_source_arn)
+        .set_function_arn(it.function_arn)
+        .set_state(it.state)
+        .set_last_modified(it.last_modified)
+        .set_starting_position(it.starting_position)
+        .set_batch_size(it.batch_size)
+        .set_maximum_batching_window_in_seconds(it.maximum_batching_window_in_seconds)
+        .set_filter_criteria(it.filter_criteria)
+        .set_scaling_config(it.scaling_config)
+        .set_function_response_types(it.function_response_types)
+        .set_destination_config(it.destination_config);
+    Ok(mapping_of(scope, listed.build()))
 }
 
 /// The tags of a mapping; none where there is no such mapping.
@@ -166,13 +188,12 @@ pub(super) async fn update(
     scope: &Scope<'_>,
     uuid: &str,
     it: &EventSource,
-    enabled: bool,
 ) -> Result<(), AwsError> {
     let Settings { filters, scaling, responses, failed } = settings(it);
     let update = scope.clients.lambda.update_event_source_mapping().uuid(uuid);
     let updated = update
         .function_name(scope.live_arn())
-        .enabled(enabled)
+        .enabled(it.enabled)
         .batch_size(number(it.batch_size))
         .maximum_batching_window_in_seconds(number(it.maximum_batching_window_seconds))
         .filter_criteria(filters)

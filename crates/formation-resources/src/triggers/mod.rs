@@ -6,18 +6,20 @@
 //! tags), by the id (statements of the function's policy), or by the function (its address, and what becomes of
 //! asynchronous calls: there is one of each at an alias). What others have made is left alone, and is no difference.
 //!
-//! Before the alias moves, things are added and changed, which may fail; what is new does not act yet. Once it has
-//! moved, all are let act, and what is not wanted any more goes: see [`Target::only_adds`].
+//! Before the alias moves, things are added, which may fail; they do not act yet, and what acts already goes on as it
+//! does: what reaches the function, and with what, changes when callers move, and nothing is lost of what was not to
+//! be. Once the alias has moved, all is as it shall be, and what is not wanted any more goes last: see
+//! [`Target::only_adds`] and [`take_away`].
 
 mod asynchronous;
 mod compare;
 mod mapping;
 mod mapping_calls;
-mod queue;
 mod remove;
 mod rule;
 mod rule_calls;
 mod schedule;
+mod source;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -25,22 +27,25 @@ mod url;
 
 use formation_aws::AwsError;
 use formation_model::names::LIVE;
-use formation_model::triggers::{Change, changes};
+use formation_model::triggers::{Change, LeftTrigger, changes};
 use formation_model::{
     FunctionName, FunctionSpec, StackIdentity, Trigger, TriggerKey, TriggerKind,
 };
 use jiff::Timestamp;
+use tokio::time::sleep;
 
 use crate::Target;
 use crate::error::ResourceError;
-use crate::function::errors::redacted;
+use crate::function::errors::{is_busy, redacted, says_one_of};
+use crate::function::settle::ROLE_PAUSES;
 use crate::function::{described, find};
 use crate::live::calls::qualified;
-use crate::ownership::Age;
+use crate::ownership::{Age, may_be_of};
 use crate::redaction::Secrets;
 
 pub use self::compare::compare;
 pub use self::remove::remove;
+pub use self::source::Sources;
 
 /// What the triggers of a stack have in common.
 #[derive(Clone, Debug)]
@@ -62,11 +67,13 @@ pub struct Clients {
     pub scheduler: aws_sdk_scheduler::Client,
 }
 
-/// Triggers that are as they should be.
+/// Triggers that are as they should be, but for what is taken away.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Ensured {
-    /// The function's address, if it has one.
+    /// The function's address, if it was looked at and there is one.
     pub function_url: Option<String>,
+    /// Whether [`take_away`] has something to do that cannot be undone: once it has begun, nothing leads back.
+    pub takes_away: bool,
 }
 
 /// What each kind is given to work with.
@@ -77,8 +84,16 @@ struct Scope<'a> {
     function: &'a FunctionName,
     /// When the operation began.
     since: Timestamp,
-    /// Whether callers have yet to move: nothing is taken away, and what is new does not act.
+    /// Whether callers have yet to move: nothing that acts is changed, and what is new does not act.
     only_adds: bool,
+    /// Whether it is gone back to what was there before.
+    restores: bool,
+    /// What was there before the operation, as it is recorded.
+    recorded: &'a [Trigger],
+    /// What earlier operations may have left that is not recorded.
+    left: &'a [LeftTrigger],
+    /// How old the function is, whose tags allow changes of what has none of its own.
+    function_age: Age,
 }
 
 impl Scope<'_> {
@@ -92,10 +107,63 @@ impl Scope<'_> {
         self.settings.stack.trigger_name(self.function, key)
     }
 
-    /// How old what is found may be: none of these services tells, so it may be as old as the operation.
-    fn age(&self) -> Age {
-        let began = Some(self.since).filter(|since| *since <= Timestamp::now());
-        Age::of(began, self.since)
+    /// Whether a trigger of ours under this key was there before the operation, as far as anybody knows.
+    fn is_known(&self, key: &TriggerKey) -> bool {
+        self.recorded.iter().any(|it| it.key() == *key)
+            || self.left.iter().any(|left| left.key == *key)
+    }
+
+    /// How old what is found under `key` may be, where AWS tells nothing of it. What was not there before, the
+    /// operation has made.
+    fn age_of(&self, key: &TriggerKey) -> Age {
+        match key.kind {
+            TriggerKind::EventRule | TriggerKind::EventSource if !self.is_known(key) => Age::New,
+            // It may have been made anew by the operation.
+            TriggerKind::EventRule | TriggerKind::EventSource => {
+                let began = Some(self.since).filter(|since| *since <= Timestamp::now());
+                Age::of(began, self.since)
+            }
+            _ => self.function_age,
+        }
+    }
+
+    /// That what has no tags, and was `made` at that time, was made by Formation: the function may have it from
+    /// somebody else.
+    ///
+    /// # Errors
+    /// [`ResourceError::NotOwned`] if it was there before the operation, and no operation had asked for it.
+    fn prove_made(&self, key: &TriggerKey, made: Option<Timestamp>) -> Result<(), ResourceError> {
+        if self.is_known(key) || made.is_some_and(|made| may_be_of(made, self.since)) {
+            return Ok(());
+        }
+        Err(ResourceError::NotOwned { what: told(key) })
+    }
+
+    /// The error with the trigger that it is about. A denial is not final while AWS may not act by the tags that would
+    /// allow the call.
+    fn about(&self, key: &TriggerKey) -> impl Fn(ResourceError) -> ResourceError {
+        let (told, age) = (told(key), self.age_of(key));
+        move |error| match error {
+            ResourceError::Aws(error) => {
+                let error = AwsError { message: format!("{told}: {}", error.message), ..error };
+                age.judge(error, &told)
+            }
+            ResourceError::NotReady { what, source } => {
+                ResourceError::NotReady { what: format!("{told}: {what}"), source }
+            }
+            ResourceError::Rejected { reason } => {
+                ResourceError::Rejected { reason: format!("{told}: {reason}") }
+            }
+            error @ ResourceError::NotOwned { .. } => error,
+        }
+    }
+
+    /// What becomes of the removal of something that proves to be somebody else's: on the way back it never was ours.
+    fn unless_foreign(&self, removed: Result<(), ResourceError>) -> Result<(), ResourceError> {
+        match removed {
+            Err(ResourceError::NotOwned { .. }) if self.restores => Ok(()),
+            removed => removed,
+        }
     }
 }
 
@@ -105,6 +173,8 @@ struct Work {
     ensured: Vec<Trigger>,
     /// What was there and is not wanted.
     removed: Vec<Trigger>,
+    /// Whether something that is there is another one afterwards.
+    replaces: bool,
 }
 
 impl Work {
@@ -114,12 +184,13 @@ impl Work {
         let wanted = target.spec.triggers();
         let former = target.formerly.map(FunctionSpec::triggers).unwrap_or_default();
         let retagged = target.formerly.is_some_and(|former| former.tags != target.spec.tags);
-        let mut work = Self { ensured: Vec::new(), removed: Vec::new() };
+        let mut work = Self { ensured: Vec::new(), removed: Vec::new(), replaces: false };
         for change in changes(&former, &wanted) {
             match change {
                 Change::Added(it) => work.ensured.push(it),
                 Change::Changed { from, to } => {
                     // On another event bus it is another rule.
+                    work.replaces |= begins_elsewhere(&from, &to);
                     work.removed.extend(moved_away(from, &to));
                     work.ensured.push(to);
                 }
@@ -131,6 +202,19 @@ impl Work {
             }
         }
         work
+    }
+
+    fn takes_away(&self) -> bool {
+        self.replaces || !self.removed.is_empty()
+    }
+}
+
+fn begins_elsewhere(from: &Trigger, to: &Trigger) -> bool {
+    match (from, to) {
+        (Trigger::EventSource(old), Trigger::EventSource(new)) => {
+            old.starting_position != new.starting_position
+        }
+        _ => false,
     }
 }
 
@@ -147,36 +231,36 @@ fn moved_away(from: Trigger, to: &Trigger) -> Option<Trigger> {
     }
 }
 
-/// Brings what calls a function to its target, each trigger alone; see [`Target::only_adds`] for what is left for
-/// later while callers have yet to move. Where the function has no alias yet, all of it is left. `searches` asks for
-/// a look at everything, and for what an operation has left that nobody knows of.
+/// Brings what calls a function to its target, each trigger alone, but for what is to go: see [`take_away`]. See
+/// [`Target::only_adds`] for what is left for later while callers have yet to move; where the function has no alias
+/// yet, all of it is. `search` asks for a look at everything: an operation before this one has left something,
+/// what is given of it among it, or AWS is to be brought to the record.
 ///
 /// # Errors
 /// [`ResourceError::NotOwned`] if the function or a trigger is somebody else's, [`ResourceError::NotReady`] while AWS is
-/// still at it, [`ResourceError::Rejected`] if a queue cannot be read as asked; otherwise what AWS answered. Each
+/// still at it, [`ResourceError::Rejected`] if a source cannot be read as asked; otherwise what AWS answered. Each
 /// names the trigger, and none what it hands to the function.
 pub async fn ensure(
     clients: &Clients,
-    sqs: &aws_sdk_sqs::Client,
+    sources: &Sources,
     settings: &TriggerSettings,
     target: &Target<'_>,
-    searches: bool,
+    search: Option<&[LeftTrigger]>,
 ) -> Result<Ensured, ResourceError> {
     let secrets = Secrets::of([target.spec].into_iter().chain(target.formerly));
-    let ensured = ensure_all(clients, sqs, settings, target, searches).await;
+    let ensured = ensure_all(clients, sources, settings, target, search).await;
     ensured.map_err(|error| redacted(error, &secrets))
 }
 
 async fn ensure_all(
     clients: &Clients,
-    sqs: &aws_sdk_sqs::Client,
+    sources: &Sources,
     settings: &TriggerSettings,
     target: &Target<'_>,
-    searches: bool,
+    search: Option<&[LeftTrigger]>,
 ) -> Result<Ensured, ResourceError> {
     let Target { spec, since, only_adds, .. } = *target;
     let function = &spec.function_name;
-    let scope = Scope { clients, settings, function, since, only_adds };
     let lambda = &clients.lambda;
     let Some(found) = find(lambda, &settings.stack, function, since).await? else {
         if only_adds {
@@ -188,29 +272,66 @@ async fn ensure_all(
     if only_adds && qualified(lambda, function, LIVE).await?.is_none() {
         return Ok(Ensured::default());
     }
-    let work = Work::of(target, searches);
-    let done = async || {
-        queue::check(sqs, &scope, target, &work.ensured).await?;
-        let function_url = url::ensure(&scope, spec, &work).await?;
-        statement::ensure(&scope, &work).await?;
-        asynchronous::ensure(&scope, &work).await?;
-        schedule::ensure(&scope, &work).await?;
-        rule::ensure(&scope, target, &work).await?;
-        mapping::ensure(&scope, target, &work, searches).await?;
-        if !only_adds {
-            schedule::take_away(&scope, &work.removed, searches.then_some(spec)).await?;
-            rule::take_away(&scope, &work.removed, searches.then_some(spec)).await?;
-            statement::take_away(&scope, spec, &work, searches).await?;
-            asynchronous::take_away(&scope, &work.removed).await?;
-            // Last, since it cannot be had back: another address would be another one.
-            url::take_away(&scope, &work.removed).await?;
-        }
-        Ok(Ensured { function_url })
+    let recorded = recorded(target);
+    let scope = scope(clients, settings, target, &recorded, search, found.age);
+    let work = Work::of(target, search.is_some());
+    source::check(sources, &scope, target, &work.ensured).await?;
+    let function_url = url::ensure(&scope, spec, &work).await?;
+    statement::ensure(&scope, &work).await?;
+    asynchronous::ensure(&scope, &work).await?;
+    schedule::ensure(&scope, &work).await?;
+    rule::ensure(&scope, target, &work).await?;
+    mapping::ensure(&scope, target, &work).await?;
+    Ok(Ensured { function_url, takes_away: work.takes_away() })
+}
+
+/// Takes away what is not wanted any more of what calls a function, once all that is wanted is there, and puts what
+/// cannot be changed in its own place. What cannot be had back goes last: a stream's mapping, which has a position, and
+/// the address, since another would be another one.
+///
+/// # Errors
+/// Those of [`ensure`].
+pub async fn take_away(
+    clients: &Clients,
+    settings: &TriggerSettings,
+    target: &Target<'_>,
+    search: Option<&[LeftTrigger]>,
+) -> Result<(), ResourceError> {
+    let secrets = Secrets::of([target.spec].into_iter().chain(target.formerly));
+    let recorded = recorded(target);
+    // The function is proved ours.
+    let age = Age::of(Some(target.since), target.since);
+    let scope = scope(clients, settings, target, &recorded, search, age);
+    let work = Work::of(target, search.is_some());
+    let taken = async {
+        let searches = search.map(|_| target.spec);
+        schedule::take_away(&scope, &work.removed, searches).await?;
+        rule::take_away(&scope, &work.removed, searches).await?;
+        statement::take_away(&scope, target.spec, &work, search.is_some()).await?;
+        asynchronous::take_away(&scope, target.spec, &work.removed).await?;
+        mapping::take_away(&scope, target, &work, search.is_some()).await?;
+        url::take_away(&scope, target.spec, &work.removed).await
     };
-    done().await.map_err(|error| match error {
-        ResourceError::Aws(error) => found.age.judge(error, described(function)),
-        error => error,
-    })
+    taken.await.map_err(|error| redacted(error, &secrets))
+}
+
+/// What the record says was there before the operation.
+fn recorded(target: &Target<'_>) -> Vec<Trigger> {
+    let before = if target.restores { Some(target.spec) } else { target.formerly };
+    before.map(FunctionSpec::triggers).unwrap_or_default()
+}
+
+fn scope<'a>(
+    clients: &'a Clients,
+    settings: &'a TriggerSettings,
+    target: &Target<'a>,
+    recorded: &'a [Trigger],
+    search: Option<&'a [LeftTrigger]>,
+    function_age: Age,
+) -> Scope<'a> {
+    let Target { spec, since, only_adds, restores, .. } = *target;
+    let (function, left) = (&spec.function_name, search.unwrap_or_default());
+    Scope { clients, settings, function, since, only_adds, restores, recorded, left, function_age }
 }
 
 /// The triggers of one kind.
@@ -234,23 +355,6 @@ fn told(key: &TriggerKey) -> String {
         TriggerKind::EventRule => format!("the rule {name}"),
         TriggerKind::EventSource => format!("the event source {name}"),
         TriggerKind::AsyncInvoke => "what becomes of asynchronous calls".to_owned(),
-    }
-}
-
-/// The error with the trigger that it is about.
-fn about(key: &TriggerKey) -> impl Fn(ResourceError) -> ResourceError {
-    let told = told(key);
-    move |error| match error {
-        ResourceError::Aws(error) => {
-            AwsError { message: format!("{told}: {}", error.message), ..error }.into()
-        }
-        ResourceError::NotReady { what, source } => {
-            ResourceError::NotReady { what: format!("{told}: {what}"), source }
-        }
-        ResourceError::Rejected { reason } => {
-            ResourceError::Rejected { reason: format!("{told}: {reason}") }
-        }
-        error @ ResourceError::NotOwned { .. } => error,
     }
 }
 
@@ -281,4 +385,43 @@ fn unless_busy(error: AwsError) -> ResourceError {
         return ResourceError::NotReady { what, source: Some(error) };
     }
     error.into()
+}
+
+/// Repeats a call while the role may not do yet what it was just allowed, or another change is under way. A role
+/// that is never allowed gives the same refusal, so the patience has an end, here and in the state machine.
+async fn once_allowed(call: impl AsyncFn() -> Result<(), AwsError>) -> Result<(), ResourceError> {
+    let mut pauses = ROLE_PAUSES.iter();
+    loop {
+        let (error, what) = match call().await {
+            Ok(()) => return Ok(()),
+            Err(error) if role_may_not(&error) => {
+                (error, "the function's role may not do yet what it was allowed")
+            }
+            Err(error) if error.has_code("ResourceInUseException") => {
+                (error, "Lambda is still at an earlier change of it")
+            }
+            Err(error) if is_busy(&error) => return Err(unless_busy(error)),
+            Err(error) => return Err(error.into()),
+        };
+        let Some(pause) = pauses.next() else {
+            return Err(ResourceError::NotReady { what: what.to_owned(), source: Some(error) });
+        };
+        sleep(*pause).await;
+    }
+}
+
+/// Lambda looks whether the role may read a source, and tell a destination of what failed. It has no code of its own for
+/// that.
+/// Texts: <https://github.com/hashicorp/terraform-provider-aws/issues/38057>, and of streams and destinations those of
+/// `internal/service/lambda/event_source_mapping.go` and `function_event_invoke_config.go` there.
+fn role_may_not(error: &AwsError) -> bool {
+    const TEXTS: [&str; 6] = [
+        "execution role does not have permissions",
+        "ensure the role can perform",
+        "not authorized to perform",
+        "cannot be assumed by lambda",
+        "provided execution role does not have permissions",
+        "the destination arn",
+    ];
+    error.has_code("InvalidParameterValueException") && says_one_of(error, &TEXTS)
 }

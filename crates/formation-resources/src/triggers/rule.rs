@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 
 use aws_sdk_eventbridge::types::RuleState;
 use formation_model::triggers::{EventRule, Input};
-use formation_model::{FunctionSpec, Trigger, TriggerKey};
+use formation_model::{FunctionSpec, Trigger, TriggerKey, TriggerKind};
 use serde_json::{Map, Value};
 
 use super::rule_calls::{self as calls, At, TARGET};
-use super::{Scope, Work, about, each, told, unless_busy};
+use super::{Scope, Work, each, is_absent, told, unless_busy};
 use crate::Target;
 use crate::error::{ResourceError, may_be_gone};
+use crate::ownership::once_spread;
 use crate::tags::{self, Keys};
 
 /// The bus of an account that has no name in the ARNs of its rules.
@@ -45,7 +46,7 @@ pub(super) async fn ensure(
     work: &Work,
 ) -> Result<(), ResourceError> {
     for (key, wanted) in each!(work.ensured, EventRule) {
-        ensure_one(scope, target, &key, wanted).await.map_err(about(&key))?;
+        ensure_one(scope, target, &key, wanted).await.map_err(scope.about(&key))?;
     }
     Ok(())
 }
@@ -62,18 +63,28 @@ async fn ensure_one(
     let Some(described) = calls::describe(scope, at).await? else {
         let state = if scope.only_adds { RuleState::Disabled } else { RuleState::Enabled };
         calls::put(scope, at, wanted, state, &all).await.map_err(unless_busy)?;
-        return calls::put_target(scope, at, wanted).await.map_err(unless_busy);
+        // EventBridge authorises the target by tags that it has only just been given.
+        let put_target = async || calls::put_target(scope, at, wanted).await;
+        return once_spread(put_target, is_absent, told(key)).await;
     };
     let arn = arn_of(scope, at);
     let current = prove(scope, key, &arn).await?.unwrap_or_default();
     let found = found(scope, at, wanted, described.event_pattern, described.state).await?;
+    if scope.only_adds && scope.is_known(key) {
+        // It invokes the function on the events that callers' version is for. EventBridge may still refuse the pattern.
+        if found.rule.pattern != wanted.pattern {
+            calls::test_pattern(scope, wanted).await?;
+        }
+        return Ok(());
+    }
     let enabled = found.enabled || !scope.only_adds;
+    // First what it hands over, since with another pattern it is invoked on other events.
+    if found.rule.input != wanted.input || found.target != Some(scope.live_arn()) {
+        calls::put_target(scope, at, wanted).await.map_err(unless_busy)?;
+    }
     if found.rule.pattern != wanted.pattern || found.enabled != enabled {
         let state = if enabled { RuleState::Enabled } else { RuleState::Disabled };
         calls::put(scope, at, wanted, state, &all).await.map_err(unless_busy)?;
-    }
-    if found.rule.input != wanted.input || found.target != Some(scope.live_arn()) {
-        calls::put_target(scope, at, wanted).await.map_err(unless_busy)?;
     }
     let changes =
         tags::changes(&current, Keys::Exact, &scope.settings.stack, target.spec, target.formerly);
@@ -94,7 +105,7 @@ async fn prove(
 ) -> Result<Option<std::collections::BTreeMap<String, String>>, ResourceError> {
     let Some(tags) = calls::tags(scope, arn).await? else { return Ok(None) };
     let what = format!("{} ({arn})", told(key));
-    scope.age().prove(&scope.settings.stack, scope.function, &tags, what)?;
+    scope.age_of(key).prove(&scope.settings.stack, scope.function, &tags, what)?;
     Ok(Some(tags))
 }
 
@@ -148,25 +159,49 @@ pub(super) async fn take_away(
 ) -> Result<(), ResourceError> {
     for (key, rule) in each!(removed, EventRule) {
         let at = At { bus: &rule.event_bus_name, name: &scope.name_of(&key) };
-        delete(scope, &key, at).await?;
+        scope.unless_foreign(delete(scope, &key, at).await)?;
     }
     let Some(spec) = all_but else { return Ok(()) };
     let wanted = spec.triggers();
     let kept: BTreeSet<_> = each!(wanted, EventRule)
         .map(|(key, rule)| (rule.event_bus_name.clone(), scope.name_of(&key)))
         .collect();
-    let buses = kept.iter().map(|(bus, _)| bus.clone()).chain([DEFAULT_BUS.to_owned()]);
-    let buses: BTreeSet<_> = buses.collect();
-    let prefix = scope.settings.stack.prefix();
-    for bus in &buses {
-        for name in calls::names(scope, bus).await? {
-            if name.starts_with(&prefix) && !kept.contains(&(bus.clone(), name.clone())) {
-                let key = TriggerKey::new(formation_model::TriggerKind::EventRule, &name);
-                delete(scope, &key, At { bus, name: &name }).await?;
-            }
+    for (bus, name) in search(scope, kept.iter().map(|(bus, _)| bus.clone())).await? {
+        if !kept.contains(&(bus.clone(), name.clone())) {
+            delete_found(scope, At { bus: &bus, name: &name }).await?;
         }
     }
     Ok(())
+}
+
+/// The rules with names of ours that invoke the function, by bus and name, and those that may be left: on these buses,
+/// the account's own, and those of what is left. Whether they are ours is not told yet: the name may be another
+/// function's, whose rule somebody has given a second target.
+pub(super) async fn search(
+    scope: &Scope<'_>,
+    buses: impl Iterator<Item = String>,
+) -> Result<BTreeSet<(String, String)>, ResourceError> {
+    let left = scope
+        .left
+        .iter()
+        .filter_map(|left| left.event_bus_name.clone().map(|bus| (bus, scope.name_of(&left.key))));
+    let mut found: BTreeSet<_> = left.collect();
+    let buses = buses.chain(found.iter().map(|(bus, _)| bus.clone()));
+    let buses: BTreeSet<_> = buses.chain([DEFAULT_BUS.to_owned()]).collect();
+    let prefix = scope.settings.stack.prefix();
+    for bus in buses {
+        let names = calls::names(scope, &bus).await?.into_iter();
+        found.extend(names.filter(|it| it.starts_with(&prefix)).map(|name| (bus.clone(), name)));
+    }
+    Ok(found)
+}
+
+/// Deletes a rule that was found, if it proves to be ours.
+pub(super) async fn delete_found(scope: &Scope<'_>, at: At<'_>) -> Result<(), ResourceError> {
+    match delete(scope, &TriggerKey::new(TriggerKind::EventRule, at.name), at).await {
+        Err(ResourceError::NotOwned { .. }) => Ok(()),
+        deleted => deleted,
+    }
 }
 
 /// Deletes a rule that is proved ours, if it is there.
@@ -188,5 +223,5 @@ pub(super) async fn delete(
             deleted => deleted.map_err(unless_busy),
         }
     };
-    deleted().await.map_err(about(key))
+    deleted().await.map_err(scope.about(key))
 }

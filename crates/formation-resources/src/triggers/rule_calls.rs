@@ -89,6 +89,19 @@ pub(super) fn pattern(it: &EventRule) -> String {
     serde_json::Value::Object(it.pattern.clone()).to_string()
 }
 
+/// That EventBridge takes the pattern: it tells whether an event fits, which is of no interest.
+pub(super) async fn test_pattern(scope: &Scope<'_>, wanted: &EventRule) -> Result<(), AwsError> {
+    let stack = &scope.settings.stack;
+    let event = serde_json::json!({
+        "id": "00000000-0000-0000-0000-000000000000", "account": stack.account_id, "source": "formation",
+        "time": "2026-01-01T00:00:00Z", "region": stack.region, "resources": [],
+        "detail-type": "none", "detail": {}
+    });
+    let test = scope.clients.events.test_event_pattern().event(event.to_string());
+    let tested = test.event_pattern(pattern(wanted)).send().await;
+    tested.map(|_| ()).map_err(|error| AwsError::new("events:TestEventPattern", error))
+}
+
 pub(super) async fn put_target(
     scope: &Scope<'_>,
     at: At<'_>,

@@ -8,7 +8,7 @@ use formation_model::triggers::{Input, Schedule};
 use formation_model::{FunctionSpec, Trigger, TriggerKey};
 use std::collections::BTreeSet;
 
-use super::{Scope, Work, about, each, unless_absent, unless_busy};
+use super::{Scope, Work, each, unless_absent, unless_busy};
 use crate::error::ResourceError;
 use crate::function::errors::says_one_of;
 
@@ -23,7 +23,7 @@ pub(super) struct Found {
 /// Makes and changes schedules; what is new does not act before callers have moved.
 pub(super) async fn ensure(scope: &Scope<'_>, work: &Work) -> Result<(), ResourceError> {
     for (key, wanted) in each!(work.ensured, Schedule) {
-        ensure_one(scope, &key, wanted).await.map_err(about(&key))?;
+        ensure_one(scope, &key, wanted).await.map_err(scope.about(&key))?;
     }
     Ok(())
 }
@@ -48,8 +48,12 @@ async fn ensure_one(
     let Some(found) = found else {
         return Err(ResourceError::not_ready("EventBridge Scheduler does not show it yet"));
     };
-    let enabled = if scope.only_adds { found.schedule.enabled } else { wanted.enabled };
-    let becomes = Schedule { enabled, ..wanted.clone() };
+    let mut becomes = wanted.clone();
+    if scope.only_adds {
+        // What callers run still was not made for another input.
+        let Schedule { enabled, input, .. } = &found.schedule;
+        becomes = Schedule { enabled: *enabled, input: input.clone(), ..becomes };
+    }
     if found.schedule != becomes || found.target != Some(leads_to(scope)) {
         update(scope, key, &becomes).await.map_err(not_assumable)?;
     }
@@ -64,7 +68,7 @@ pub(super) async fn take_away(
     all_but: Option<&FunctionSpec>,
 ) -> Result<(), ResourceError> {
     for (key, _) in each!(removed, Schedule) {
-        delete(scope, &scope.name_of(&key)).await.map_err(about(&key))?;
+        delete(scope, &scope.name_of(&key)).await.map_err(scope.about(&key))?;
     }
     let Some(spec) = all_but else { return Ok(()) };
     let kept: BTreeSet<_> =

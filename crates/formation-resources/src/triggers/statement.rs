@@ -3,7 +3,7 @@
 //!
 //! PutResourcePolicy is never called: it replaces what others have stated, too.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use formation_aws::AwsError;
 use formation_model::names::LIVE;
@@ -11,7 +11,7 @@ use formation_model::triggers::{AuthType, EventRule};
 use formation_model::{FunctionSpec, Trigger, TriggerKey};
 use serde_json::Value;
 
-use super::{Scope, Work, about, rule, unless_absent, unless_busy};
+use super::{Scope, Work, rule, unless_absent, unless_busy};
 use crate::error::ResourceError;
 use crate::function::errors::name_is_taken;
 
@@ -82,18 +82,28 @@ fn of_rule(scope: &Scope<'_>, key: &TriggerKey, it: &EventRule) -> Statement {
     }
 }
 
-/// Adds the statements that are missing.
+/// Adds the statements that are missing, and puts those that somebody has given our name right. An address is opened
+/// to everybody only once callers have moved; whom another statement lets in meets what is live, and AWS may refuse
+/// them.
 pub(super) async fn ensure(scope: &Scope<'_>, work: &Work) -> Result<(), ResourceError> {
-    let needs = |it: &Trigger| !needed_by(scope, it).is_empty();
-    if !work.ensured.iter().any(needs) {
+    let waits = |it: &Trigger| scope.only_adds && matches!(it, Trigger::FunctionUrl(_));
+    let wanted = work.ensured.iter().filter(|it| !waits(it));
+    let wanted: Vec<_> = wanted.map(|it| (it.key(), needed_by(scope, it))).collect();
+    if wanted.iter().all(|(_, statements)| statements.is_empty()) {
         return Ok(());
     }
-    let found = ids(scope).await?;
-    for trigger in &work.ensured {
-        for statement in needed_by(scope, trigger) {
-            if !found.contains(&statement.id) {
-                add(scope, &statement).await.map_err(about(&trigger.key()))?;
-            }
+    let found = all(scope).await?;
+    for (key, statements) in wanted {
+        for statement in statements {
+            let ensured = async || {
+                match found.get(&statement.id) {
+                    Some(found) if statement.is(found) => return Ok(()),
+                    Some(_) => remove(scope, &statement.id).await?,
+                    None => {}
+                }
+                add(scope, &statement).await
+            };
+            ensured().await.map_err(scope.about(&key))?;
         }
     }
     Ok(())
@@ -116,7 +126,7 @@ pub(super) async fn take_away(
     let wanted: BTreeSet<_> =
         wanted.iter().flat_map(|it| needed_by(scope, it)).map(|it| it.id).collect();
     let prefix = scope.settings.stack.prefix();
-    for id in ids(scope).await? {
+    for id in all(scope).await?.into_keys() {
         if id.starts_with(&prefix) && !wanted.contains(&id) {
             remove(scope, &id).await?;
         }
@@ -124,16 +134,47 @@ pub(super) async fn take_away(
     Ok(())
 }
 
-/// The ids of all statements of the policy.
-pub(super) async fn ids(scope: &Scope<'_>) -> Result<BTreeSet<String>, AwsError> {
+/// All statements of the policy, by id.
+pub(super) async fn all(scope: &Scope<'_>) -> Result<BTreeMap<String, Value>, AwsError> {
     let get = scope.clients.lambda.get_policy().function_name(scope.function.as_str());
     let got = get.qualifier(LIVE).send().await;
     let got = unless_absent(got.map_err(|error| AwsError::new("lambda:GetPolicy", error)))?;
-    let Some(policy) = got.and_then(|it| it.policy) else { return Ok(BTreeSet::new()) };
-    let policy: Value =
+    let Some(policy) = got.and_then(|it| it.policy) else { return Ok(BTreeMap::new()) };
+    let mut policy: Value =
         serde_json::from_str(&policy).map_err(|_| AwsError::incomplete("lambda:GetPolicy"))?;
-    let statements = policy["Statement"].as_array().into_iter().flatten();
-    Ok(statements.filter_map(|it| it["Sid"].as_str()).map(str::to_owned).collect())
+    let Value::Array(statements) = policy["Statement"].take() else { return Ok(BTreeMap::new()) };
+    let by_id = |it: Value| it["Sid"].as_str().map(str::to_owned).map(|id| (id, it));
+    Ok(statements.into_iter().filter_map(by_id).collect())
+}
+
+impl Statement {
+    /// Whether `found`, as a policy shows it, says the same. AWS spells an account as its root, and chooses the operators
+    /// of conditions.
+    pub fn is(&self, found: &Value) -> bool {
+        let root = format!(":iam::{}:root", self.principal);
+        let principals = texts(&found["Principal"]);
+        let is_principal = |it: &String| *it == self.principal || it.ends_with(&root);
+        let via_url = self.via_url.map(|it| it.to_string());
+        let conditions = [self.source_arn.as_deref(), self.source_account.as_deref()];
+        let conditions = conditions.into_iter().chain([self.auth_type, via_url.as_deref()]);
+        let conditions: BTreeSet<_> = conditions.flatten().map(str::to_owned).collect();
+        found["Effect"] == "Allow"
+            && found["Action"] == self.action
+            && principals.len() == 1
+            && principals.iter().all(is_principal)
+            && texts(&found["Condition"]) == conditions
+    }
+}
+
+/// All texts in it, at whatever depth; what is true or false by its name.
+fn texts(of: &Value) -> BTreeSet<String> {
+    match of {
+        Value::String(text) => [text.clone()].into(),
+        Value::Bool(it) => [it.to_string()].into(),
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(members) => members.values().flat_map(texts).collect(),
+        Value::Null | Value::Number(_) => BTreeSet::new(),
+    }
 }
 
 async fn add(scope: &Scope<'_>, it: &Statement) -> Result<(), ResourceError> {

@@ -3,15 +3,15 @@
 mod aws;
 
 use formation_model::triggers::{
-    AsyncInvoke, AuthType, Cors, EventRule, EventSource, FunctionUrl, Input, Invoker, Schedule,
-    StartingPosition,
+    AsyncInvoke, AuthType, Cors, EventRule, EventSource, FunctionUrl, Input, Invoker, LeftTrigger,
+    Schedule, StartingPosition,
 };
 use formation_model::{ErrorName, FunctionSpec};
 use serde_json::{Value, json};
 
 use self::aws::{StandIn, live_arn};
 use super::*;
-use crate::testing::{self, delete, since, stack, target, undo};
+use crate::testing::{self, delete, stack, target, undo};
 use crate::{Foreign, Removal};
 
 const QUEUE: &str = "arn:aws:sqs:eu-west-1:111122223333:jobs";
@@ -79,15 +79,15 @@ fn full() -> FunctionSpec {
 struct World {
     aws: StandIn,
     clients: Clients,
-    sqs: aws_sdk_sqs::Client,
+    sources: Sources,
 }
 
 impl World {
     fn new() -> Self {
         let aws = StandIn::default();
         aws.state().queues.insert("jobs".into(), json!({"VisibilityTimeout": "30"}));
-        let (clients, sqs) = aws.clients();
-        Self { aws, clients, sqs }
+        let (clients, sources) = aws.clients();
+        Self { aws, clients, sources }
     }
 
     /// With all that `spec` asks for.
@@ -99,7 +99,21 @@ impl World {
     }
 
     async fn ensure(&self, target: &Target<'_>) -> Result<Ensured, ResourceError> {
-        ensure(&self.clients, &self.sqs, &settings(), target, false).await
+        self.ensure_searching(target, None).await
+    }
+
+    /// The same, and takes away what is to go unless callers have yet to move.
+    async fn ensure_searching(
+        &self,
+        target: &Target<'_>,
+        search: Option<&[LeftTrigger]>,
+    ) -> Result<Ensured, ResourceError> {
+        let (clients, settings) = (&self.clients, settings());
+        let ensured = ensure(clients, &self.sources, &settings, target, search).await?;
+        if !target.only_adds {
+            take_away(clients, &settings, target, search).await?;
+        }
+        Ok(ensured)
     }
 
     /// Before callers move, then after it.
@@ -117,7 +131,7 @@ impl World {
     }
 
     async fn remove(&self, spec: &FunctionSpec, removal: Removal<'_>) -> Result<(), ResourceError> {
-        remove(&self.clients, &stack(), &removal, &[spec]).await
+        remove(&self.clients, &stack(), &removal, &[spec], &[]).await
     }
 
     /// Whatever there is.
@@ -159,12 +173,15 @@ async fn a_create_makes_each_once_and_doing_it_again_writes_nothing() {
         let found = state.policy.iter().find(|it| it["Action"] == action && it["Principal"] == "*");
         found.unwrap().clone()
     };
-    assert_eq!(statement("lambda:InvokeFunctionUrl")["FunctionUrlAuthType"], "NONE");
-    assert_eq!(statement("lambda:InvokeFunction")["InvokedViaFunctionUrl"], true);
-    let of_rule = state.policy.iter().find(|it| it["Principal"] == "events.amazonaws.com").unwrap();
+    let conditions = &statement("lambda:InvokeFunctionUrl")["Condition"];
+    assert_eq!(conditions["StringEquals"]["lambda:FunctionUrlAuthType"], "NONE");
+    let conditions = &statement("lambda:InvokeFunction")["Condition"];
+    assert_eq!(conditions["Bool"]["lambda:InvokedViaFunctionUrl"], "true");
+    let is_of_rule = |it: &&Value| it["Principal"]["Service"] == "events.amazonaws.com";
+    let of_rule = state.policy.iter().find(is_of_rule).unwrap();
     let ((_, name), rule) = state.rules.first_key_value().unwrap();
     let arn = format!("arn:aws:events:eu-west-1:111122223333:rule/orders/{name}");
-    assert_eq!(of_rule["SourceArn"], json!(arn));
+    assert_eq!(of_rule["Condition"]["ArnLike"]["AWS:SourceArn"], json!(arn));
     assert!(
         state
             .policy
@@ -197,7 +214,15 @@ async fn what_is_new_does_not_act_before_callers_have_moved() {
     world.ensure(&Target { only_adds: true, ..aim }).await.unwrap();
     assert_eq!(world.aws.writes(), [""; 0]);
     world.ensure(&aim).await.unwrap();
-    assert_eq!(world.aws.writes(), ["UpdateSchedule", "PutRule", "UpdateEventSourceMapping"]);
+    let expected = [
+        // Everybody may call the address from here on.
+        "AddPermission",
+        "AddPermission",
+        "UpdateSchedule",
+        "PutRule",
+        "UpdateEventSourceMapping",
+    ];
+    assert_eq!(world.aws.writes(), expected);
     assert_eq!(world.compare(&spec).await, [""; 0]);
 }
 
@@ -265,10 +290,7 @@ async fn a_public_address_is_shut_only_once_callers_have_moved() {
     shut.triggers.function_url = Some(FunctionUrl { cors: Some(cors), ..url(AuthType::AwsIam) });
     let aim = target(&shut, Some(&spec));
     world.ensure(&Target { only_adds: true, ..aim }).await.unwrap();
-    assert_eq!(world.aws.state().url["AuthType"], "NONE");
-    assert_eq!(world.aws.state().url["Cors"]["AllowOrigins"], json!(["https://example.com"]));
-    assert_eq!(world.aws.state().policy.len(), 2);
-    world.aws.calls();
+    assert_eq!(world.aws.writes(), [""; 0]);
     world.ensure(&aim).await.unwrap();
     let expected = ["UpdateFunctionUrlConfig", "RemovePermission", "RemovePermission"];
     assert_eq!(world.aws.writes(), expected);
@@ -300,8 +322,7 @@ async fn what_others_have_made_is_neither_touched_nor_told_of() {
     assert_eq!(world.compare(&spec).await, [""; 0]);
     // A repair looks at everything, and takes away what nobody asks for.
     let aim = target(&spec, Some(&spec));
-    let (clients, sqs) = (&world.clients, &world.sqs);
-    ensure(clients, sqs, &settings(), &aim, true).await.unwrap();
+    world.ensure_searching(&aim, Some(&[])).await.unwrap();
     assert_eq!(world.aws.writes(), [""; 0]);
     world.update(&testing::spec(), &spec).await;
     let name = spec.function_name.clone();
@@ -313,20 +334,277 @@ async fn what_others_have_made_is_neither_touched_nor_told_of() {
 }
 
 #[tokio::test]
-async fn a_repair_takes_away_what_an_operation_has_left_that_nobody_knows_of() {
+async fn what_an_operation_has_left_is_taken_away_by_one_that_searches() {
     let (spec, none) = (full(), testing::spec());
     let world = World::with(&spec).await;
     let aim = target(&none, Some(&none));
-    ensure(&world.clients, &world.sqs, &settings(), &aim, true).await.unwrap();
-    assert_eq!(world.left(), 1, "a rule on a bus that nobody knows of stays");
-    let mut known = none.clone();
-    known.triggers.event_rules = vec![EventRule { name: "other".into(), ..rule() }];
-    let aim = target(&known, Some(&known));
-    ensure(&world.clients, &world.sqs, &settings(), &aim, true).await.unwrap();
+    world.ensure_searching(&aim, Some(&[])).await.unwrap();
+    {
+        let state = world.aws.state();
+        assert_eq!(state.policy.len() + state.mappings.len() + state.schedules.len(), 0);
+        // Nothing tells of these whose they are, or where to look for them.
+        assert!(!state.url.is_null() && !state.asynchronous.is_null());
+        assert_eq!(state.rules.len(), 1);
+    }
+    let left = LeftTrigger::beyond(&[], &spec.triggers(), &[]);
+    world.ensure_searching(&aim, Some(&left)).await.unwrap();
+    assert_eq!(world.left(), 0);
+    let state = world.aws.state();
+    assert!(state.url.is_null() && state.asynchronous.is_null());
+}
+
+#[tokio::test]
+async fn what_was_left_and_is_wanted_now_is_adopted() {
+    let (spec, none) = (full(), testing::spec());
+    let world = World::with(&spec).await;
+    age(&world);
+    let left = LeftTrigger::beyond(&[], &spec.triggers(), &[]);
+    let aim = target(&spec, Some(&none));
+    world.ensure_searching(&Target { only_adds: true, ..aim }, Some(&left)).await.unwrap();
+    world.ensure_searching(&aim, Some(&left)).await.unwrap();
+    assert_eq!(world.aws.writes(), [""; 0]);
+}
+
+/// What there is was made long ago.
+fn age(world: &World) {
+    let mut state = world.aws.state();
+    state.url["CreationTime"] = json!("2020-01-01T00:00:00Z");
+    state.asynchronous["LastModified"] = json!(1_577_836_800);
+    for mapping in state.mappings.values_mut() {
+        mapping["LastModified"] = json!(1_577_836_800);
+    }
+}
+
+#[tokio::test]
+async fn an_address_and_what_becomes_of_asynchronous_calls_that_somebody_has_made_are_theirs() {
+    let none = testing::spec();
+    for (is_url, told) in [(true, "address"), (false, "asynchronous")] {
+        let mut spec = none.clone();
+        if is_url {
+            spec.triggers.function_url = Some(url(AuthType::AwsIam));
+        } else {
+            spec.triggers.async_invoke.async_retries = Some(0);
+        }
+        let world = World::with(&spec).await;
+        age(&world);
+        let aim = target(&spec, Some(&none));
+        let error = world.ensure(&Target { only_adds: true, ..aim }).await.unwrap_err();
+        assert_eq!(error.name(), ErrorName::NotOwned, "{error}");
+        assert!(error.to_string().contains(told), "{error}");
+        // Going back leaves them where they are.
+        let back = Target { restores: true, ..target(&none, Some(&spec)) };
+        world.ensure(&back).await.unwrap();
+        assert_eq!(world.aws.writes(), [""; 0], "{told}");
+        // What the operation itself has made goes.
+        let world = World::with(&spec).await;
+        world.ensure(&back).await.unwrap();
+        assert_eq!(world.aws.writes().len(), 1, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn what_acts_goes_on_as_it_does_until_callers_have_moved() {
+    let spec = full();
+    let world = World::with(&spec).await;
+    let mut other = spec.clone();
+    let pattern = json!({"source": ["shop"], "detail-type": ["paid"]});
+    other.triggers.event_rules[0].pattern = pattern.as_object().unwrap().clone();
+    other.triggers.event_rules[0].input = Some(Input("{}".into()));
+    other.triggers.schedules[0].input = None;
+    let filter = json!({"body": {"kind": ["new"]}});
+    other.triggers.event_sources[0].filter_patterns = vec![filter.as_object().unwrap().clone()];
+    other.triggers.event_sources[0].report_batch_item_failures = false;
+    let aim = target(&other, Some(&spec));
+    world.ensure(&Target { only_adds: true, ..aim }).await.unwrap();
+    // It is only asked whether EventBridge takes the pattern.
+    assert_eq!(world.aws.writes(), ["TestEventPattern"]);
+    let mut batch = other.clone();
+    batch.triggers.event_sources[0].batch_size = 5;
+    let aim = target(&batch, Some(&spec));
+    world.ensure(&Target { only_adds: true, ..aim }).await.unwrap();
+    {
+        let state = world.aws.state();
+        let mapping = state.mappings.values().next().unwrap();
+        assert_eq!(mapping["BatchSize"], 5);
+        assert_eq!(mapping["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
+        assert_eq!(mapping["FilterCriteria"]["Filters"], json!([]));
+    }
+    world.aws.writes();
+    world.ensure(&aim).await.unwrap();
+    let expected = ["UpdateSchedule", "PutTargets", "PutRule", "UpdateEventSourceMapping"];
+    assert_eq!(world.aws.writes(), expected);
+    assert_eq!(world.compare(&batch).await, [""; 0]);
+
+    let text = "Event pattern is not valid. Reason: nope";
+    world.aws.refuse(("TestEventPattern", 400, "InvalidEventPatternException", text, false));
+    let aim = target(&spec, Some(&batch));
+    let error = world.ensure(&Target { only_adds: true, ..aim }).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::Rejected, "{error}");
+    assert!(error.to_string().contains("the rule on-order"), "{error}");
+}
+
+#[tokio::test]
+async fn an_address_is_opened_only_once_callers_have_moved() {
+    let mut spec = testing::spec();
+    spec.triggers.function_url = Some(url(AuthType::AwsIam));
+    let world = World::with(&spec).await;
+    let mut open = spec.clone();
+    open.triggers.function_url = Some(url(AuthType::None));
+    let (before, after) = world.update(&open, &spec).await;
+    assert_eq!(before, [""; 0]);
+    assert_eq!(after, ["UpdateFunctionUrlConfig", "AddPermission", "AddPermission"]);
+    // A new one is there, and lets nobody in.
+    let world = World::new();
+    let none = testing::spec();
+    let (before, after) = world.update(&open, &none).await;
+    assert_eq!(before, ["CreateFunctionUrlConfig"]);
+    assert_eq!(after, ["AddPermission", "AddPermission"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mapping_that_is_being_made_is_let_read_once_it_is_there() {
+    let (mut spec, none) = (testing::spec(), testing::spec());
+    spec.triggers.event_sources = vec![source(QUEUE)];
+    let world = World::new();
+    let aim = target(&spec, Some(&none));
+    world.ensure(&Target { only_adds: true, ..aim }).await.unwrap();
+    world.aws.state().becomes = Some((2, "Disabled"));
+    world.aws.state().mappings.get_mut("uuid-1").unwrap()["State"] = json!("Creating");
+    world.aws.writes();
+    world.ensure(&aim).await.unwrap();
+    assert_eq!(world.aws.writes(), ["UpdateEventSourceMapping"]);
+    assert_eq!(world.aws.state().mappings["uuid-1"]["State"], "Enabled");
+
+    world.aws.state().mappings.get_mut("uuid-1").unwrap()["State"] = json!("Updating");
+    let error = world.ensure(&aim).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::NotReady, "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_not_wanted_is_gone_before_its_role_is_narrowed() {
+    let (mut spec, none) = (testing::spec(), testing::spec());
+    spec.triggers.event_sources = vec![source(QUEUE)];
+    let world = World::with(&spec).await;
+    world.aws.state().lingers = 99;
+    let error = world.ensure(&target(&none, Some(&spec))).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::NotReady, "{error}");
+    world.aws.state().lingers = 3;
+    world.ensure(&target(&none, Some(&spec))).await.unwrap();
+    assert_eq!(world.aws.state().lingers, 0);
+}
+
+#[tokio::test]
+async fn what_cannot_be_undone_is_announced_before_it_is_done() {
+    let spec = full();
+    let mut stream = testing::spec();
+    stream.triggers.event_sources = vec![source(STREAM)];
+    let mut elsewhere = stream.clone();
+    elsewhere.triggers.event_sources[0].starting_position = Some(StartingPosition::TrimHorizon);
+    let none = testing::spec();
+    for (to, from, takes_away) in [
+        (&spec, &none, false),
+        (&none, &spec, true),
+        (&elsewhere, &stream, true),
+        (&stream, &stream, false),
+    ] {
+        let world = World::with(from).await;
+        let aim = target(to, Some(from));
+        let ensured = ensure(&world.clients, &world.sources, &settings(), &aim, None).await;
+        assert_eq!(ensured.unwrap().takes_away, takes_away);
+        let writes = world.aws.writes();
+        assert!(!writes.iter().any(|it| it.starts_with("Delete") || it.starts_with("Remove")));
+    }
+}
+
+#[tokio::test]
+async fn a_second_target_of_somebody_at_another_functions_rule_blocks_nothing() {
+    let spec = full();
+    let world = World::with(&spec).await;
+    let theirs = json!([
+        {"Key": "formation:stack", "Value": "0a1b2c3d"},
+        {"Key": "formation:function", "Value": "other"}
+    ]);
+    let targets = json!([{"Id": "mine", "Arn": live_arn()}]);
+    let name = "formation_0a1b2c3d_other_rule";
+    let rule = json!({"Name": name, "Tags": theirs, "Targets": targets});
+    world.aws.state().rules.insert(("default".into(), name.into()), rule);
+    world.ensure_searching(&target(&spec, Some(&spec)), Some(&[])).await.unwrap();
+    assert_eq!(world.aws.writes(), [""; 0]);
+    world.remove(&spec, delete(&spec.function_name)).await.unwrap();
     assert_eq!(world.left(), 1);
-    let rules = world.aws.state().rules.keys().map(|(_, name)| name.clone()).collect::<Vec<_>>();
-    assert!(rules[0].contains("hello_other"), "{rules:?}");
-    assert_eq!(world.aws.state().policy.len(), 1);
+}
+
+#[tokio::test]
+async fn a_source_whose_mapping_lost_its_tags_is_told_of_in_a_delete() {
+    let mut spec = testing::spec();
+    spec.triggers.event_sources = vec![source(QUEUE)];
+    let world = World::with(&spec).await;
+    age(&world);
+    world.aws.state().mappings.get_mut("uuid-1").unwrap()["Tags"] = json!({});
+    let name = &spec.function_name;
+    let error = world.remove(&spec, delete(name)).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::NotOwned, "{error}");
+    world.remove(&spec, undo(name)).await.unwrap();
+    assert_eq!(world.left(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_that_was_just_made_may_not_be_known_by_its_tags_yet() {
+    let (mut spec, none) = (testing::spec(), testing::spec());
+    spec.triggers.event_rules = vec![rule()];
+    let denied = ("PutTargets", 400, "AccessDeniedException", "no", false);
+    let world = World::new();
+    world.aws.refuse(denied);
+    let aim = target(&spec, Some(&none));
+    let adds = Target { only_adds: true, ..aim };
+    world.ensure(&adds).await.unwrap();
+    let expected = ["AddPermission", "PutRule", "PutTargets", "PutTargets"];
+    assert_eq!(world.aws.writes(), expected);
+    // Nor by another try of the step, however long the operation has run.
+    world.aws.refuse(("PutRule", 400, "AccessDeniedException", "no", false));
+    let error = world.ensure(&Target { since: old(), ..aim }).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::NotReady, "{error}");
+    world.aws.state().rules.values_mut().for_each(|it| it["Tags"] = json!([]));
+    let error = world.ensure(&Target { since: old(), ..aim }).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::NotReady, "{error}");
+    // One that was there before is what its tags say.
+    let mut other = spec.clone();
+    other.triggers.event_rules[0].input = Some(Input("{}".into()));
+    let aim = Target { since: old(), ..target(&other, Some(&spec)) };
+    assert_eq!(world.ensure(&aim).await.unwrap_err().name(), ErrorName::NotOwned);
+    // On the way back a foreign one is left.
+    let back = Target { since: old(), restores: true, ..target(&none, Some(&spec)) };
+    world
+        .aws
+        .state()
+        .rules
+        .values_mut()
+        .for_each(|it| it["Tags"] = json!([{"Key": "a", "Value": "b"}]));
+    world.ensure(&back).await.unwrap();
+    assert_eq!(world.left(), 1);
+}
+
+fn old() -> Timestamp {
+    Timestamp::now() - jiff::SignedDuration::from_mins(10)
+}
+
+#[tokio::test]
+async fn a_statement_under_our_name_that_says_something_else_is_drift_and_put_right() {
+    let mut spec = testing::spec();
+    spec.triggers.invokers = full().triggers.invokers;
+    let world = World::with(&spec).await;
+    world.aws.state().policy[0]["Principal"] = json!("*");
+    let invoker = "invokers/s3.amazonaws.com arn:aws:s3:::photos 111122223333";
+    assert_eq!(world.compare(&spec).await, [invoker]);
+    world.ensure_searching(&target(&spec, Some(&spec)), Some(&[])).await.unwrap();
+    assert_eq!(world.aws.writes(), ["RemovePermission", "AddPermission"]);
+    assert_eq!(world.compare(&spec).await, [""; 0]);
+    // AWS spells an account as its root.
+    spec.triggers.invokers[0] =
+        Invoker { principal: "444455556666".into(), source_arn: None, source_account: None };
+    let world = World::with(&spec).await;
+    world.aws.state().policy[0]["Principal"] = json!({"AWS": "arn:aws:iam::444455556666:root"});
+    assert_eq!(world.compare(&spec).await, [""; 0]);
 }
 
 #[tokio::test]
@@ -439,6 +717,31 @@ async fn a_queue_that_hides_for_too_short_a_time_is_refused_before_anything_is_m
 }
 
 #[tokio::test]
+async fn a_source_is_encrypted_by_a_key_that_the_function_may_use() {
+    let key = |id: &str| format!("arn:aws:kms:eu-west-1:111122223333:key/{id}");
+    for (arn, shown, resource, may) in [
+        (QUEUE, "1234".to_owned(), key("1234"), true),
+        (QUEUE, "1234".to_owned(), key("5678"), false),
+        (QUEUE, "arn:aws:kms:eu-west-1:111122223333:alias/aws/sqs".to_owned(), key("5"), true),
+        (STREAM, key("1234"), key("1234"), true),
+        (STREAM, key("1234"), key("5678"), false),
+        (STREAM, "alias/aws/kinesis".to_owned(), key("5"), true),
+        (STREAM, "alias/ours".to_owned(), key("5"), true),
+        (STREAM, "alias/ours".to_owned(), "arn:aws:s3:::photos".to_owned(), false),
+    ] {
+        let world = World::new();
+        world.aws.state().stream_key = Some(shown.clone());
+        world.aws.state().queues.insert("jobs".into(), json!({"KmsMasterKeyId": shown}));
+        let mut spec = testing::spec();
+        spec.triggers.event_sources = vec![source(arn)];
+        let statement = json!({"actions": ["kms:Decrypt"], "resources": [resource]});
+        spec.permissions.policy_statements = vec![serde_json::from_value(statement).unwrap()];
+        let ensured = world.ensure(&target(&spec, None)).await;
+        assert_eq!(ensured.is_ok(), may, "{arn} {shown} {resource}: {ensured:?}");
+    }
+}
+
+#[tokio::test]
 async fn no_error_tells_what_a_schedule_hands_to_the_function() {
     let spec = full();
     let world = World::new();
@@ -536,7 +839,6 @@ async fn nothing_is_made_for_a_function_that_is_not_live_yet() {
     world.aws.state().no_function = true;
     let error = world.ensure(&target(&spec, None)).await.unwrap_err();
     assert_eq!(error.name(), ErrorName::NotReady, "{error}");
-    let _ = since();
 }
 
 #[tokio::test]

@@ -6,13 +6,14 @@ use formation_aws::AwsError;
 use formation_model::names::LIVE;
 use formation_model::triggers::{AuthType, Cors, FunctionUrl, InvokeMode};
 use formation_model::{FunctionSpec, Trigger, TriggerKey, TriggerKind};
+use jiff::Timestamp;
 
-use super::{Scope, Work, about, each, unless_absent, unless_busy};
+use super::{Scope, Work, each, unless_absent, unless_busy};
 use crate::error::ResourceError;
 use crate::function::errors::name_is_taken;
 
-/// Makes the address or changes it where it is to be made or changed, and answers it: what is recorded, whether
-/// it was touched or not.
+/// Makes the address or changes it where that is to be done, and answers it if it was looked at. Before callers have
+/// moved it is only made: one that is there goes on as it is.
 pub(super) async fn ensure(
     scope: &Scope<'_>,
     spec: &FunctionSpec,
@@ -21,7 +22,7 @@ pub(super) async fn ensure(
     let Some(wanted) = &spec.triggers.function_url else { return Ok(None) };
     let touched = each!(work.ensured, FunctionUrl).next().is_some();
     // What is known of an address that nobody touches is recorded.
-    if scope.only_adds && !touched {
+    if !touched || (scope.only_adds && scope.is_known(&key())) {
         return Ok(None);
     }
     let ensured = async || {
@@ -29,7 +30,7 @@ pub(super) async fn ensure(
         if found.is_none() {
             match create(scope, wanted).await {
                 Ok(url) => return Ok(Some(url)),
-                // Another try of this step has made it.
+                // Another try of this step has made it, or somebody else.
                 Err(error) if name_is_taken(&error) => found = find(scope).await?,
                 Err(error) => return Err(unless_busy(error)),
             }
@@ -37,26 +38,42 @@ pub(super) async fn ensure(
         let Some(found) = found else {
             return Err(ResourceError::not_ready("Lambda does not show it yet"));
         };
-        let was = shown(&found, wanted);
-        let mut becomes = wanted.clone();
-        if scope.only_adds && was.auth_type == AuthType::None {
-            // Nobody is shut out before callers have moved.
-            becomes.auth_type = AuthType::None;
-        }
-        if was != becomes {
-            update(scope, &becomes).await.map_err(unless_busy)?;
+        scope.prove_made(&key(), made(&found))?;
+        if !scope.only_adds && shown(&found, wanted) != *wanted {
+            update(scope, wanted).await.map_err(unless_busy)?;
         }
         Ok(Some(found.function_url))
     };
-    ensured().await.map_err(about(&TriggerKey::new(TriggerKind::FunctionUrl, "")))
+    ensured().await.map_err(scope.about(&key()))
 }
 
-/// Takes the address away if it is not wanted any more.
-pub(super) async fn take_away(scope: &Scope<'_>, removed: &[Trigger]) -> Result<(), ResourceError> {
-    for (key, _) in each!(removed, FunctionUrl) {
-        delete(scope).await.map_err(unless_busy).map_err(about(&key))?;
+/// Takes the address away if it is not wanted any more, and is ours.
+pub(super) async fn take_away(
+    scope: &Scope<'_>,
+    spec: &FunctionSpec,
+    removed: &[Trigger],
+) -> Result<(), ResourceError> {
+    let is_known = scope.is_known(&key());
+    let may_be_there = is_known || each!(removed, FunctionUrl).next().is_some();
+    if spec.triggers.function_url.is_some() || !may_be_there {
+        return Ok(());
     }
-    Ok(())
+    let taken = async || {
+        if !is_known {
+            let Some(found) = find(scope).await? else { return Ok(()) };
+            scope.prove_made(&key(), made(&found))?;
+        }
+        delete(scope).await.map_err(unless_busy)
+    };
+    scope.unless_foreign(taken().await).map_err(scope.about(&key()))
+}
+
+fn key() -> TriggerKey {
+    TriggerKey::new(TriggerKind::FunctionUrl, "")
+}
+
+fn made(found: &GetFunctionUrlConfigOutput) -> Option<Timestamp> {
+    found.creation_time.parse().ok()
 }
 
 /// The address as AWS has it; none where there is none.

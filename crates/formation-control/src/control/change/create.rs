@@ -53,6 +53,7 @@ impl Control {
             drift: Drift::default(),
             repaired: None,
             leftovers: Vec::new(),
+            left_triggers: Vec::new(),
             role_id: None,
             live: LiveRecord::default(),
         };

@@ -395,6 +395,7 @@ fn running(
         interruption: None,
         failures: 0,
         former_leftovers: Vec::new(),
+        former_left_triggers: Vec::new(),
         role_id: None,
         live: LiveRecord::default(),
         target_version: None,
@@ -413,6 +414,7 @@ fn running_on(
     OperationRecord {
         previous: Some(function.spec.clone()),
         former_leftovers: function.leftovers.clone(),
+        former_left_triggers: function.left_triggers.clone(),
         role_id: function.role_id.clone(),
         live: function.live.clone(),
         revision: function.revision,

@@ -11,10 +11,11 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
+use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::super::Clients;
+use super::super::{Clients, Sources};
 use crate::testing::{json_error, stack};
 
 /// One function, which is there and ours unless a test says otherwise, and what calls it.
@@ -36,8 +37,12 @@ pub struct State {
     pub mappings: BTreeMap<String, Value>,
     /// The attributes of queues by name.
     pub queues: BTreeMap<String, Value>,
+    /// By which key streams are encrypted.
+    pub stream_key: Option<String>,
     /// How often a mapping that is deleted is still shown.
     pub lingers: usize,
+    /// At which look a mapping has become what it was to be, and its state then.
+    pub becomes: Option<(usize, &'static str)>,
     /// All requests since the last look: operation and what it said.
     calls: Vec<(String, Value)>,
     /// The next call of an operation is answered so: its name, status, code, message, and whether it is carried out.
@@ -50,7 +55,7 @@ impl StandIn {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn clients(&self) -> (Clients, aws_sdk_sqs::Client) {
+    pub fn clients(&self) -> (Clients, Sources) {
         macro_rules! client {
             ($sdk:ident) => {{
                 let config = $sdk::Config::builder().with_test_defaults().behavior_version_latest();
@@ -60,7 +65,8 @@ impl StandIn {
         }
         let (lambda, events) = (client!(aws_sdk_lambda), client!(aws_sdk_eventbridge));
         let scheduler = client!(aws_sdk_scheduler);
-        (Clients { lambda, events, scheduler }, client!(aws_sdk_sqs))
+        let sources = Sources { sqs: client!(aws_sdk_sqs), kinesis: client!(aws_sdk_kinesis) };
+        (Clients { lambda, events, scheduler }, sources)
     }
 
     /// The next call of `operation` is refused, or its answer is lost though it is carried out.
@@ -79,6 +85,33 @@ impl StandIn {
         let is_read = |name: &str| reads.iter().any(|it| name.starts_with(it));
         self.calls().into_iter().map(|(name, _)| name).filter(|name| !is_read(name)).collect()
     }
+}
+
+/// A statement as Lambda keeps it.
+fn stated(asked: &Value) -> Value {
+    let principal = asked["Principal"].as_str().unwrap_or_default();
+    let principal = match principal {
+        "*" => json!("*"),
+        service if service.ends_with(".amazonaws.com") => json!({"Service": service}),
+        other => json!({"AWS": other}),
+    };
+    let mut conditions = json!({});
+    for (field, operator, key) in [
+        ("SourceArn", "ArnLike", "AWS:SourceArn"),
+        ("SourceAccount", "StringEquals", "AWS:SourceAccount"),
+        ("FunctionUrlAuthType", "StringEquals", "lambda:FunctionUrlAuthType"),
+        ("InvokedViaFunctionUrl", "Bool", "lambda:InvokedViaFunctionUrl"),
+    ] {
+        match &asked[field] {
+            Value::Null => {}
+            Value::Bool(it) => conditions[operator][key] = json!(it.to_string()),
+            text => conditions[operator][key] = text.clone(),
+        }
+    }
+    json!({
+        "Sid": asked["StatementId"], "Effect": "Allow", "Principal": principal,
+        "Action": asked["Action"], "Resource": live_arn(), "Condition": conditions
+    })
 }
 
 fn answer(body: Value) -> HttpResponse {
@@ -170,9 +203,7 @@ impl State {
                     let message = "The statement id provided already exists.";
                     return json_error(409, "ResourceConflictException", message);
                 }
-                let mut statement = body;
-                statement["Sid"] = sid;
-                self.policy.push(statement);
+                self.policy.push(stated(&body));
                 answer(json!({}))
             }
             "RemovePermission" => {
@@ -184,7 +215,7 @@ impl State {
                 self.url = body;
                 self.url["FunctionUrl"] = json!("https://abc.lambda-url.eu-west-1.on.aws/");
                 self.url["FunctionArn"] = json!("arn");
-                self.url["CreationTime"] = json!("2026-01-01T00:00:00Z");
+                self.url["CreationTime"] = json!(Timestamp::now().to_string());
                 self.url["LastModifiedTime"] = json!("2026-01-01T00:00:00Z");
                 answer(self.url.clone())
             }
@@ -195,6 +226,7 @@ impl State {
             "GetFunctionEventInvokeConfig" => or_absent(Some(&self.asynchronous)),
             "PutFunctionEventInvokeConfig" => {
                 self.asynchronous = body;
+                self.asynchronous["LastModified"] = json!(Timestamp::now().as_second());
                 answer(json!({}))
             }
             "DeleteFunctionEventInvokeConfig" => {
@@ -260,9 +292,17 @@ impl State {
                 answer(json!({"EventSourceMappings": self.mappings.values().collect::<Vec<_>>()}))
             }
             "GetEventSourceMapping" => {
-                if self.lingers > 0 {
-                    self.lingers -= 1;
-                    return answer(json!({"UUID": last, "State": "Deleting"}));
+                if self.mappings.get(&last).is_some_and(|it| it["State"] == "Deleting") {
+                    match self.lingers {
+                        0 => drop(self.mappings.remove(&last)),
+                        _ => self.lingers -= 1,
+                    }
+                }
+                if let Some((looks, state)) = self.becomes.take() {
+                    match looks {
+                        0 => self.mappings.get_mut(&last).unwrap()["State"] = json!(state),
+                        _ => self.becomes = Some((looks - 1, state)),
+                    }
                 }
                 or_absent(self.mappings.get(&last))
             }
@@ -272,6 +312,7 @@ impl State {
                 let mut mapping = body;
                 mapping["UUID"] = json!(uuid);
                 mapping["FunctionArn"] = mapping["FunctionName"].clone();
+                mapping["LastModified"] = json!(Timestamp::now().as_second());
                 let enabled = mapping["Enabled"] != json!(false);
                 mapping["State"] = json!(if enabled { "Enabled" } else { "Disabled" });
                 self.mappings.insert(uuid, mapping.clone());
@@ -287,7 +328,10 @@ impl State {
                 answer(mapping.clone())
             }
             "DeleteEventSourceMapping" => {
-                self.mappings.remove(&last);
+                match self.mappings.get_mut(&last) {
+                    Some(mapping) if self.lingers > 0 => mapping["State"] = json!("Deleting"),
+                    _ => drop(self.mappings.remove(&last)),
+                }
                 answer(json!({}))
             }
             "ListTags" => {
@@ -296,6 +340,13 @@ impl State {
                 found.map_or_else(absent, |it| answer(json!({"Tags": it["Tags"]})))
             }
             "TagResource" | "UntagResource" => answer(json!({})),
+            "TestEventPattern" => answer(json!({"Result": false})),
+            "DescribeStreamSummary" => answer(json!({"StreamDescriptionSummary": {
+                "StreamName": "clicks", "StreamARN": body["StreamARN"], "StreamStatus": "ACTIVE",
+                "RetentionPeriodHours": 24, "StreamCreationTimestamp": 1, "EnhancedMonitoring": [],
+                "OpenShardCount": 1, "KeyId": self.stream_key,
+                "EncryptionType": if self.stream_key.is_some() { "KMS" } else { "NONE" }
+            }})),
             "GetQueueUrl" => {
                 let name = body["QueueName"].as_str().unwrap_or_default();
                 match self.queues.contains_key(name) {
