@@ -79,7 +79,7 @@ fn calls(world: &World, name: &str, before: usize) -> Vec<String> {
     let mut calls = world.proxy.calls(name).split_off(before);
     let of_triggers = |call: &Call| {
         let others = ["GetFunction", "PublishVersion", "UpdateAlias", "GetItem"];
-        ["lambda", "events", "scheduler", "sqs"].contains(&call.service.as_str())
+        ["lambda", "events", "scheduler", "sqs", "kinesis"].contains(&call.service.as_str())
             && !others.contains(&call.operation.as_str())
             && !call.operation.starts_with("UpdateFunctionC")
     };
@@ -259,8 +259,7 @@ pub async fn changing_one_leaves_the_others_alone(world: &World) {
     };
     let mut hourly = nightly.clone();
     hourly["expression"] = json!("rate(1 hour)");
-    // Its address is recorded with every change.
-    let expected = ["GetSchedule", "UpdateSchedule", "GetFunctionUrlConfig", "GetSchedule"];
+    let expected = ["GetSchedule", "UpdateSchedule", "GetSchedule"];
     assert_eq!(changed(json!({"schedules": [hourly]})).await, expected);
     let expected = ["GetFunctionEventInvokeConfig", "PutFunctionEventInvokeConfig"];
     let found = changed(json!({"asyncRetries": 1})).await;
@@ -364,6 +363,110 @@ pub async fn a_trigger_that_is_changed_by_hand_is_drift_and_a_repair_takes_it_ba
     assert_eq!(repaired.status, OperationStatus::Succeeded, "{repaired:#?}");
     assert_eq!(triggers(world, &name).await, before);
     assert!(in_sync(&world.drift(&name).await));
+}
+
+pub async fn what_an_operation_has_left_goes_with_the_next(world: &World) {
+    let name = world.name("left");
+    let bus = format!("{name}_bus");
+    world.events.create_event_bus().name(&bus).send().await.unwrap();
+    world.create(&name, json!({})).await;
+    let change = json!({
+        "memoryMegabytes": 256,
+        "functionUrl": {"authType": "AWS_IAM"},
+        "asyncRetries": 0,
+        "eventRules": [{"name": "there", "eventBusName": bus, "pattern": {"source": ["x"]}}]
+    });
+    // It fails on its way there, and on its way back.
+    world.proxy.inject(refusing("lambda:UpdateFunctionConfiguration", &name, 1));
+    world.proxy.inject(refusing("events:RemoveTargets", &name, 1));
+    let failed = world.patch(&name, change).await;
+    assert_eq!(failed.rollback, Rollback::Incomplete, "{failed:#?}");
+    assert!(failed.leftovers.contains(&Part::Triggers.into()), "{failed:#?}");
+    let left = triggers(world, &name).await;
+    assert!(left["rules"].as_object().is_some_and(|it| it.len() == 1), "{left:#}");
+    assert!(!left["url"].is_null() && !left["asynchronous"].is_null(), "{left:#}");
+    // Whatever comes next finds what no specification names: here an update of something else.
+    let next = world.patch(&name, json!({"memoryMegabytes": 512})).await;
+    assert_eq!(next.status, OperationStatus::Succeeded, "{next:#?}");
+    assert_eq!(triggers(world, &name).await, Value::Null);
+    world.events.delete_event_bus().name(&bus).send().await.unwrap();
+}
+
+pub async fn an_update_of_triggers_alone_goes_back_until_something_is_taken_away(world: &World) {
+    let name = world.name("no-return");
+    let mut fields = world.one_of_each(&name).await;
+    fields["functionUrl"] = json!({"authType": "AWS_IAM"});
+    world.create(&name, fields).await;
+    let before = triggers(world, &name).await;
+    let version = world.function(&name).await.resources.version;
+    let change = json!({"functionUrl": {"authType": "NONE"}, "eventRules": []});
+    // Opening the address is refused: nothing is taken away yet.
+    world.proxy.inject(refusing("lambda:AddPermission", &name, 1));
+    let failed = world.patch(&name, change.clone()).await;
+    assert_eq!(failed.rollback, Rollback::Complete, "{failed:#?}");
+    assert_eq!(failed.error.unwrap().step, "Settle triggers");
+    assert_eq!(triggers(world, &name).await, before);
+    // Once a rule is gone nothing leads back, whatever happens to the attempt.
+    world.proxy.inject(Rule::new("events:DeleteRule", &name, 1, Fault::Kill));
+    let updated = world.patch(&name, change).await;
+    assert_eq!(updated.status, OperationStatus::Succeeded, "{updated:#?}");
+    assert_eq!(triggers(world, &name).await["rules"], json!({}));
+    assert_eq!(world.function(&name).await.resources.version, version, "nobody moved");
+
+    let change = json!({"functionUrl": null, "invokers": []});
+    world.proxy.inject(refusing("lambda:DeleteFunctionUrlConfig", &name, 1));
+    let failed = world.patch(&name, change).await;
+    assert_eq!(failed.rollback, Rollback::Incomplete, "{failed:#?}");
+    assert_eq!(failed.leftovers, [Part::Triggers]);
+    assert_eq!(world.function(&name).await.revision, 3);
+    world.reconcile_function(&name).await;
+    world
+        .until("the address is gone", async || {
+            (world.function(&name).await.status == FunctionStatus::Available).then_some(())
+        })
+        .await;
+    let after = triggers(world, &name).await;
+    assert!(after["url"].is_null() && after["policy"] == json!([]), "{after:#}");
+}
+
+pub async fn a_stream_is_read_from_elsewhere_by_another_mapping(world: &World) {
+    let name = world.name("stream");
+    let stream = format!("{name}_clicks");
+    world.kinesis.create_stream().stream_name(&stream).shard_count(1).send().await.unwrap();
+    let arn = format!(
+        "arn:aws:kinesis:{}:{}:stream/{stream}",
+        world.stack.region, world.stack.account_id
+    );
+    let source = |from: &str| json!([{"arn": &arn, "startingPosition": from, "batchSize": 1}]);
+    let fields = json!({
+        "code": LOGGING_CODE, "environment": {"MARK": "live"}, "eventSources": source("TRIM_HORIZON")
+    });
+    let created = world.create(&name, fields).await;
+    assert_eq!(created.status, OperationStatus::Succeeded, "{created:#?}");
+    let record = world.kinesis.put_record().stream_name(&stream).partition_key("p");
+    record.data(aws_sdk_kinesis::primitives::Blob::new("click")).send().await.unwrap();
+    was_called(world, &name, "aws:kinesis").await;
+
+    let uuid = async || {
+        let listed = world.lambda.list_event_source_mappings().function_name(&name).send().await;
+        let mappings = listed.unwrap().event_source_mappings.unwrap();
+        assert_eq!(mappings.len(), 1);
+        mappings[0].uuid().unwrap().to_owned()
+    };
+    let first = uuid().await;
+    let updated = world.patch(&name, json!({"eventSources": source("LATEST")})).await;
+    assert_eq!(updated.status, OperationStatus::Succeeded, "{updated:#?}");
+    assert_ne!(uuid().await, first);
+    assert!(in_sync(&world.drift(&name).await), "{:#?}", world.drift(&name).await);
+
+    // One that the function could not decrypt is refused.
+    let encrypt = world.kinesis.start_stream_encryption().stream_name(&stream);
+    let encrypt = encrypt.encryption_type(aws_sdk_kinesis::types::EncryptionType::Kms);
+    encrypt.key_id("alias/ours").send().await.unwrap();
+    let told = reason(&world.patch(&name, json!({"eventSources": source("TRIM_HORIZON")})).await);
+    assert!(told.contains("kms:Decrypt"), "{told}");
+    assert_eq!(world.delete(&name).await.status, OperationStatus::Succeeded);
+    world.kinesis.delete_stream().stream_name(&stream).send().await.unwrap();
 }
 
 /// The reason that an operation failed for, which has left everything as it was.

@@ -71,6 +71,8 @@ pub struct World {
     /// See `iam`.
     pub scheduler: aws_sdk_scheduler::Client,
     /// See `iam`.
+    pub kinesis: aws_sdk_kinesis::Client,
+    /// See `iam`.
     pub sqs: aws_sdk_sqs::Client,
     /// See `iam`.
     pub sts: aws_sdk_sts::Client,
@@ -118,6 +120,7 @@ impl World {
                 sfn: aws_sdk_sfn::Client::new(&config),
                 events: aws_sdk_eventbridge::Client::new(&config),
                 scheduler: aws_sdk_scheduler::Client::new(&config),
+                kinesis: aws_sdk_kinesis::Client::new(&config),
                 sqs: aws_sdk_sqs::Client::new(&config),
                 sts: aws_sdk_sts::Client::new(&config),
                 announcements: Announcements::listen(&config, &stack).await?,
@@ -160,7 +163,7 @@ impl World {
             // That of the property's example.
             "LayerArns=arn:aws:lambda:*:123456789012:layer:example:?",
             "AllowPublicUrls=true",
-            "EventSourceArns=arn:aws:sqs:*",
+            "EventSourceArns=arn:aws:sqs:*,arn:aws:kinesis:*",
             "FailureDestinationArns=arn:aws:sqs:*",
             "ReconcileSchedule=rate(1 day)",
             "DriftMode=REPAIR",

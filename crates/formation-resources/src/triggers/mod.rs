@@ -117,7 +117,7 @@ impl Scope<'_> {
     /// operation has made.
     fn age_of(&self, key: &TriggerKey) -> Age {
         match key.kind {
-            TriggerKind::EventRule | TriggerKind::EventSource if !self.is_known(key) => Age::New,
+            TriggerKind::EventRule if !self.is_known(key) => Age::New,
             // It may have been made anew by the operation.
             TriggerKind::EventRule | TriggerKind::EventSource => {
                 let began = Some(self.since).filter(|since| *since <= Timestamp::now());
