@@ -163,7 +163,7 @@ impl World {
             // That of the property's example.
             "LayerArns=arn:aws:lambda:*:123456789012:layer:example:?",
             "AllowPublicUrls=true",
-            "EventSourceArns=arn:aws:sqs:*,arn:aws:kinesis:*",
+            "EventSourceArns=arn:aws:sqs:*,arn:aws:kinesis:*:stream/*_clicks",
             "FailureDestinationArns=arn:aws:sqs:*",
             "ReconcileSchedule=rate(1 day)",
             "DriftMode=REPAIR",
