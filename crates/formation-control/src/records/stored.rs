@@ -237,8 +237,8 @@ impl OperationRecord {
         let left = self.former_leftovers.iter().any(|it| *it == Part::Triggers);
         let has_triggers = left || sides.into_iter().flatten().any(FunctionSpec::has_triggers);
         let changes_triggers = match sides {
-            // Of a repair nobody knows before it has looked.
-            [Some(target), Some(previous)] if self.kind != OperationKind::Repair => {
+            // Of a repair, and of what an operation has left over, nobody knows before it has looked.
+            [Some(target), Some(previous)] if self.kind != OperationKind::Repair && !left => {
                 target.changes_triggers(previous)
             }
             _ => has_triggers,

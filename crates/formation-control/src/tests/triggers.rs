@@ -122,6 +122,39 @@ async fn an_execution_hears_whether_there_are_triggers_and_whether_they_change()
 }
 
 #[tokio::test]
+async fn what_is_left_over_of_triggers_is_looked_for_by_whatever_comes_next() {
+    let aws = Aws::default();
+    succeeds(&aws, create(json!({})), None).await;
+    succeeds(&aws, update(json!({"memoryMegabytes": 256})), None).await;
+    let schedules = json!({"schedules": [{"name": "n", "expression": "rate(1 day)"}]});
+    let leaves = runs(&aws, update(schedules)).await;
+    ends(&aws, &leaves, &failed(Rollback::Incomplete, false), None).await;
+    let repair = Change::Repair { name: name(), condition: None };
+    let back = Change::Rollback { name: name(), condition: None, revision: Some(1) };
+    let delete = Change::Delete { name: name(), condition: None };
+    for (change, first_step) in [
+        (update(json!({"memoryMegabytes": 512})), "Equip role"),
+        (repair, "Widen role"),
+        (back, "Return role"),
+        (delete, "Remove triggers"),
+    ] {
+        let running = runs(&aws, change).await;
+        let (target, previous) = (running.target.as_ref(), running.previous.as_ref());
+        assert!([target, previous].into_iter().flatten().all(|it| !it.has_triggers()));
+        let input = running.execution_input();
+        assert!(input.has_triggers && input.changes_triggers, "{:?}", running.kind);
+        assert_eq!(input.first_step(), first_step, "{:?}", running.kind);
+        ends(&aws, &running, &failed(Rollback::Incomplete, false), None).await;
+    }
+    // Once one has found it, it is looked for no more.
+    let repair = Change::Repair { name: name(), condition: None };
+    succeeds(&aws, repair, None).await;
+    let next = runs(&aws, update(json!({"memoryMegabytes": 512}))).await;
+    let input = next.execution_input();
+    assert!(!input.has_triggers && !input.changes_triggers);
+}
+
+#[tokio::test]
 async fn a_delete_of_what_is_called_takes_that_first() {
     let aws = Aws::default();
     succeeds(&aws, create(json!({"asyncRetries": 0})), None).await;
