@@ -224,6 +224,7 @@ fn main() -> ExitCode {
             template::what_prunes_versions_can_delete_no_function,
             template::the_role_that_functions_have_for_a_moment_may_do_nothing,
             template::schedules_invoke_what_callers_run_of_the_stacks_functions_and_nothing_else,
+            template::no_function_has_a_rule_on_the_stacks_own_bus,
             template::what_local_aws_cannot_evaluate_is_in_the_template,
             template::all_that_make_or_compare_roles_have_the_same_boundary_and_guard,
             template::the_routes_are_those_of_the_table_and_each_is_authorised,

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use formation_local::Project;
 use formation_model::{Difference, OperationStatus, Rollback};
+use formation_tests::world::EVENT_BUS;
 use formation_tests::{Fault, Rule, World};
 use http::Method;
 use serde_json::{Value, json};
@@ -467,6 +468,7 @@ pub async fn the_stack_tells_what_its_functions_can_be_allowed(world: &World) {
         assert!(!services.contains(&other.to_owned()), "{other}");
     }
     assert_eq!(about["limits"]["policyStatementsCharacters"], 3000);
+    assert_eq!(about["eventBusNames"], json!(["default", EVENT_BUS]));
     // It is what functions have.
     let name = world.name("told");
     let statement = allowing(&["sqs:SendMessage"], "*");

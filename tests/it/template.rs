@@ -156,6 +156,9 @@ pub async fn every_lambda_has_a_role_of_its_own_with_just_its_calls(world: &Worl
         assert!(role["Properties"]["ManagedPolicyArns"].is_null(), "{role_id}");
         let mut may = BTreeSet::new();
         for statement in statements(role) {
+            if statement["Effect"] == "Deny" {
+                continue;
+            }
             for action in actions(statement) {
                 check_conditions(role_id, action, statement);
             }
@@ -275,6 +278,40 @@ pub async fn schedules_invoke_what_callers_run_of_the_stacks_functions_and_nothi
     let group = &world.template["Resources"]["ScheduleGroup"]["Properties"]["Name"];
     assert_eq!(group, &json!({"Fn::Sub": "formation_${StackKey.Value}"}));
     assert_eq!(world.identity().schedule_group(), format!("formation_{}", world.stack_key));
+}
+
+/// Whoever has a rule there reads what is asked of Formation, secrets included.
+pub async fn no_function_has_a_rule_on_the_stacks_own_bus(world: &World) {
+    let bus = &world.template["Resources"]["EventBus"]["Properties"]["Name"];
+    assert_eq!(bus, &json!({"Ref": "AWS::StackName"}));
+    let roles = of_type(world, "AWS::IAM::Role").into_iter();
+    for (id, role) in roles.filter(|(id, _)| id.ends_with("LambdaRole")) {
+        let makes = |it: &&&Value| {
+            ["events:PutRule", "events:PutTargets"]
+                .iter()
+                .any(|action| actions(it).contains(action))
+        };
+        let found = statements(role);
+        let found: Vec<_> = found.iter().filter(makes).collect();
+        let denies = found.iter().find(|it| it["Effect"] == "Deny");
+        assert_eq!(denies.is_some(), id == "EnsureTriggersLambdaRole", "{id}");
+        let Some(denies) = denies else {
+            assert!(found.is_empty(), "{id}");
+            continue;
+        };
+        assert_eq!(actions(denies), ["events:PutRule", "events:PutTargets"], "{id}");
+        assert!(denies["Condition"].is_null(), "{id}");
+        assert!(resources(denies)[0].ends_with(":rule/${AWS::StackName}/*"), "{id}");
+    }
+    let names = &world.template["Parameters"]["EventBusNames"];
+    assert_eq!(names["Default"], "default");
+    for id in ["ApiFunction", "IntakeFunction", "ReconcileFunction"] {
+        let function = &world.template["Resources"][id]["Properties"];
+        let variables = &function["Environment"]["Variables"];
+        let named = json!({"Fn::Join": [",", {"Ref": "EventBusNames"}]});
+        assert_eq!(variables["EVENT_BUS_NAMES"], named, "{id}");
+        assert_eq!(variables["EVENT_BUS_NAME"], json!({"Ref": "EventBus"}), "{id}");
+    }
 }
 
 pub async fn the_role_that_functions_have_for_a_moment_may_do_nothing(world: &World) {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, Target};
 use aws_sdk_lambda::types::Environment;
 use formation_model::{DriftStatus, FunctionStatus, Operation, OperationStatus, Part, Rollback};
+use formation_tests::world::EVENT_BUS;
 use formation_tests::{Call, Fault, Rule, World};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
@@ -89,8 +90,8 @@ fn calls(world: &World, name: &str, before: usize) -> Vec<String> {
 
 pub async fn an_address_a_message_an_event_and_a_schedule_reach_what_is_live(world: &World) {
     let name = world.name("called");
-    let bus = format!("{name}_bus");
-    world.events.create_event_bus().name(&bus).send().await.unwrap();
+    let bus = EVENT_BUS;
+    world.events.create_event_bus().name(bus).send().await.unwrap();
     let at = Timestamp::now() + SignedDuration::from_secs(8);
     let at = at.strftime("at(%Y-%m-%dT%H:%M:%S)").to_string();
     let mut fields = world.one_of_each(&name).await;
@@ -143,7 +144,7 @@ pub async fn an_address_a_message_an_event_and_a_schedule_reach_what_is_live(wor
     was_called(world, &name, "by-queue").await;
     put_event(world, "default", &format!("shop.{name}"), &json!({"by": "default-bus"})).await;
     was_called(world, &name, "default-bus").await;
-    put_event(world, &bus, "elsewhere", &json!({"total": 7})).await;
+    put_event(world, bus, "elsewhere", &json!({"total": 7})).await;
     was_called(world, &name, r#"{"by":"rule"}"#).await;
     was_called(world, &name, r#"{"by":"schedule"}"#).await;
 
@@ -159,7 +160,7 @@ pub async fn an_address_a_message_an_event_and_a_schedule_reach_what_is_live(wor
     assert_eq!(states.len(), 7, "{states:?}");
     assert_eq!(triggers(world, &name).await, Value::Null);
     assert!(asked(world, &url).await.0 >= 400);
-    world.events.delete_event_bus().name(&bus).send().await.unwrap();
+    world.events.delete_event_bus().name(bus).send().await.unwrap();
     assert_eq!(world.states_entered(&world.delete(&plain).await).await.len(), 6);
 }
 

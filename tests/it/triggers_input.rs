@@ -1,7 +1,9 @@
 //! What may not call a function, or makes no sense: refused before anything starts, by every door.
 
+use formation_local::STACK_NAME;
 use formation_model::{OperationStatus, Part, Plan, WarningCode};
 use formation_tests::World;
+use formation_tests::world::EVENT_BUS;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -23,7 +25,9 @@ fn all_wrong(name: &str) -> (Value, Vec<&'static str>) {
         ],
         "eventRules": [
             {"name": "rule", "pattern": {"source": "shop"}},
-            {"name": "other", "pattern": {"detail": {"a": [{"like": "x"}]}}, "eventBusName": "a b"}
+            {"name": "other", "pattern": {"detail": {"a": [{"like": "x"}]}}, "eventBusName": "a b"},
+            {"name": "elsewhere", "pattern": {"source": ["shop"]}, "eventBusName": "of-others"},
+            {"name": "own", "pattern": {"source": ["shop"]}, "eventBusName": STACK_NAME}
         ],
         "eventSources": [
             {"arn": "arn:aws:sqs:us-east-1:210987654321:of-others"},
@@ -48,6 +52,8 @@ fn all_wrong(name: &str) -> (Value, Vec<&'static str>) {
         "/eventRules/0/pattern/source",
         "/eventRules/1/eventBusName",
         "/eventRules/1/pattern/detail/a/0/like",
+        "/eventRules/2/eventBusName",
+        "/eventRules/3/eventBusName",
         "/eventSources/0/arn",
         "/eventSources/1/batchSize",
         "/eventSources/1/filterPatterns",
@@ -75,6 +81,15 @@ pub async fn all_that_is_wrong_with_what_calls_a_function_is_told_at_once(world:
     assert_eq!(created.status, 422, "{:#}", created.json());
     assert_eq!(places(&created.json()["errors"]), expected, "{:#}", created.json());
     assert!(!created.json().to_string().contains("s3cr3t"), "{:#}", created.json());
+    let told = |at: &str| {
+        let problem = created.json();
+        let mut errors = problem["errors"].as_array().unwrap().iter();
+        errors.find(|it| it["pointer"] == at).unwrap()["detail"].as_str().unwrap().to_owned()
+    };
+    // The stack's own bus, which the tests' stack names, is named to nobody.
+    let allowed = format!("EventBusNames names: default, {EVENT_BUS}");
+    assert!(told("/eventRules/2/eventBusName").ends_with(&allowed), "{allowed}");
+    assert!(told("/eventRules/3/eventBusName").contains("stack's own event bus"));
 
     let planned = json!({"functions": [body]});
     let planned = world.api(Method::POST, "/v1/plan", Some(&planned)).await;

@@ -7,7 +7,9 @@ use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::Credentials;
 use formation_client::{Client, Retries};
 use formation_local::ministack::free_port;
-use formation_local::{LocalError, MiniStack, Options, Project, REGION, Stack, deploy, lambda};
+use formation_local::{
+    LocalError, MiniStack, Options, Project, REGION, STACK_NAME, Stack, deploy, lambda,
+};
 use http::Method;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -37,6 +39,9 @@ const ONCE: Retries = Retries {
 
 /// A bucket that the stack takes code from.
 pub const CODE_BUCKET: &str = "formation-test-code";
+
+/// An event bus on which the stack lets functions have rules, once a test has made it.
+pub const EVENT_BUS: &str = "formation-test-bus";
 
 /// The code of a function that answers.
 pub const EXAMPLE_CODE: &str = "export const handler = async (event) => { return { statusCode: 200, body: JSON.stringify(`Hello!`) }; };";
@@ -163,6 +168,7 @@ impl World {
             // That of the property's example.
             "LayerArns=arn:aws:lambda:*:123456789012:layer:example:?",
             "AllowPublicUrls=true",
+            &format!("EventBusNames=default,{EVENT_BUS},{STACK_NAME}"),
             "EventSourceArns=arn:aws:sqs:*,arn:aws:kinesis:*:stream/*_clicks",
             "FailureDestinationArns=arn:aws:sqs:*",
             "ReconcileSchedule=rate(1 day)",

@@ -28,6 +28,7 @@ pub(crate) async fn describe_stack(app: &App) -> Result<Answered, ApiError> {
         code_buckets: control.code_buckets().to_vec(),
         allow_public_urls: triggers.public_urls,
         invoker_accounts: triggers.invoker_accounts.clone(),
+        event_bus_names: triggers.buses_of_rules().map(str::to_owned).collect(),
         event_source_arns: triggers.event_source_arns.clone(),
         failure_destination_arns: triggers.failure_destination_arns.clone(),
         limits: StackLimits {

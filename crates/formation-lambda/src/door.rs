@@ -46,6 +46,8 @@ impl Door {
                 region: stack.region.clone(),
                 public_urls: flag("ALLOW_PUBLIC_URLS")?,
                 invoker_accounts: listed("INVOKER_ACCOUNTS")?,
+                event_bus_names: listed("EVENT_BUS_NAMES")?,
+                own_event_bus: required_var("EVENT_BUS_NAME")?,
                 event_source_arns: listed("EVENT_SOURCE_ARNS")?,
                 failure_destination_arns: listed("FAILURE_DESTINATION_ARNS")?,
             },

@@ -178,7 +178,7 @@ fn rename(value: &mut Value) {
                     _ => {}
                 }
             }
-            if is_about_rules(object) {
+            if allows_about_rules(object) {
                 object.insert("Resource".to_owned(), "*".into());
                 let conditions = object.get_mut("Condition").and_then(Value::as_object_mut);
                 for keys in conditions.into_iter().flat_map(|it| it.values_mut()) {
@@ -202,8 +202,11 @@ fn rename(value: &mut Value) {
     }
 }
 
-/// Whether a statement is about rules of event buses.
-fn is_about_rules(statement: &Map<String, Value>) -> bool {
+/// Whether a statement allows something about rules of event buses.
+fn allows_about_rules(statement: &Map<String, Value>) -> bool {
+    if statement.get("Effect").is_none_or(|effect| effect != "Allow") {
+        return false;
+    }
     let resources = match statement.get("Resource") {
         Some(Value::Array(resources)) => resources.iter().collect(),
         one => Vec::from_iter(one),
@@ -314,6 +317,7 @@ mod tests {
                 {"Effect": "Allow", "Resource": [{"Fn::Sub": "arn:rule/a*"}], "Condition": {
                     "StringEquals": {"aws:ResourceTag/t": "k", "aws:RequestTag/t": "k"}
                 }},
+                {"Effect": "Deny", "Resource": {"Fn::Sub": "arn:rule/b/*"}},
                 {"Effect": "Allow", "Resource": {"Fn::Sub": "arn:schedule/a/*"}}
             ]}
         }});
@@ -333,6 +337,7 @@ mod tests {
                 {"Effect": "Allow", "Resource": "*", "Condition": {
                     "StringEquals": {"aws:RequestTag/t": "k"}
                 }},
+                {"Effect": "Deny", "Resource": {"Fn::Sub": "arn:rule/b/*"}},
                 {"Effect": "Allow", "Resource": {"Fn::Sub": "arn:schedule/default/*"}}
             ]}
         }});

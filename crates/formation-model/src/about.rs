@@ -36,6 +36,9 @@ pub struct About {
     /// The accounts besides the stack's own that functions may let invoke them.
     #[serde(default)]
     pub invoker_accounts: Vec<String>,
+    /// The names of the event buses on which functions may have rules.
+    #[serde(default)]
+    pub event_bus_names: Vec<String>,
     /// Patterns (with `*` and `?`) of the ARNs of queues and streams that functions may read.
     #[serde(default)]
     pub event_source_arns: Vec<String>,

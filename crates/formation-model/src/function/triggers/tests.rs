@@ -292,6 +292,42 @@ fn a_rule_has_a_pattern_and_a_bus_by_its_name() {
 }
 
 #[test]
+fn rules_are_on_the_buses_that_the_stack_allows_and_never_on_its_own() {
+    let on = |bus: &str| json!([{"name": "r", "pattern": {"a": [1]}, "eventBusName": bus}]);
+    let found = |rules: Value, lets: &Defaults| {
+        let (places, told) = found_with("eventRules", rules, lets);
+        let refused = [("/eventRules/0/eventBusName".to_owned(), Code::NotSupported)];
+        assert!(places.is_empty() || places == refused, "{places:?}: {told}");
+        told
+    };
+    let mut lets = strict();
+    let by_default = json!([{"name": "r", "pattern": {"a": [1]}}]);
+    let told = found(by_default.clone(), &lets);
+    assert!(told.contains("EventBusNames names no event bus"), "{told}");
+    lets.triggers.event_bus_names = ["orders", "own", "default"].map(str::to_owned).into();
+    lets.triggers.own_event_bus = "own".to_owned();
+    assert_eq!(found(by_default, &lets), "");
+    assert_eq!(found(on("orders"), &lets), "");
+    let told = found(on("Orders"), &lets);
+    assert!(told.contains("is Orders, which") && told.contains("names: orders, default"), "{told}");
+    let told = found(on("own"), &lets);
+    assert!(told.contains("stack's own event bus"), "{told}");
+    assert_eq!(lets.triggers.buses_of_rules().collect::<Vec<_>>(), ["orders", "default"]);
+
+    // What a function has, it keeps, but for what is on the stack's own.
+    let mut body = hello_with("eventRules", on("orders"));
+    let has = read(&body, &lets, None).unwrap().with_code(current().code);
+    lets.triggers.event_bus_names.clear();
+    body["eventRules"][0]["pattern"] = json!({"a": [2]});
+    assert!(read(&body, &lets, Some(&has)).is_ok());
+    body["eventRules"][0]["name"] = json!("another");
+    assert_eq!(read(&body, &lets, Some(&has)).unwrap_err().len(), 1);
+    body["eventRules"][0]["name"] = json!("r");
+    lets.triggers.own_event_bus = "orders".to_owned();
+    assert_eq!(read(&body, &lets, Some(&has)).unwrap_err().len(), 1);
+}
+
+#[test]
 fn a_source_is_read_within_lambdas_limits_for_its_kind() {
     let stream = |more: Value| {
         let mut source = json!({"arn": STREAM, "startingPosition": "LATEST"});
