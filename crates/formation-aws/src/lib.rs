@@ -82,9 +82,17 @@ const TRANSIENT: [&str; 13] = [
 const ACCESS_DENIED: [&str; 4] =
     ["AccessDenied", "AccessDeniedException", "UnauthorizedException", "UnauthorizedOperation"];
 
-/// `LimitExceeded` is IAM's, `LimitExceededException` CloudWatch Logs', the third Lambda's.
-const QUOTA_EXCEEDED: [&str; 3] =
-    ["CodeStorageExceededException", "LimitExceeded", "LimitExceededException"];
+/// `LimitExceeded` is IAM's, `LimitExceededException` CloudWatch Logs' and EventBridge's,
+/// `ServiceQuotaExceededException` EventBridge Scheduler's and Lambda's, the others are Lambda's.
+/// Source: the services' models in the SDK.
+const QUOTA_EXCEEDED: [&str; 6] = [
+    "AliasLimitExceededException",
+    "CodeStorageExceededException",
+    "LimitExceeded",
+    "LimitExceededException",
+    "PolicyLengthExceededException",
+    "ServiceQuotaExceededException",
+];
 
 impl AwsError {
     /// Classifies the error of `call`.
@@ -220,6 +228,12 @@ mod tests {
             ("OperationAbortedException", 400, ErrorKind::Transient),
             ("AccessDeniedException", 403, ErrorKind::AccessDenied),
             ("LimitExceeded", 409, ErrorKind::QuotaExceeded),
+            ("LimitExceededException", 400, ErrorKind::QuotaExceeded),
+            ("CodeStorageExceededException", 400, ErrorKind::QuotaExceeded),
+            ("AliasLimitExceededException", 400, ErrorKind::QuotaExceeded),
+            ("PolicyLengthExceededException", 400, ErrorKind::QuotaExceeded),
+            ("ServiceQuotaExceededException", 402, ErrorKind::QuotaExceeded),
+            ("RequestLimitExceeded", 400, ErrorKind::Throttled),
             ("ResourceConflictException", 409, ErrorKind::Refused),
             ("SomethingNew", 400, ErrorKind::Refused),
         ] {
