@@ -207,6 +207,7 @@ fn reading(arn: &str) -> Option<PolicyStatement> {
         ),
         SourceKind::Stream => allow(
             &[
+                "kinesis:DescribeStream",
                 "kinesis:DescribeStreamSummary",
                 "kinesis:GetRecords",
                 "kinesis:GetShardIterator",
@@ -214,8 +215,9 @@ fn reading(arn: &str) -> Option<PolicyStatement> {
             ],
             arn.to_owned(),
         ),
-        // Listing is asked of the table, whose streams these are:
-        // <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.Lambda.html>.
+        // Of ListStreams IAM knows no resource, but Lambda asks only whether the role may do all of it with this
+        // stream:
+        // <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/iam-policy-example-lamda-process-dynamodb-streams.html>.
         SourceKind::TableStream => allow(
             &[
                 "dynamodb:DescribeStream",
@@ -223,7 +225,7 @@ fn reading(arn: &str) -> Option<PolicyStatement> {
                 "dynamodb:GetShardIterator",
                 "dynamodb:ListStreams",
             ],
-            format!("{}/*", arn.rsplit_once('/').map_or(arn, |(streams, _)| streams)),
+            arn.to_owned(),
         ),
     })
 }

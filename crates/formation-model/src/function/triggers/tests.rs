@@ -503,8 +503,7 @@ fn a_role_may_read_its_sources_and_tell_of_what_failed_and_no_more() {
         .into_iter()
         .map(|it| (it.pointer, it.statement.actions.join(" "), it.statement.resources.join(" ")))
         .collect();
-    let streams = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/*";
-    let kinesis = "kinesis:DescribeStreamSummary kinesis:GetRecords kinesis:GetShardIterator kinesis:ListShards";
+    let kinesis = "kinesis:DescribeStream kinesis:DescribeStreamSummary kinesis:GetRecords kinesis:GetShardIterator kinesis:ListShards";
     let dynamodb = "dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator dynamodb:ListStreams";
     let expected = [
         (
@@ -514,7 +513,7 @@ fn a_role_may_read_its_sources_and_tell_of_what_failed_and_no_more() {
         ),
         ("/eventSources/1/arn", kinesis, STREAM),
         ("/eventSources/1/onFailureArn", "sns:Publish", TOPIC),
-        ("/eventSources/2/arn", dynamodb, streams),
+        ("/eventSources/2/arn", dynamodb, TABLE),
         (
             "/onFailureArn",
             "lambda:InvokeFunction",
