@@ -364,6 +364,33 @@ pub async fn what_local_aws_cannot_evaluate_is_in_the_template(world: &World) {
             "{wanted}"
         );
     }
+    let key = json!({"Fn::GetAtt": ["StackKey", "Value"]});
+    let role = &world.template["Resources"]["EnsureTriggersLambdaRole"];
+    let of = |sid: &str| statements(role).into_iter().find(|it| it["Sid"] == sid).unwrap();
+    let arn = |function: &str| {
+        let at = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:";
+        json!({"Fn::Sub": format!("{at}{function}")})
+    };
+    let targets = of("TargetWhatCallersRun");
+    assert_eq!(actions(targets), ["events:PutTargets"]);
+    let wanted = json!({
+        "StringEquals": {"aws:ResourceTag/formation:stack": key},
+        "ForAllValues:ArnLike": {"events:TargetArn": arn("*:live")},
+        "Null": {"events:TargetArn": "false"}
+    });
+    assert_eq!(targets["Condition"], wanted);
+    let feeds = of("FeedNoOwnLambda");
+    let mappings = ["lambda:CreateEventSourceMapping", "lambda:UpdateEventSourceMapping"];
+    assert_eq!((actions(feeds), &feeds["Effect"]), (mappings.to_vec(), &json!("Deny")));
+    let own = json!({"ArnLike": {"lambda:FunctionArn": arn("${AWS::StackName}-*Function-*")}});
+    assert_eq!((&feeds["Condition"], &feeds["Resource"]), (&own, &json!("*")));
+    let opens = of("OpenToNobody");
+    assert_eq!((actions(opens), &opens["Effect"]), (vec!["lambda:AddPermission"], &json!("Deny")));
+    let everybody = json!({"StringEquals": {"lambda:Principal": "*"}});
+    assert_eq!((&opens["Condition"], &opens["Resource"]), (&everybody, &json!("*")));
+    let condition = &world.template["Conditions"]["HasNoPublicUrls"];
+    assert_eq!(condition, &json!({"Fn::Equals": [{"Ref": "AllowPublicUrls"}, "false"]}));
+
     let policy = &world.template["Resources"]["ArtifactBucketPolicy"]["Properties"];
     let statement = &policy["PolicyDocument"]["Statement"][0];
     assert_eq!(statement["Effect"], "Deny");
@@ -761,7 +788,7 @@ pub async fn every_log_group_that_aws_delivers_to_is_outside_of_its_resource_pol
 
 pub async fn every_condition_on_a_key_of_many_values_says_which_of_them(world: &World) {
     // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
-    let multivalued = ["aws:TagKeys", "events:source", "events:detail-type"];
+    let multivalued = ["aws:TagKeys", "events:TargetArn", "events:source", "events:detail-type"];
     let mut found = 0;
     for statement in all_statements(world) {
         let sid = statement.get("Sid");
@@ -780,7 +807,7 @@ pub async fn every_condition_on_a_key_of_many_values_says_which_of_them(world: &
             }
         }
     }
-    assert!(found >= 4, "{found}");
+    assert!(found >= 5, "{found}");
 }
 
 pub async fn nobody_may_announce_who_may_ask(world: &World) {

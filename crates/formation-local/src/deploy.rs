@@ -102,7 +102,8 @@ pub async fn deploy(
 }
 
 /// Keys of conditions that local AWS never fills, so that an Allow with one of them always denies.
-const UNKNOWN_KEYS: [&str; 3] = ["events:detail-type", "events:source", "iam:PermissionsBoundary"];
+const UNKNOWN_KEYS: [&str; 4] =
+    ["events:TargetArn", "events:detail-type", "events:source", "iam:PermissionsBoundary"];
 
 /// Takes out of the packaged template what local AWS cannot evaluate. The template keeps it for
 /// AWS, and a test says so.
