@@ -368,14 +368,12 @@ pub async fn a_trigger_that_is_changed_by_hand_is_drift_and_a_repair_takes_it_ba
 
 pub async fn what_an_operation_has_left_goes_with_the_next(world: &World) {
     let name = world.name("left");
-    let bus = format!("{name}_bus");
-    world.events.create_event_bus().name(&bus).send().await.unwrap();
     world.create(&name, json!({})).await;
     let change = json!({
         "memoryMegabytes": 256,
         "functionUrl": {"authType": "AWS_IAM"},
         "asyncRetries": 0,
-        "eventRules": [{"name": "there", "eventBusName": bus, "pattern": {"source": ["x"]}}]
+        "eventRules": [{"name": "there", "eventBusName": EVENT_BUS, "pattern": {"source": ["x"]}}]
     });
     // It fails on its way there, and on its way back.
     world.proxy.inject(refusing("lambda:UpdateFunctionConfiguration", &name, 1));
@@ -390,7 +388,6 @@ pub async fn what_an_operation_has_left_goes_with_the_next(world: &World) {
     let next = world.patch(&name, json!({"memoryMegabytes": 512})).await;
     assert_eq!(next.status, OperationStatus::Succeeded, "{next:#?}");
     assert_eq!(triggers(world, &name).await, Value::Null);
-    world.events.delete_event_bus().name(&bus).send().await.unwrap();
 }
 
 pub async fn an_update_of_triggers_alone_goes_back_until_something_is_taken_away(world: &World) {

@@ -32,7 +32,7 @@ const INVOKE: &str = "lambda:InvokeFunction";
 
 /// The statements that a trigger needs.
 ///
-/// Of a public address two: <https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html>.
+/// Of a public address two, and so of callers of other accounts: <https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html>.
 pub(super) fn needed_by(scope: &Scope<'_>, trigger: &Trigger) -> Vec<Statement> {
     let key = trigger.key();
     let id = |what: &str| scope.settings.stack.statement_id(scope.function, &key, what);
@@ -56,20 +56,40 @@ pub(super) fn needed_by(scope: &Scope<'_>, trigger: &Trigger) -> Vec<Statement> 
                 },
             ]
         }
-        Trigger::Invoker(it) => vec![Statement {
-            id: id(""),
-            action: INVOKE,
-            principal: it.principal.clone(),
-            source_arn: it.source_arn.clone(),
-            source_account: it.source_account.clone(),
-            ..Statement::default()
-        }],
+        Trigger::Invoker(it) => {
+            let invokes = Statement {
+                id: id(""),
+                action: INVOKE,
+                principal: it.principal.clone(),
+                source_arn: it.source_arn.clone(),
+                source_account: it.source_account.clone(),
+                ..Statement::default()
+            };
+            // At an address callers of other accounts need both. Where the function has none, it lets nobody do anything.
+            let calls = is_of_another_account(scope, &it.principal).then(|| Statement {
+                id: id("url"),
+                action: "lambda:InvokeFunctionUrl",
+                principal: it.principal.clone(),
+                auth_type: Some("AWS_IAM"),
+                ..Statement::default()
+            });
+            [invokes].into_iter().chain(calls).collect()
+        }
         Trigger::EventRule(it) => vec![of_rule(scope, &key, it)],
         Trigger::FunctionUrl(_)
         | Trigger::Schedule(_)
         | Trigger::EventSource(_)
         | Trigger::AsyncInvoke(_) => Vec::new(),
     }
+}
+
+/// Whether it is another account than the stack's, or a role or a user of one. Services are of none.
+fn is_of_another_account(scope: &Scope<'_>, principal: &str) -> bool {
+    let arn = principal.strip_prefix("arn:");
+    let account = arn.map_or(principal, |arn| arn.split(':').nth(3).unwrap_or_default());
+    account.len() == 12
+        && account.bytes().all(|it| it.is_ascii_digit())
+        && account != scope.settings.stack.account_id
 }
 
 fn of_rule(scope: &Scope<'_>, key: &TriggerKey, it: &EventRule) -> Statement {

@@ -603,8 +603,34 @@ async fn a_statement_under_our_name_that_says_something_else_is_drift_and_put_ri
     spec.triggers.invokers[0] =
         Invoker { principal: "444455556666".into(), source_arn: None, source_account: None };
     let world = World::with(&spec).await;
-    world.aws.state().policy[0]["Principal"] = json!({"AWS": "arn:aws:iam::444455556666:root"});
+    for statement in &mut world.aws.state().policy {
+        statement["Principal"] = json!({"AWS": "arn:aws:iam::444455556666:root"});
+    }
     assert_eq!(world.compare(&spec).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn callers_of_other_accounts_may_invoke_and_call_the_address() {
+    for (principal, actions) in [
+        ("444455556666", &["lambda:InvokeFunction", "lambda:InvokeFunctionUrl"][..]),
+        (
+            "arn:aws:iam::444455556666:role/caller",
+            &["lambda:InvokeFunction", "lambda:InvokeFunctionUrl"],
+        ),
+        ("111122223333", &["lambda:InvokeFunction"]),
+        ("arn:aws:iam::111122223333:role/caller", &["lambda:InvokeFunction"]),
+        ("s3.amazonaws.com", &["lambda:InvokeFunction"]),
+    ] {
+        let mut spec = testing::spec();
+        spec.triggers.invokers =
+            vec![Invoker { principal: principal.into(), source_arn: None, source_account: None }];
+        let world = World::with(&spec).await;
+        let state = world.aws.state();
+        let found: Vec<_> = state.policy.iter().map(|it| it["Action"].clone()).collect();
+        assert_eq!(found, actions, "{principal}");
+        let conditions: Vec<_> = state.policy.iter().map(|it| it["Condition"].clone()).collect();
+        assert_eq!(conditions[0], json!({}), "{principal}");
+    }
 }
 
 #[tokio::test]
