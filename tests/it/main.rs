@@ -254,6 +254,8 @@ fn main() -> ExitCode {
             triggers::what_an_operation_has_left_goes_with_the_next,
             triggers::an_update_of_triggers_alone_goes_back_until_something_is_taken_away,
             triggers::a_stream_is_read_from_elsewhere_by_another_mapping,
+            triggers::whatever_comes_next_finds_what_calls_a_function_gone_or_changed,
+            triggers::a_create_that_meets_a_foreign_source_leaves_nothing,
             triggers::a_source_that_cannot_be_read_takes_the_operation_back_with_the_reason,
             triggers_input::all_that_is_wrong_with_what_calls_a_function_is_told_at_once,
             triggers_input::too_much_that_calls_a_function_is_refused,

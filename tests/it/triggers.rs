@@ -467,6 +467,65 @@ pub async fn a_stream_is_read_from_elsewhere_by_another_mapping(world: &World) {
     world.kinesis.delete_stream().stream_name(&stream).send().await.unwrap();
 }
 
+pub async fn whatever_comes_next_finds_what_calls_a_function_gone_or_changed(world: &World) {
+    let name = world.name("doubted");
+    let fields = world.one_of_each(&name).await;
+    world.create(&name, fields).await;
+    let before = triggers(world, &name).await;
+    let heals = async |memory: u32| {
+        let updated = world.patch(&name, json!({"memoryMegabytes": memory})).await;
+        assert_eq!(updated.status, OperationStatus::Succeeded, "{updated:#?}");
+        assert_eq!(triggers(world, &name).await, before);
+        assert!(in_sync(&world.drift(&name).await), "{:#?}", world.drift(&name).await);
+    };
+    // A delete that came no further than the triggers. The address is another one from then on.
+    world.proxy.inject(refusing("lambda:DeleteFunction", &name, 1));
+    let failed = world.delete(&name).await;
+    assert_eq!(failed.status, OperationStatus::Failed, "{failed:#?}");
+    assert!(triggers(world, &name).await["rules"] == json!({}));
+    heals(256).await;
+    // What belongs to the alias goes with the function, and with the alias.
+    world.lambda.delete_function().function_name(&name).send().await.unwrap();
+    heals(1024).await;
+    world.lambda.delete_alias().function_name(&name).name("live").send().await.unwrap();
+    heals(256).await;
+}
+
+pub async fn a_create_that_meets_a_foreign_source_leaves_nothing(world: &World) {
+    let name = world.name("meets");
+    let arn = world.queue(&name, 30).await;
+    let live = world.identity().live_arn(&name.parse().unwrap());
+    let fields = json!({
+        "schedules": [{"name": "nightly", "expression": "rate(1 day)"}],
+        "eventSources": [{"arn": &arn}]
+    });
+    // Somebody makes a mapping of it while callers move.
+    let late = Fault::Delay(std::time::Duration::from_secs(4));
+    world.proxy.inject(Rule::new("lambda:CreateEventSourceMapping", &name, 1, late));
+    let accepted = world.ask_for(&name, fields).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.json());
+    world
+        .until("Formation is about to make it", async || {
+            let calls = world.proxy.calls(&name);
+            calls.iter().any(|it| it.operation == "CreateEventSourceMapping").then_some(())
+        })
+        .await;
+    let made = world.lambda.create_event_source_mapping().function_name(&live);
+    let theirs = made.event_source_arn(&arn).send().await.unwrap();
+    world.invoke(&name, &json!({})).await.unwrap();
+    let operation: Operation = accepted.read();
+    let (status, rollback) = world.ended_unseen(&operation).await;
+    assert_eq!((status, rollback), (OperationStatus::Failed, Rollback::Complete));
+    let left = world.live(&name).await;
+    assert_eq!(left.parts(), [""; 0]);
+    assert!(world.schedules_of(&name).await.is_empty());
+    let uuid = theirs.uuid.unwrap();
+    assert!(world.lambda.get_event_source_mapping().uuid(&uuid).send().await.is_ok());
+    world.lambda.delete_event_source_mapping().uuid(&uuid).send().await.unwrap();
+    // The name is free.
+    assert_eq!(world.create(&name, json!({})).await.status, OperationStatus::Succeeded);
+}
+
 /// The reason that an operation failed for, which has left everything as it was.
 fn reason(operation: &Operation) -> String {
     assert_eq!(operation.status, OperationStatus::Failed, "{operation:#?}");

@@ -559,7 +559,7 @@ fn identify(method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Ca
     let operation = match (service.as_str(), text("x-amz-target")) {
         ("lambda", _) => lambda_operation(method, path),
         ("s3", _) => s3_operation(method, &query, headers),
-        ("scheduler", _) => scheduler_operation(method),
+        ("scheduler", _) => scheduler_operation(method, path),
         ("iam", _) => body
             .split('&')
             .find_map(|pair| pair.strip_prefix("Action="))
@@ -613,8 +613,9 @@ fn lambda_operation(method: &Method, path: &str) -> String {
 }
 
 /// All that is called is about one schedule.
-fn scheduler_operation(method: &Method) -> String {
+fn scheduler_operation(method: &Method, path: &str) -> String {
     let name = match method.as_str() {
+        "GET" if path.trim_end_matches('/') == "/schedules" => "ListSchedules",
         "GET" => "GetSchedule",
         "POST" => "CreateSchedule",
         "PUT" => "UpdateSchedule",

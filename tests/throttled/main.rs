@@ -42,7 +42,7 @@ const ROLE_PROPAGATION: Duration = Duration::from_secs(8);
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>,
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html> (50 of each but PutEvents), and
 /// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html> (250 of each in small Regions).
-const RATES: [Bucket; 17] = [
+const RATES: [Bucket; 20] = [
     Bucket { calls: &["lambda:*"], except: &["lambda:GetFunction"], rate: 15.0 },
     Bucket { calls: &["lambda:GetFunction"], except: &[], rate: 100.0 },
     Bucket { calls: &["logs:CreateLogGroup"], except: &[], rate: 10.0 },
@@ -55,11 +55,14 @@ const RATES: [Bucket; 17] = [
     Bucket { calls: &["events:RemoveTargets"], except: &[], rate: 50.0 },
     Bucket { calls: &["events:DeleteRule"], except: &[], rate: 50.0 },
     Bucket { calls: &["events:DescribeRule"], except: &[], rate: 50.0 },
+    Bucket { calls: &["events:TestEventPattern"], except: &[], rate: 50.0 },
+    Bucket { calls: &["events:TagResource"], except: &[], rate: 50.0 },
     Bucket { calls: &["events:List*"], except: &[], rate: 50.0 },
     Bucket { calls: &["scheduler:CreateSchedule"], except: &[], rate: 250.0 },
     Bucket { calls: &["scheduler:UpdateSchedule"], except: &[], rate: 250.0 },
     Bucket { calls: &["scheduler:DeleteSchedule"], except: &[], rate: 250.0 },
     Bucket { calls: &["scheduler:GetSchedule"], except: &[], rate: 250.0 },
+    Bucket { calls: &["scheduler:ListSchedules"], except: &[], rate: 50.0 },
 ];
 
 fn slowed() -> Vec<Bucket> {

@@ -193,6 +193,9 @@ pub struct StepInput {
     /// The function's address, once `ensure-triggers` has answered it; absent where it has none.
     #[serde(default)]
     pub function_url: Option<String>,
+    /// Whether `go-live` had to make the alias anew that is recorded.
+    #[serde(default)]
+    pub remade: bool,
     /// Whether callers run what the operation has made: from then on it only goes forward.
     #[serde(default)]
     pub moved: bool,

@@ -55,6 +55,8 @@ pub struct Callers {
     pub moved: bool,
     /// Whether the version that was made of what they ran before is not as that is recorded.
     pub otherwise: bool,
+    /// Whether there was no alias any more: with it went what belongs to it of what calls the function.
+    pub remade: bool,
 }
 
 /// What the step answers that makes what calls a function.

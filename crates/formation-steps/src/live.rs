@@ -62,12 +62,13 @@ pub async fn go_live(
             seen,
         };
         match live::ensure(lambda, stack, &it).await? {
-            Moved::Done { live, keeps_too_much } => {
+            Moved::Done { live, keeps_too_much, alias_is_new } => {
                 if keeps_too_much {
                     point_of_no_return(records, &input, &operation, live.version).await?;
                     live::take_away(lambda, stack, &it.target).await?;
                 }
-                return Ok(callers(Some(live), false));
+                let remade = alias_is_new && operation.live.version.is_some();
+                return Ok(Callers { remade, ..callers(Some(live), false) });
             }
             Moved::Unmarked => {
                 pass(records, &input, &operation).await?;
@@ -158,7 +159,7 @@ fn leads_back_to(input: &StepInput, operation: &OperationRecord) -> Before {
 fn callers(live: Option<Live>, moved: bool) -> Callers {
     let (version, alias_revision_id) =
         live.map(|live| (Some(live.version), live.alias_revision_id)).unwrap_or_default();
-    Callers { version, alias_revision_id, moved, otherwise: false }
+    Callers { version, alias_revision_id, moved, otherwise: false, remade: false }
 }
 
 fn refused(error: formation_aws::AwsError) -> StepError {

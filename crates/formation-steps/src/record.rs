@@ -154,8 +154,10 @@ fn leftovers(operation: &OperationRecord, input: &StepInput) -> Vec<Part> {
     if let Some(failure) = failure
         && let Some(failed) = part_made_by(&failure.step)
     {
-        // Of what it has not proved ours the step has made nothing. The role's name is ours alone.
-        let foreign = failure.error == ErrorName::NotOwned.as_str() && failed != Part::Role;
+        // Of what it has not proved ours the step has made nothing. The role's name is ours alone, and of triggers
+        // there are several.
+        let not_owned = failure.error == ErrorName::NotOwned.as_str();
+        let foreign = not_owned && ![Part::Role, Part::Triggers].contains(&failed);
         left.retain(|part| *part < failed || (*part == failed && !foreign));
     } else if operation.revision == 0 && !operation.former_leftovers.is_empty() {
         left.retain(|part| operation.former_leftovers.iter().any(|it| it == part));

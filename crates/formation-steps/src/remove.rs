@@ -1,7 +1,8 @@
 //! The steps that take a part of a function away, in a delete and to undo a create.
 
 use formation_control::{OperationRecord, Records};
-use formation_model::{ErrorName, OperationKind, Part, StackIdentity, StepInput};
+use formation_model::step::part_made_by;
+use formation_model::{ErrorName, Failure, OperationKind, Part, StackIdentity, StepInput};
 use formation_resources::{Foreign, Removal, ResourceError, function, log_group, role};
 use jiff::Timestamp;
 
@@ -82,8 +83,12 @@ async fn is_foreign(
     removal: &Removal<'_>,
     input: &StepInput,
 ) -> Result<bool, ResourceError> {
-    let not_owned = ErrorName::NotOwned.as_str();
-    if input.failure.as_ref().is_some_and(|failure| failure.error == not_owned) {
+    // Once the function is made it is ours, whatever else was somebody's.
+    let is_foreign = |failure: &Failure| {
+        let made = part_made_by(&failure.step);
+        failure.error == ErrorName::NotOwned.as_str() && made.is_some_and(|it| it <= Part::Function)
+    };
+    if input.failure.as_ref().is_some_and(is_foreign) {
         return Ok(true);
     }
     match function::refuse_foreign(lambda, stack, removal.function, removal.since).await {

@@ -95,6 +95,7 @@ mod tests {
             kept_version: None,
             kept_otherwise: false,
             published: None,
+            remade: false,
             moved: false,
             unnamed: Vec::new(),
             leftovers: Vec::new(),

@@ -23,7 +23,7 @@ pub async fn ensure_triggers(
 ) -> Result<Called, StepError> {
     let operation = current_operation(records, &input).await?;
     let target = target(&input, &operation)?;
-    let search = searched(&operation);
+    let search = searched(&input, &operation);
     let ensured = triggers::ensure(clients, sources, settings, &target, search).await?;
     if !target.only_adds {
         let is_change = [OperationKind::Update, OperationKind::Rollback].contains(&operation.kind);
@@ -37,10 +37,10 @@ pub async fn ensure_triggers(
     Ok(Called { function_url: ensured.function_url })
 }
 
-/// What operations before this one have left, if everything is to be looked at: for a repair, and where something is left.
-fn searched(operation: &OperationRecord) -> Option<&[LeftTrigger]> {
-    let is_left = operation.former_leftovers.iter().any(|it| *it == Part::Triggers);
-    let searches = is_left || operation.kind == OperationKind::Repair;
+/// What operations before this one have left, if everything is to be looked at: also where the alias had to be made
+/// anew, with which all of it was gone that belongs to it.
+fn searched<'a>(input: &StepInput, operation: &'a OperationRecord) -> Option<&'a [LeftTrigger]> {
+    let searches = operation.searches_triggers() || input.remade;
     searches.then_some(&operation.former_left_triggers[..])
 }
 

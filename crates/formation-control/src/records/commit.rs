@@ -353,13 +353,13 @@ fn left_triggers(
     let triggers = |of: &Option<FunctionSpec>| of.as_ref().map(FunctionSpec::triggers);
     let (target, previous) = (triggers(&operation.target), triggers(&operation.previous));
     // Of a create that could not be undone, its specification stays in the record.
-    let (kept, made) = match (moved, previous) {
-        (true, previous) => (target, previous),
-        (false, Some(previous)) => (Some(previous), target),
-        (false, None) => (target, None),
+    let (kept, made, since) = match (moved, previous) {
+        (true, previous) => (target, previous, None),
+        (false, Some(previous)) => (Some(previous), target, Some(operation.started_at)),
+        (false, None) => (target, None, None),
     };
     let (kept, made) = (kept.unwrap_or_default(), made.unwrap_or_default());
-    LeftTrigger::beyond(&kept, &made, &operation.former_left_triggers)
+    LeftTrigger::beyond(&kept, &made, since, &operation.former_left_triggers)
 }
 
 /// The specification that is committed when callers run what `operation` is to make, if one is: a repair

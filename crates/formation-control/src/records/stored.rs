@@ -104,6 +104,13 @@ impl FunctionRecord {
         VersionTag::new(self.revision, self.committed_by)
     }
 
+    /// Whether what calls it may not be as is recorded, as far as anybody knows.
+    pub fn doubts_triggers(&self) -> bool {
+        let Drift { differences, more, .. } = &self.drift;
+        let differ = differences.iter().any(|it| it.part == Part::Triggers);
+        !self.leftovers.is_empty() || differ || *more > 0
+    }
+
     /// Whether an operation on it is running.
     pub fn is_busy(&self) -> bool {
         match self.status {
@@ -180,6 +187,10 @@ pub struct OperationRecord {
         deserialize_with = "LeftTrigger::read_known"
     )]
     pub former_left_triggers: Vec<LeftTrigger>,
+    /// Whether what calls the function may not be as is recorded: an operation before it has failed half way, or a
+    /// comparison has found that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub doubts_triggers: bool,
     /// The RoleId that the function's record had when the operation claimed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_id: Option<String>,
@@ -231,16 +242,21 @@ impl OperationRecord {
         self.kind == OperationKind::Repair && self.failures == 0
     }
 
+    /// Whether all that calls the function is looked at, not only what differs between two states.
+    pub fn searches_triggers(&self) -> bool {
+        self.kind == OperationKind::Repair || self.doubts_triggers
+    }
+
     /// The input of the execution of its current attempt.
     pub fn execution_input(&self) -> ExecutionInput {
         let sides = [self.target.as_ref(), self.previous.as_ref()];
         let left = self.former_leftovers.iter().any(|it| *it == Part::Triggers);
         let has_triggers = left || sides.into_iter().flatten().any(FunctionSpec::has_triggers);
         let changes_triggers = match sides {
-            // Of a repair, and of what an operation has left over, nobody knows before it has looked.
-            [Some(target), Some(previous)] if self.kind != OperationKind::Repair && !left => {
+            [Some(target), Some(previous)] if !self.searches_triggers() => {
                 target.changes_triggers(previous)
             }
+            // Of a repair, and of what an operation has left over, nobody knows before it has looked.
             _ => has_triggers,
         };
         let input = ExecutionInput { has_triggers, changes_triggers, ..self.plain_input() };

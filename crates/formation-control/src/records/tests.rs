@@ -78,6 +78,7 @@ pub(crate) fn operation() -> OperationRecord {
         failures: 0,
         former_leftovers: Vec::new(),
         former_left_triggers: Vec::new(),
+        doubts_triggers: false,
         role_id: None,
         live: LiveRecord::default(),
         target_version: None,
@@ -356,4 +357,24 @@ fn drift_that_the_first_release_repaired_is_readable() {
     let stored = serde_json::json!({"differences": [], "times": 2});
     let read: RepairedDrift = serde_json::from_value(stored).unwrap();
     assert_eq!(read, RepairedDrift { digest: String::new(), times: 2, after: None });
+}
+
+#[test]
+fn what_calls_a_function_is_doubted_where_something_is_left_or_a_comparison_found_it_otherwise() {
+    let at = Timestamp::UNIX_EPOCH;
+    let record = function(OperationId::generate());
+    assert!(!record.doubts_triggers());
+    let left = FunctionRecord { leftovers: vec![Part::Function.into()], ..record.clone() };
+    assert!(left.doubts_triggers());
+    for (part, facet, doubts) in
+        [("TRIGGERS", "EVENT_RULE", true), ("FUNCTION", "CONFIGURATION", false)]
+    {
+        let difference = serde_json::json!({
+            "part": part, "facet": facet, "property": "x", "expected": 1, "actual": 2
+        });
+        let difference: Difference = serde_json::from_value(difference).unwrap();
+        let drift = Drift::found(&[difference], at);
+        let drifted = FunctionRecord { drift, ..record.clone() };
+        assert_eq!(drifted.doubts_triggers(), doubts, "{facet}");
+    }
 }

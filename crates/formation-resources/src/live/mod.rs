@@ -81,6 +81,8 @@ pub enum Moved {
         live: Live,
         /// Whether the function has more than the target asks for: see [`take_away`].
         keeps_too_much: bool,
+        /// Whether there was no alias.
+        alias_is_new: bool,
     },
     /// The version that was to be run is gone; nothing was done.
     KeptIsGone,
@@ -131,13 +133,14 @@ pub async fn ensure(
         let moved = move_callers(lambda, stack, it, &found).await;
         let moved = moved.map_err(|error| judged(error, &found, function))?;
         Ok(match moved {
-            Led::There(live) => {
+            Led::There(live, alias_is_new) => {
                 let (spec, reserved) = (it.target.spec, found.reserved_concurrency);
                 if it.only_kept {
                     // Callers flee, perhaps from a function that is stopped.
                     concurrency::raise(lambda, spec, reserved).await?;
                 }
-                Moved::Done { live, keeps_too_much: concurrency::is_lowered(spec, reserved) }
+                let keeps_too_much = concurrency::is_lowered(spec, reserved);
+                Moved::Done { live, keeps_too_much, alias_is_new }
             }
             Led::Nowhere => Moved::KeptIsGone,
             Led::ToNobodys => Moved::Unmarked,
@@ -230,8 +233,8 @@ async fn keep_found(
 
 /// Where the alias was led.
 enum Led {
-    /// To a version of the target.
-    There(Live),
+    /// To a version of the target; whether it is new.
+    There(Live, bool),
     /// Nowhere, since the version that was kept is gone.
     Nowhere,
     /// Nowhere, since what Lambda has published does not have the operation's mark.
@@ -269,7 +272,7 @@ async fn move_callers(
             Seen::Recorded(_, recorded) => recorded.map(str::to_owned),
             Seen::Looked(alias) => alias.and_then(|alias| alias.revision_id.clone()),
         };
-        return Ok(Led::There(Live { version: *version, alias_revision_id }));
+        return Ok(Led::There(Live { version: *version, alias_revision_id }, false));
     }
     let revision_id = match (&live, it.seen) {
         (None, _) => None,
@@ -304,10 +307,10 @@ async fn move_callers(
     let Some(revision_id) = revision_id else {
         let created = create_alias(lambda, function, version).await;
         let created = created.map_err(|error| unmoved(error, function))?;
-        return Ok(Led::There(Live::of(version, &created)));
+        return Ok(Led::There(Live::of(version, &created), true));
     };
     match update_alias(lambda, function, version, &BTreeMap::new(), &revision_id).await {
-        Ok(alias) => Ok(Led::There(Live::of(version, &alias))),
+        Ok(alias) => Ok(Led::There(Live::of(version, &alias), false)),
         Err(error) if is_stale(&error) => Ok(Led::Unseen),
         Err(error) => Err(unmoved(error, function)),
     }

@@ -135,7 +135,8 @@ async fn a_create_publishes_with_the_function_and_makes_the_alias() {
         moved,
         Moved::Done {
             live: Live { version: version(1), alias_revision_id },
-            keeps_too_much: false
+            keeps_too_much: false,
+            alias_is_new: true
         }
     );
     let calls: Vec<_> = aws.changes().into_iter().map(|(operation, _)| operation).collect();
@@ -236,7 +237,14 @@ async fn what_no_caller_can_feel_publishes_nothing() {
     world.prepare(&wanted).await;
     let it = Move { seen: world.recorded(), ..a_move(&wanted, Some(&world.spec)) };
     let moved = world.go_live(&it).await.unwrap();
-    assert_eq!(moved, Moved::Done { live: world.live.clone().unwrap(), keeps_too_much: false });
+    assert_eq!(
+        moved,
+        Moved::Done {
+            live: world.live.clone().unwrap(),
+            keeps_too_much: false,
+            alias_is_new: false
+        }
+    );
     assert_eq!(world.calls(), [""; 0]);
 }
 

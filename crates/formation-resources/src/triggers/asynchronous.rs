@@ -8,7 +8,7 @@ use formation_model::triggers::AsyncInvoke;
 use formation_model::{FunctionSpec, Trigger, TriggerKey, TriggerKind};
 use jiff::Timestamp;
 
-use super::{Scope, Work, each, once_allowed, unless_absent, unless_busy};
+use super::{Scope, Work, each, once_allowed, unless_absent, unless_busy, unless_foreign};
 use crate::error::ResourceError;
 
 /// Lambda's defaults: it may show them where nothing was set.
@@ -16,7 +16,8 @@ use crate::error::ResourceError;
 const RETRIES: i32 = 2;
 const MAXIMUM_AGE_SECONDS: i32 = 21_600;
 
-/// Sets what is asked, where it differs.
+/// Sets what is asked, where it differs. Before callers have moved only whom Lambda tells of what failed, since it may
+/// refuse that; calls that wait lose neither tries nor time, nor anybody who is told.
 pub(super) async fn ensure(scope: &Scope<'_>, work: &Work) -> Result<(), ResourceError> {
     for (key, wanted) in each!(work.ensured, AsyncInvoke) {
         let ensured = async || {
@@ -25,8 +26,13 @@ pub(super) async fn ensure(scope: &Scope<'_>, work: &Work) -> Result<(), Resourc
                 scope.prove_made(&key, made(found))?;
             }
             let found = found.map(|found| shown(&found, wanted)).unwrap_or_default();
-            if found != *wanted {
-                put(scope, wanted).await?;
+            let mut becomes = wanted.clone();
+            if scope.only_adds {
+                let told = wanted.on_failure_arn.clone().or(found.on_failure_arn.clone());
+                becomes = AsyncInvoke { on_failure_arn: told, ..found.clone() };
+            }
+            if found != becomes {
+                put(scope, &becomes).await?;
             }
             Ok::<_, ResourceError>(())
         };
@@ -43,7 +49,7 @@ pub(super) async fn take_away(
 ) -> Result<(), ResourceError> {
     let key = TriggerKey::new(TriggerKind::AsyncInvoke, "");
     let is_known = scope.is_known(&key);
-    let may_be_there = is_known || each!(removed, AsyncInvoke).next().is_some();
+    let may_be_there = scope.may_be_left(&key) || each!(removed, AsyncInvoke).next().is_some();
     if !spec.triggers.async_invoke.is_default() || !may_be_there {
         return Ok(());
     }
@@ -54,7 +60,9 @@ pub(super) async fn take_away(
         }
         delete(scope).await.map_err(unless_busy)
     };
-    scope.unless_foreign(taken().await).map_err(scope.about(&key))
+    let taken = taken().await;
+    let taken = if is_known { taken } else { unless_foreign(taken) };
+    taken.map_err(scope.about(&key))
 }
 
 async fn delete(scope: &Scope<'_>) -> Result<(), AwsError> {

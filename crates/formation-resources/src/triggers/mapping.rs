@@ -148,9 +148,8 @@ async fn ensure_one(
     let mut becomes = wanted.clone();
     if scope.only_adds {
         // What callers run still is given what it was given, and is listened to as it was.
-        becomes.enabled = was.enabled;
-        becomes.filter_patterns.clone_from(&was.filter_patterns);
-        becomes.report_batch_item_failures = was.report_batch_item_failures;
+        let told = wanted.on_failure_arn.clone().or(was.on_failure_arn.clone());
+        becomes = EventSource { on_failure_arn: told, ..was.clone() };
     }
     if was != becomes {
         once_allowed(async || calls::update(scope, &mapping.uuid, &becomes).await).await?;

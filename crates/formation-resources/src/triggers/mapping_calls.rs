@@ -7,7 +7,7 @@ use aws_sdk_lambda::types::{
     FunctionResponseType, OnFailure, ScalingConfig,
 };
 use formation_aws::AwsError;
-use formation_model::triggers::EventSource;
+use formation_model::triggers::{EventSource, SourceKind};
 use serde_json::Value;
 
 use super::{Scope, unless_absent};
@@ -34,14 +34,20 @@ impl Mapping {
 pub(super) async fn all(scope: &Scope<'_>, sources: &[String]) -> Result<Vec<Mapping>, AwsError> {
     match list(scope, None).await? {
         Some(found) => Ok(found),
-        None => {
-            let mut all = Vec::new();
-            for source in sources {
-                all.extend(list(scope, Some(source)).await?.unwrap_or_default());
-            }
-            Ok(all)
-        }
+        None => of_sources(scope, sources).await,
     }
+}
+
+/// Those of these sources.
+pub(super) async fn of_sources(
+    scope: &Scope<'_>,
+    sources: &[String],
+) -> Result<Vec<Mapping>, AwsError> {
+    let mut all = Vec::new();
+    for source in sources {
+        all.extend(list(scope, Some(source)).await?.unwrap_or_default());
+    }
+    Ok(all)
 }
 
 async fn list(scope: &Scope<'_>, source: Option<&str>) -> Result<Option<Vec<Mapping>>, AwsError> {
@@ -154,6 +160,12 @@ fn settings(it: &EventSource) -> Settings {
     Settings { filters, scaling, responses: responses.into_iter().collect(), failed }
 }
 
+/// Queues that keep the order have no window: nothing is said of it.
+fn window(it: &EventSource) -> Option<i32> {
+    let is_fifo = it.kind() == Some(SourceKind::FifoQueue);
+    (!is_fifo).then(|| number(it.maximum_batching_window_seconds))
+}
+
 fn is_queue(it: &EventSource) -> bool {
     it.kind().is_some_and(|kind| kind.is_queue())
 }
@@ -171,7 +183,7 @@ pub(super) async fn create(
         .event_source_arn(&it.arn)
         .enabled(enabled)
         .batch_size(number(it.batch_size))
-        .maximum_batching_window_in_seconds(number(it.maximum_batching_window_seconds))
+        .set_maximum_batching_window_in_seconds(window(it))
         .set_starting_position(it.starting_position.map(|at| at.as_str().into()))
         .set_filter_criteria((!it.filter_patterns.is_empty()).then_some(filters))
         .set_scaling_config(it.maximum_concurrency.map(|_| scaling))
@@ -195,7 +207,7 @@ pub(super) async fn update(
         .function_name(scope.live_arn())
         .enabled(it.enabled)
         .batch_size(number(it.batch_size))
-        .maximum_batching_window_in_seconds(number(it.maximum_batching_window_seconds))
+        .set_maximum_batching_window_in_seconds(window(it))
         .filter_criteria(filters)
         // Only queues have the one, only streams the other.
         .set_scaling_config(is_queue(it).then_some(scaling))

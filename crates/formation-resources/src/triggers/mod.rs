@@ -110,7 +110,7 @@ impl Scope<'_> {
     /// Whether a trigger of ours under this key was there before the operation, as far as anybody knows.
     fn is_known(&self, key: &TriggerKey) -> bool {
         self.recorded.iter().any(|it| it.key() == *key)
-            || self.left.iter().any(|left| left.key == *key)
+            || self.left.iter().any(|left| left.key == *key && left.since.is_none())
     }
 
     /// How old what is found under `key` may be, where AWS tells nothing of it. What was not there before, the
@@ -131,12 +131,20 @@ impl Scope<'_> {
     /// somebody else.
     ///
     /// # Errors
-    /// [`ResourceError::NotOwned`] if it was there before the operation, and no operation had asked for it.
+    /// [`ResourceError::NotOwned`] if it is older than any operation that had asked for it.
     fn prove_made(&self, key: &TriggerKey, made: Option<Timestamp>) -> Result<(), ResourceError> {
-        if self.is_known(key) || made.is_some_and(|made| may_be_of(made, self.since)) {
+        let earlier = self.left.iter().filter(|left| left.key == *key);
+        let mut asked = earlier.filter_map(|left| left.since).chain([self.since]);
+        let is_ours = |made| asked.any(|since| may_be_of(made, since));
+        if self.is_known(key) || made.is_some_and(is_ours) {
             return Ok(());
         }
         Err(ResourceError::NotOwned { what: told(key) })
+    }
+
+    /// Whether there may be one of ours under this key.
+    fn may_be_left(&self, key: &TriggerKey) -> bool {
+        self.is_known(key) || self.left.iter().any(|left| left.key == *key)
     }
 
     /// The error with the trigger that it is about. A denial is not final while AWS may not act by the tags that would
@@ -155,14 +163,6 @@ impl Scope<'_> {
                 ResourceError::Rejected { reason: format!("{told}: {reason}") }
             }
             error @ ResourceError::NotOwned { .. } => error,
-        }
-    }
-
-    /// What becomes of the removal of something that proves to be somebody else's: on the way back it never was ours.
-    fn unless_foreign(&self, removed: Result<(), ResourceError>) -> Result<(), ResourceError> {
-        match removed {
-            Err(ResourceError::NotOwned { .. }) if self.restores => Ok(()),
-            removed => removed,
         }
     }
 }
@@ -355,6 +355,14 @@ fn told(key: &TriggerKey) -> String {
         TriggerKind::EventRule => format!("the rule {name}"),
         TriggerKind::EventSource => format!("the event source {name}"),
         TriggerKind::AsyncInvoke => "what becomes of asynchronous calls".to_owned(),
+    }
+}
+
+/// What becomes of the removal of something that proves to be somebody else's, where it perhaps never was ours.
+fn unless_foreign(removed: Result<(), ResourceError>) -> Result<(), ResourceError> {
+    match removed {
+        Err(ResourceError::NotOwned { .. }) => Ok(()),
+        removed => removed,
     }
 }
 

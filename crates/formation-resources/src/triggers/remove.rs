@@ -89,8 +89,13 @@ async fn remove_mappings(
     let left = scope.left.iter().filter(|left| left.key.kind == TriggerKind::EventSource);
     let sources: Vec<_> =
         known.iter().cloned().chain(left.map(|left| left.key.name.clone())).collect();
+    let mut found = mapping_calls::all(scope, &sources).await?;
+    if found.is_empty() {
+        // Whoever has deleted the function by hand has left them.
+        found = mapping_calls::of_sources(scope, &sources).await?;
+    }
     let mut going = Vec::new();
-    for mapping in mapping_calls::all(scope, &sources).await? {
+    for mapping in found {
         let source = mapping.source();
         let key = TriggerKey::new(TriggerKind::EventSource, source);
         let was_ours = removal.foreign == Foreign::IsAnError && known.contains(source);

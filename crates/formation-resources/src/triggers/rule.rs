@@ -1,7 +1,7 @@
 //! Rules of event buses: under names that are derived, and with tags that prove them ours. Each has one target, the
 //! alias, which a statement of the function's policy lets invoke it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_eventbridge::types::RuleState;
 use formation_model::triggers::{EventRule, Input};
@@ -9,7 +9,7 @@ use formation_model::{FunctionSpec, Trigger, TriggerKey, TriggerKind};
 use serde_json::{Map, Value};
 
 use super::rule_calls::{self as calls, At, TARGET};
-use super::{Scope, Work, each, is_absent, told, unless_busy};
+use super::{Scope, Work, each, is_absent, told, unless_busy, unless_foreign};
 use crate::Target;
 use crate::error::{ResourceError, may_be_gone};
 use crate::ownership::once_spread;
@@ -102,7 +102,7 @@ async fn prove(
     scope: &Scope<'_>,
     key: &TriggerKey,
     arn: &str,
-) -> Result<Option<std::collections::BTreeMap<String, String>>, ResourceError> {
+) -> Result<Option<BTreeMap<String, String>>, ResourceError> {
     let Some(tags) = calls::tags(scope, arn).await? else { return Ok(None) };
     let what = format!("{} ({arn})", told(key));
     scope.age_of(key).prove(&scope.settings.stack, scope.function, &tags, what)?;
@@ -159,7 +159,8 @@ pub(super) async fn take_away(
 ) -> Result<(), ResourceError> {
     for (key, rule) in each!(removed, EventRule) {
         let at = At { bus: &rule.event_bus_name, name: &scope.name_of(&key) };
-        scope.unless_foreign(delete(scope, &key, at).await)?;
+        let deleted = delete(scope, &key, at).await;
+        if scope.restores { unless_foreign(deleted)? } else { deleted? }
     }
     let Some(spec) = all_but else { return Ok(()) };
     let wanted = spec.triggers();
@@ -196,12 +197,14 @@ pub(super) async fn search(
     Ok(found)
 }
 
-/// Deletes a rule that was found, if it proves to be ours.
+/// Deletes a rule that was found, if it is ours: what tells that now it has told for long.
 pub(super) async fn delete_found(scope: &Scope<'_>, at: At<'_>) -> Result<(), ResourceError> {
-    match delete(scope, &TriggerKey::new(TriggerKind::EventRule, at.name), at).await {
-        Err(ResourceError::NotOwned { .. }) => Ok(()),
-        deleted => deleted,
+    let key = TriggerKey::new(TriggerKind::EventRule, at.name);
+    let tags = calls::tags(scope, &arn_of(scope, at)).await?.unwrap_or_default();
+    if !scope.settings.stack.owns(scope.function, &tags) {
+        return Ok(());
     }
+    delete(scope, &key, at).await
 }
 
 /// Deletes a rule that is proved ours, if it is there.

@@ -1,12 +1,13 @@
 //! Schedules of EventBridge Scheduler: in the stack's own group, by which they are the stack's, and under names that
 //! are derived.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_scheduler::operation::get_schedule::GetScheduleOutput;
 use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, ScheduleState, Target};
 use formation_aws::AwsError;
 use formation_model::triggers::{Input, Schedule};
 use formation_model::{FunctionSpec, Trigger, TriggerKey};
-use std::collections::BTreeSet;
 
 use super::{Scope, Work, each, unless_absent, unless_busy};
 use crate::error::ResourceError;

@@ -218,6 +218,8 @@ async fn what_is_new_does_not_act_before_callers_have_moved() {
         // Everybody may call the address from here on.
         "AddPermission",
         "AddPermission",
+        // And what waits loses its tries.
+        "PutFunctionEventInvokeConfig",
         "UpdateSchedule",
         "PutRule",
         "UpdateEventSourceMapping",
@@ -277,7 +279,7 @@ async fn changing_one_leaves_the_others_alone() {
     let mut third = other.clone();
     third.triggers.event_sources[0].batch_size = 5;
     let (before, after) = world.update(&third, &other).await;
-    assert_eq!((before, after), (vec!["UpdateEventSourceMapping".to_owned()], Vec::new()));
+    assert_eq!((before, after), (Vec::new(), vec!["UpdateEventSourceMapping".to_owned()]));
 }
 
 #[tokio::test]
@@ -346,7 +348,7 @@ async fn what_an_operation_has_left_is_taken_away_by_one_that_searches() {
         assert!(!state.url.is_null() && !state.asynchronous.is_null());
         assert_eq!(state.rules.len(), 1);
     }
-    let left = LeftTrigger::beyond(&[], &spec.triggers(), &[]);
+    let left = LeftTrigger::beyond(&[], &spec.triggers(), None, &[]);
     world.ensure_searching(&aim, Some(&left)).await.unwrap();
     assert_eq!(world.left(), 0);
     let state = world.aws.state();
@@ -358,11 +360,30 @@ async fn what_was_left_and_is_wanted_now_is_adopted() {
     let (spec, none) = (full(), testing::spec());
     let world = World::with(&spec).await;
     age(&world);
-    let left = LeftTrigger::beyond(&[], &spec.triggers(), &[]);
+    let left = LeftTrigger::beyond(&[], &spec.triggers(), None, &[]);
     let aim = target(&spec, Some(&none));
     world.ensure_searching(&Target { only_adds: true, ..aim }, Some(&left)).await.unwrap();
     world.ensure_searching(&aim, Some(&left)).await.unwrap();
     assert_eq!(world.aws.writes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_an_operation_perhaps_did_not_make_is_somebodys_where_it_is_older() {
+    let mut spec = testing::spec();
+    spec.triggers.function_url = Some(url(AuthType::AwsIam));
+    spec.triggers.async_invoke.async_retries = Some(0);
+    let none = testing::spec();
+    for (since, is_ours) in [(old(), false), (Timestamp::UNIX_EPOCH, true)] {
+        let left = LeftTrigger::beyond(&[], &spec.triggers(), Some(since), &[]);
+        let world = World::with(&spec).await;
+        age(&world);
+        let ensured =
+            world.ensure_searching(&target(&spec, Some(&none)), Some(&left)).await.map(|_| ());
+        assert_eq!(ensured.map_err(|error| error.name()).is_ok(), is_ours);
+        world.ensure_searching(&target(&none, Some(&none)), Some(&left)).await.unwrap();
+        let state = world.aws.state();
+        assert_eq!((state.url.is_null(), state.asynchronous.is_null()), (is_ours, is_ours));
+    }
 }
 
 /// What there is was made long ago.
@@ -420,18 +441,24 @@ async fn what_acts_goes_on_as_it_does_until_callers_have_moved() {
     assert_eq!(world.aws.writes(), ["TestEventPattern"]);
     let mut batch = other.clone();
     batch.triggers.event_sources[0].batch_size = 5;
+    batch.triggers.async_invoke = AsyncInvoke {
+        async_retries: Some(1),
+        on_failure_arn: Some(QUEUE.into()),
+        ..Default::default()
+    };
     let aim = target(&batch, Some(&spec));
     world.ensure(&Target { only_adds: true, ..aim }).await.unwrap();
-    {
-        let state = world.aws.state();
-        let mapping = state.mappings.values().next().unwrap();
-        assert_eq!(mapping["BatchSize"], 5);
-        assert_eq!(mapping["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
-        assert_eq!(mapping["FilterCriteria"]["Filters"], json!([]));
-    }
-    world.aws.writes();
+    // And Lambda may refuse whom it is to tell.
+    assert_eq!(world.aws.writes(), ["PutFunctionEventInvokeConfig", "TestEventPattern"]);
+    assert_eq!(world.aws.state().asynchronous["MaximumRetryAttempts"], 0);
     world.ensure(&aim).await.unwrap();
-    let expected = ["UpdateSchedule", "PutTargets", "PutRule", "UpdateEventSourceMapping"];
+    let expected = [
+        "PutFunctionEventInvokeConfig",
+        "UpdateSchedule",
+        "PutTargets",
+        "PutRule",
+        "UpdateEventSourceMapping",
+    ];
     assert_eq!(world.aws.writes(), expected);
     assert_eq!(world.compare(&batch).await, [""; 0]);
 

@@ -8,7 +8,7 @@ use formation_model::triggers::{AuthType, Cors, FunctionUrl, InvokeMode};
 use formation_model::{FunctionSpec, Trigger, TriggerKey, TriggerKind};
 use jiff::Timestamp;
 
-use super::{Scope, Work, each, unless_absent, unless_busy};
+use super::{Scope, Work, each, unless_absent, unless_busy, unless_foreign};
 use crate::error::ResourceError;
 use crate::function::errors::name_is_taken;
 
@@ -54,7 +54,7 @@ pub(super) async fn take_away(
     removed: &[Trigger],
 ) -> Result<(), ResourceError> {
     let is_known = scope.is_known(&key());
-    let may_be_there = is_known || each!(removed, FunctionUrl).next().is_some();
+    let may_be_there = scope.may_be_left(&key()) || each!(removed, FunctionUrl).next().is_some();
     if spec.triggers.function_url.is_some() || !may_be_there {
         return Ok(());
     }
@@ -65,7 +65,9 @@ pub(super) async fn take_away(
         }
         delete(scope).await.map_err(unless_busy)
     };
-    scope.unless_foreign(taken().await).map_err(scope.about(&key()))
+    let taken = taken().await;
+    let taken = if is_known { taken } else { unless_foreign(taken) };
+    taken.map_err(scope.about(&key()))
 }
 
 fn key() -> TriggerKey {
