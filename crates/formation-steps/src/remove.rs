@@ -68,7 +68,10 @@ pub(crate) fn removal(operation: &OperationRecord, part: Part) -> Removal<'_> {
     let was_complete = operation.kind == OperationKind::Delete && operation.revision > 0;
     let function = &operation.function_name;
     let spec = operation.previous.as_ref().or(operation.target.as_ref());
-    if was_complete || operation.former_leftovers.iter().any(|it| *it == part) {
+    // Of triggers there are several, and tags tell whose each is.
+    let was_left =
+        part != Part::Triggers && operation.former_leftovers.iter().any(|it| *it == part);
+    if was_complete || was_left {
         // Nothing of it is as young as this operation.
         Removal { function, spec, foreign: Foreign::IsAnError, since: Timestamp::MAX }
     } else {

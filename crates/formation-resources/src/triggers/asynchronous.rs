@@ -25,13 +25,14 @@ pub(super) async fn ensure(scope: &Scope<'_>, work: &Work) -> Result<(), Resourc
             if let Some(found) = &found {
                 scope.prove_made(&key, made(found))?;
             }
+            let is_plain = scope.only_adds || found.as_ref().is_none_or(is_plain);
             let found = found.map(|found| shown(&found, wanted)).unwrap_or_default();
             let mut becomes = wanted.clone();
             if scope.only_adds {
                 let told = wanted.on_failure_arn.clone().or(found.on_failure_arn.clone());
                 becomes = AsyncInvoke { on_failure_arn: told, ..found.clone() };
             }
-            if found != becomes {
+            if found != becomes || !is_plain {
                 put(scope, &becomes).await?;
             }
             Ok::<_, ResourceError>(())
@@ -83,10 +84,20 @@ async fn get(scope: &Scope<'_>) -> Result<Option<GetFunctionEventInvokeConfigOut
     unless_absent(got.map_err(|error| AwsError::new("lambda:GetFunctionEventInvokeConfig", error)))
 }
 
-/// What Lambda does; its own defaults are no difference from what `wanted` leaves to it.
-pub(super) async fn find(scope: &Scope<'_>, wanted: &AsyncInvoke) -> Result<AsyncInvoke, AwsError> {
+/// What Lambda does, and whether that is all; its own defaults are no difference from what `wanted` leaves to it.
+pub(super) async fn find(
+    scope: &Scope<'_>,
+    wanted: &AsyncInvoke,
+) -> Result<(AsyncInvoke, bool), AwsError> {
     let found = get(scope).await?;
-    Ok(found.map(|found| shown(&found, wanted)).unwrap_or_default())
+    let is_plain = found.as_ref().is_none_or(is_plain);
+    Ok((found.map(|found| shown(&found, wanted)).unwrap_or_default(), is_plain))
+}
+
+/// Whether nobody is told of what succeeds, which we give to nobody.
+fn is_plain(found: &GetFunctionEventInvokeConfigOutput) -> bool {
+    let succeeded = found.destination_config.as_ref().and_then(|it| it.on_success.as_ref());
+    succeeded.and_then(|it| it.destination.as_ref()).is_none_or(String::is_empty)
 }
 
 fn shown(found: &GetFunctionEventInvokeConfigOutput, wanted: &AsyncInvoke) -> AsyncInvoke {

@@ -4,7 +4,7 @@ use formation_model::{Difference, FunctionSpec, Trigger, TriggerKey};
 use serde_json::{Value, json};
 
 use super::{
-    Clients, Scope, TriggerSettings, asynchronous, mapping, mapping_calls, rule, schedule,
+    Clients, Scope, TriggerSettings, asynchronous, mapping, mapping_calls, other, rule, schedule,
     statement, url,
 };
 use crate::error::ResourceError;
@@ -32,6 +32,7 @@ pub async fn compare(
         since: a_moment_ago(),
         only_adds: false,
         restores: false,
+        compares: true,
         recorded: &triggers,
         left: &[],
         function_age: Age::Settled,
@@ -90,8 +91,10 @@ async fn one(
             trigger.differences(Some(&Trigger::FunctionUrl(url::shown(&found, wanted))))
         }),
         Trigger::AsyncInvoke(wanted) => {
-            let found = asynchronous::find(scope, wanted).await?;
-            Some(trigger.differences(Some(&Trigger::AsyncInvoke(found))))
+            let (found, is_plain) = asynchronous::find(scope, wanted).await?;
+            let mut differences = trigger.differences(Some(&Trigger::AsyncInvoke(found)));
+            differences.extend((!is_plain).then(|| other(key)));
+            Some(differences)
         }
         Trigger::Schedule(wanted) => schedule::find(scope, key, wanted).await?.map(|found| {
             let (to, by) = schedule::leads_to(scope);
@@ -99,12 +102,14 @@ async fn one(
             let mut differences = trigger.differences(Some(&Trigger::Schedule(found.schedule)));
             differences.extend(differs("target", json!(to), json!(found_to)));
             differences.extend(differs("role", json!(by), json!(found_by)));
+            differences.extend((!found.is_plain).then(|| other(key)));
             differences
         }),
         Trigger::EventRule(wanted) => rule::find(scope, key, wanted).await?.map(|found| {
             let mut differences = trigger.differences(Some(&Trigger::EventRule(found.rule)));
             differences.extend(differs("target", json!(scope.live_arn()), json!(found.target)));
             differences.extend(differs("enabled", json!(true), json!(found.enabled)));
+            differences.extend((found.is_plain != (true, true)).then(|| other(key)));
             differences
         }),
         Trigger::EventSource(wanted) => {
@@ -119,8 +124,11 @@ async fn one(
                         return Err(ResourceError::NotOwned { what: key.to_string() });
                     }
                     mapping::Owned::Ours(_) => {
-                        let found = mapping::shown(found, wanted);
-                        Some(trigger.differences(Some(&Trigger::EventSource(found))))
+                        let shown = Trigger::EventSource(mapping::shown(found, wanted));
+                        let mut differences = trigger.differences(Some(&shown));
+                        let is_plain = mapping_calls::is_plain(found);
+                        differences.extend((!is_plain).then(|| other(key)));
+                        Some(differences)
                     }
                 },
             }

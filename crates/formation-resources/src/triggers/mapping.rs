@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use tokio::time::sleep;
 
 use super::mapping_calls::{self as calls, Mapping};
-use super::{Scope, Work, each, once_allowed, told, unless_busy};
+use super::{Scope, Work, each, once_allowed, told, unless_busy, unless_foreign};
 use crate::Target;
 use crate::error::{ResourceError, may_be_gone};
 use crate::function::errors::name_is_taken;
@@ -41,7 +41,10 @@ pub(super) async fn ensure(
     let found = calls::all(scope, &sources).await?;
     for (key, wanted) in &wanted {
         let found = found.iter().find(|it| is_of(it, &wanted.arn));
-        ensure_one(scope, target, key, wanted, found).await.map_err(scope.about(key))?;
+        let ensured = ensure_one(scope, target, key, wanted, found).await;
+        // What somebody has taken from us the operation has not changed.
+        let ensured = if scope.restores { unless_foreign(ensured) } else { ensured };
+        ensured.map_err(scope.about(key))?;
     }
     Ok(())
 }
@@ -151,7 +154,8 @@ async fn ensure_one(
         let told = wanted.on_failure_arn.clone().or(was.on_failure_arn.clone());
         becomes = EventSource { on_failure_arn: told, ..was.clone() };
     }
-    if was != becomes {
+    let is_plain = calls::is_plain(mapping) || scope.only_adds;
+    if was != becomes || !is_plain {
         once_allowed(async || calls::update(scope, &mapping.uuid, &becomes).await).await?;
     }
     let stack = &scope.settings.stack;

@@ -10,7 +10,8 @@ use formation_aws::AwsError;
 use formation_model::triggers::{EventSource, SourceKind};
 use serde_json::Value;
 
-use super::{Scope, unless_absent};
+use super::{Scope, is_absent, unless_absent};
+use crate::function::errors::says_one_of;
 
 /// A mapping, as AWS shows it.
 #[derive(Clone, Debug)]
@@ -60,7 +61,15 @@ async fn list(scope: &Scope<'_>, source: Option<&str>) -> Result<Option<Vec<Mapp
     let mut found = Vec::new();
     while let Some(mapping) = mappings.next().await {
         let refused = |error| AwsError::new("lambda:ListEventSourceMappings", error);
-        let Some(it) = unless_absent(mapping.map_err(refused))? else { return Ok(None) };
+        let it = match mapping.map_err(refused) {
+            // It has two ways to tell that there is no such function.
+            Err(error)
+                if is_absent(&error) || says_one_of(&error, &["function does not exist"]) =>
+            {
+                return Ok(None);
+            }
+            mapping => mapping?,
+        };
         if it.function_arn() == Some(scope.live_arn().as_str()) {
             found.extend(mapping_of(scope, it));
         }
@@ -100,9 +109,29 @@ pub(super) async fn get(scope: &Scope<'_>, uuid: &str) -> Result<Option<Mapping>
         .set_filter_criteria(it.filter_criteria)
         .set_scaling_config(it.scaling_config)
         .set_function_response_types(it.function_response_types)
-        .set_destination_config(it.destination_config);
+        .set_destination_config(it.destination_config)
+        .set_maximum_retry_attempts(it.maximum_retry_attempts)
+        .set_maximum_record_age_in_seconds(it.maximum_record_age_in_seconds)
+        .set_parallelization_factor(it.parallelization_factor)
+        .set_tumbling_window_in_seconds(it.tumbling_window_in_seconds)
+        .set_bisect_batch_on_function_error(it.bisect_batch_on_function_error);
     Ok(mapping_of(scope, listed.build()))
 }
+
+/// Whether a mapping has nothing that we do not give it: what fails is tried until it is too old for its stream, in whole
+/// batches, one after the other.
+pub(super) fn is_plain(mapping: &Mapping) -> bool {
+    let it = &mapping.configuration;
+    let is = |found: Option<i32>, default: i32| found.is_none_or(|found| found == default);
+    is(it.maximum_retry_attempts, FOR_EVER)
+        && is(it.maximum_record_age_in_seconds, FOR_EVER)
+        && is(it.parallelization_factor, 1)
+        && is(it.tumbling_window_in_seconds, 0)
+        && !it.bisect_batch_on_function_error.unwrap_or_default()
+}
+
+/// How Lambda spells that it does not give up.
+const FOR_EVER: i32 = -1;
 
 /// The tags of a mapping; none where there is no such mapping.
 pub(super) async fn tags(
@@ -212,6 +241,12 @@ pub(super) async fn update(
         // Only queues have the one, only streams the other.
         .set_scaling_config(is_queue(it).then_some(scaling))
         .set_destination_config((!is_queue(it)).then_some(failed))
+        // And what is not named is Lambda's default.
+        .set_maximum_retry_attempts((!is_queue(it)).then_some(FOR_EVER))
+        .set_maximum_record_age_in_seconds((!is_queue(it)).then_some(FOR_EVER))
+        .set_parallelization_factor((!is_queue(it)).then_some(1))
+        .set_tumbling_window_in_seconds((!is_queue(it)).then_some(0))
+        .set_bisect_batch_on_function_error((!is_queue(it)).then_some(false))
         .set_function_response_types(Some(responses))
         .send()
         .await;

@@ -29,7 +29,7 @@ use formation_aws::AwsError;
 use formation_model::names::LIVE;
 use formation_model::triggers::{Change, LeftTrigger, changes};
 use formation_model::{
-    FunctionName, FunctionSpec, StackIdentity, Trigger, TriggerKey, TriggerKind,
+    Difference, FunctionName, FunctionSpec, StackIdentity, Trigger, TriggerKey, TriggerKind,
 };
 use jiff::Timestamp;
 use tokio::time::sleep;
@@ -88,6 +88,8 @@ struct Scope<'a> {
     only_adds: bool,
     /// Whether it is gone back to what was there before.
     restores: bool,
+    /// Whether nothing is made, but only looked at.
+    compares: bool,
     /// What was there before the operation, as it is recorded.
     recorded: &'a [Trigger],
     /// What earlier operations may have left that is not recorded.
@@ -113,15 +115,12 @@ impl Scope<'_> {
             || self.left.iter().any(|left| left.key == *key && left.since.is_none())
     }
 
-    /// How old what is found under `key` may be, where AWS tells nothing of it. What was not there before, the
-    /// operation has made.
+    /// How old what is found under `key` may be, where AWS tells nothing of it: as old as the operation.
     fn age_of(&self, key: &TriggerKey) -> Age {
         match key.kind {
-            TriggerKind::EventRule if !self.is_known(key) => Age::New,
-            // It may have been made anew by the operation.
             TriggerKind::EventRule | TriggerKind::EventSource => {
-                let began = Some(self.since).filter(|since| *since <= Timestamp::now());
-                Age::of(began, self.since)
+                let makes = |since: &Timestamp| !self.compares && *since <= Timestamp::now();
+                Age::of(Some(self.since).filter(makes), self.since)
             }
             _ => self.function_age,
         }
@@ -331,7 +330,18 @@ fn scope<'a>(
 ) -> Scope<'a> {
     let Target { spec, since, only_adds, restores, .. } = *target;
     let (function, left) = (&spec.function_name, search.unwrap_or_default());
-    Scope { clients, settings, function, since, only_adds, restores, recorded, left, function_age }
+    Scope {
+        clients,
+        settings,
+        function,
+        since,
+        only_adds,
+        restores,
+        compares: false,
+        recorded,
+        left,
+        function_age,
+    }
 }
 
 /// The triggers of one kind.
@@ -358,12 +368,20 @@ fn told(key: &TriggerKey) -> String {
     }
 }
 
-/// What becomes of the removal of something that proves to be somebody else's, where it perhaps never was ours.
-fn unless_foreign(removed: Result<(), ResourceError>) -> Result<(), ResourceError> {
-    match removed {
+/// What becomes of something that proves to be somebody else's, where it perhaps never was ours: it is left as it is.
+fn unless_foreign(done: Result<(), ResourceError>) -> Result<(), ResourceError> {
+    match done {
         Err(ResourceError::NotOwned { .. }) => Ok(()),
-        removed => removed,
+        done => done,
     }
+}
+
+/// The property that stands for all of a trigger that Formation does not name.
+const OTHER: &str = "other";
+
+/// That what Formation does not name of a trigger is not as AWS has it by default. No value is told: it may be secret.
+fn other(key: &TriggerKey) -> Difference {
+    key.difference(OTHER, "default".into(), "changed".into())
 }
 
 /// What an answer means where that there is none is as good.

@@ -44,6 +44,7 @@ pub async fn remove(
         since,
         only_adds: false,
         restores: false,
+        compares: false,
         recorded,
         left,
         function_age: Age::Settled,

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_eventbridge::operation::describe_rule::DescribeRuleOutput;
 use aws_sdk_eventbridge::types::RuleState;
 use formation_model::triggers::{EventRule, Input};
 use formation_model::{FunctionSpec, Trigger, TriggerKey, TriggerKind};
@@ -25,6 +26,8 @@ pub(super) struct Found {
     pub enabled: bool,
     /// What it invokes; none where it invokes nothing.
     pub target: Option<String>,
+    /// Whether the rest of the rule and of its target is as AWS has it by default.
+    pub is_plain: (bool, bool),
 }
 
 /// The ARN of a rule.
@@ -46,7 +49,10 @@ pub(super) async fn ensure(
     work: &Work,
 ) -> Result<(), ResourceError> {
     for (key, wanted) in each!(work.ensured, EventRule) {
-        ensure_one(scope, target, &key, wanted).await.map_err(scope.about(&key))?;
+        let ensured = ensure_one(scope, target, &key, wanted).await;
+        // What somebody has taken from us the operation has not changed.
+        let ensured = if scope.restores { unless_foreign(ensured) } else { ensured };
+        ensured.map_err(scope.about(&key))?;
     }
     Ok(())
 }
@@ -69,7 +75,7 @@ async fn ensure_one(
     };
     let arn = arn_of(scope, at);
     let current = prove(scope, key, &arn).await?.unwrap_or_default();
-    let found = found(scope, at, wanted, described.event_pattern, described.state).await?;
+    let found = found(scope, at, wanted, described).await?;
     if scope.only_adds && scope.is_known(key) {
         // It invokes the function on the events that callers' version is for. EventBridge may still refuse the pattern.
         if found.rule.pattern != wanted.pattern {
@@ -79,10 +85,12 @@ async fn ensure_one(
     }
     let enabled = found.enabled || !scope.only_adds;
     // First what it hands over, since with another pattern it is invoked on other events.
-    if found.rule.input != wanted.input || found.target != Some(scope.live_arn()) {
+    let (is_plain, target_is_plain) = found.is_plain;
+    let leads = found.target == Some(scope.live_arn()) && target_is_plain;
+    if found.rule.input != wanted.input || !leads {
         calls::put_target(scope, at, wanted).await.map_err(unless_busy)?;
     }
-    if found.rule.pattern != wanted.pattern || found.enabled != enabled {
+    if found.rule.pattern != wanted.pattern || found.enabled != enabled || !is_plain {
         let state = if enabled { RuleState::Enabled } else { RuleState::Disabled };
         calls::put(scope, at, wanted, state, &all).await.map_err(unless_busy)?;
     }
@@ -113,12 +121,15 @@ async fn found(
     scope: &Scope<'_>,
     at: At<'_>,
     wanted: &EventRule,
-    pattern: Option<String>,
-    state: Option<RuleState>,
+    described: DescribeRuleOutput,
 ) -> Result<Found, ResourceError> {
-    let pattern = pattern.and_then(|it| serde_json::from_str::<Map<String, Value>>(&it).ok());
+    let DescribeRuleOutput { event_pattern, state, schedule_expression, role_arn, .. } = described;
+    let pattern = event_pattern.and_then(|it| serde_json::from_str::<Map<String, Value>>(&it).ok());
+    let has = |it: Option<String>| it.is_some_and(|it| !it.is_empty());
+    let is_plain = !has(schedule_expression) && !has(role_arn);
     let targets = calls::targets(scope, at).await?;
     let target = targets.into_iter().find(|it| it.id == TARGET);
+    let target_is_plain = target.as_ref().is_none_or(calls::is_plain);
     let (target, input) = target.map(|it| (it.arn, it.input)).unzip();
     Ok(Found {
         rule: EventRule {
@@ -129,6 +140,7 @@ async fn found(
         },
         enabled: state != Some(RuleState::Disabled),
         target,
+        is_plain: (is_plain, target_is_plain),
     })
 }
 
@@ -147,7 +159,7 @@ pub(super) async fn find(
     if prove(scope, key, &arn_of(scope, at)).await?.is_none() {
         return Ok(None);
     }
-    found(scope, at, wanted, described.event_pattern, described.state).await.map(Some)
+    found(scope, at, wanted, described).await.map(Some)
 }
 
 /// Takes away those that are not wanted any more, and where `all_but` is given every other one of ours that invokes

@@ -47,6 +47,21 @@ pub(super) async fn targets(scope: &Scope<'_>, at: At<'_>) -> Result<Vec<Target>
     Ok(unless_absent(listed)?.and_then(|it| it.targets).unwrap_or_default())
 }
 
+/// Whether a target of ours has nothing that we do not give it: nothing takes an event apart, and what it cannot be told of
+/// is tried as EventBridge does, and dropped.
+pub(super) fn is_plain(it: &Target) -> bool {
+    let tries = it.retry_policy.as_ref().is_none_or(|it| {
+        it.maximum_retry_attempts.is_none_or(|it| it == 185)
+            && it.maximum_event_age_in_seconds.is_none_or(|it| it == 86_400)
+    });
+    let dropped = it.dead_letter_config.as_ref().is_none_or(|it| it.arn.is_none());
+    tries
+        && dropped
+        && it.input_path.is_none()
+        && it.input_transformer.is_none()
+        && it.role_arn.is_none()
+}
+
 /// The names of rules on a bus that invoke the function.
 pub(super) async fn names(scope: &Scope<'_>, bus: &str) -> Result<Vec<String>, AwsError> {
     let mut names = Vec::new();

@@ -19,6 +19,8 @@ pub(super) struct Found {
     pub schedule: Schedule,
     /// What it invokes, and in whose name.
     pub target: Option<(String, String)>,
+    /// Whether the rest is as EventBridge Scheduler has it by default.
+    pub is_plain: bool,
 }
 
 /// Makes and changes schedules; what is new does not act before callers have moved.
@@ -55,7 +57,8 @@ async fn ensure_one(
         let Schedule { enabled, input, .. } = &found.schedule;
         becomes = Schedule { enabled: *enabled, input: input.clone(), ..becomes };
     }
-    if found.schedule != becomes || found.target != Some(leads_to(scope)) {
+    let is_plain = found.is_plain || scope.only_adds;
+    if found.schedule != becomes || found.target != Some(leads_to(scope)) || !is_plain {
         update(scope, key, &becomes).await.map_err(not_assumable)?;
     }
     Ok(())
@@ -101,6 +104,7 @@ pub(super) async fn find(
 
 fn shown(found: GetScheduleOutput, wanted: &Schedule) -> Found {
     let target = found.target.as_ref();
+    let is_plain = is_plain(&found);
     let schedule = Schedule {
         name: wanted.name.clone(),
         expression: found.schedule_expression.unwrap_or_default(),
@@ -108,7 +112,22 @@ fn shown(found: GetScheduleOutput, wanted: &Schedule) -> Found {
         input: target.and_then(|it| it.input.clone()).map(Input),
         enabled: found.state != Some(ScheduleState::Disabled),
     };
-    Found { schedule, target: found.target.map(|it| (it.arn, it.role_arn)) }
+    Found { schedule, target: found.target.map(|it| (it.arn, it.role_arn)), is_plain }
+}
+
+/// Whether it has nothing that we do not give it: it invokes at the time and for ever, and what fails is tried for as long as
+/// EventBridge Scheduler does, and dropped.
+fn is_plain(found: &GetScheduleOutput) -> bool {
+    let at_the_time =
+        found.flexible_time_window.as_ref().is_none_or(|it| it.mode == FlexibleTimeWindowMode::Off);
+    let stays = found.action_after_completion.as_ref().is_none_or(|it| it.as_str() == "NONE");
+    let target = found.target.as_ref();
+    let tries = target.and_then(|it| it.retry_policy.as_ref()).is_none_or(|it| {
+        it.maximum_retry_attempts.is_none_or(|it| it == 185)
+            && it.maximum_event_age_in_seconds.is_none_or(|it| it == 86_400)
+    });
+    let dropped = target.is_none_or(|it| it.dead_letter_config.is_none());
+    at_the_time && stays && tries && dropped && found.end_date.is_none()
 }
 
 /// The names of all schedules that invoke the function.
@@ -120,7 +139,9 @@ pub(super) async fn all(scope: &Scope<'_>) -> Result<Vec<String>, AwsError> {
     let mut schedules = list.name_prefix(prefix).into_paginator().items().send();
     let mut names = Vec::new();
     while let Some(schedule) = schedules.next().await {
-        let it = schedule.map_err(|error| AwsError::new("scheduler:ListSchedules", error))?;
+        let refused = |error| AwsError::new("scheduler:ListSchedules", error);
+        // Somebody has deleted the group, and with it all that were in it.
+        let Some(it) = unless_absent(schedule.map_err(refused))? else { break };
         let leads_here = it.target.is_some_and(|it| it.arn == scope.live_arn());
         names.extend(it.name.filter(|_| leads_here));
     }

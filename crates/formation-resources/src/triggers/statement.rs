@@ -183,6 +183,9 @@ impl Statement {
             && principals.len() == 1
             && principals.iter().all(is_principal)
             && texts(&found["Condition"]) == conditions
+            && !found["Condition"]
+                .as_object()
+                .is_some_and(|it| it.keys().any(|it| it.contains("Not")))
     }
 }
 

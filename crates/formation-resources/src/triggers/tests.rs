@@ -216,6 +216,7 @@ async fn what_is_new_does_not_act_before_callers_have_moved() {
     world.ensure(&aim).await.unwrap();
     let expected = [
         // Everybody may call the address from here on.
+        "UpdateFunctionUrlConfig",
         "AddPermission",
         "AddPermission",
         // And what waits loses its tries.
@@ -485,7 +486,7 @@ async fn an_address_is_opened_only_once_callers_have_moved() {
     let none = testing::spec();
     let (before, after) = world.update(&open, &none).await;
     assert_eq!(before, ["CreateFunctionUrlConfig"]);
-    assert_eq!(after, ["AddPermission", "AddPermission"]);
+    assert_eq!(after, ["UpdateFunctionUrlConfig", "AddPermission", "AddPermission"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -587,13 +588,16 @@ async fn a_rule_that_was_just_made_may_not_be_known_by_its_tags_yet() {
     world.ensure(&adds).await.unwrap();
     let expected = ["AddPermission", "PutRule", "PutTargets", "PutTargets"];
     assert_eq!(world.aws.writes(), expected);
-    // Nor by another try of the step, however long the operation has run.
+    // Nor by another try of the step.
     world.aws.refuse(("PutRule", 400, "AccessDeniedException", "no", false));
-    let error = world.ensure(&Target { since: old(), ..aim }).await.unwrap_err();
+    let error = world.ensure(&aim).await.unwrap_err();
     assert_eq!(error.name(), ErrorName::NotReady, "{error}");
     world.aws.state().rules.values_mut().for_each(|it| it["Tags"] = json!([]));
-    let error = world.ensure(&Target { since: old(), ..aim }).await.unwrap_err();
+    let error = world.ensure(&aim).await.unwrap_err();
     assert_eq!(error.name(), ErrorName::NotReady, "{error}");
+    // But not for ever: then it is somebody's.
+    let error = world.ensure(&Target { since: old(), ..aim }).await.unwrap_err();
+    assert_eq!(error.name(), ErrorName::NotOwned, "{error}");
     // One that was there before is what its tags say.
     let mut other = spec.clone();
     other.triggers.event_rules[0].input = Some(Input("{}".into()));
@@ -843,6 +847,86 @@ async fn a_rule_under_our_name_that_is_not_ours_is_told_and_left() {
     let error = world.remove(&spec, delete(name)).await.unwrap_err();
     assert_eq!(error.name(), ErrorName::NotOwned, "{error}");
     assert_eq!(world.left(), 1);
+}
+
+#[tokio::test]
+async fn what_formation_does_not_name_of_a_trigger_is_awss_default() {
+    let mut spec = full();
+    spec.triggers.event_sources.push(source(STREAM));
+    let world = World::with(&spec).await;
+    {
+        let mut state = world.aws.state();
+        let schedule = state.schedules.values_mut().next().unwrap();
+        schedule["Target"]["RetryPolicy"] = json!({"MaximumRetryAttempts": 0});
+        let rule = state.rules.values_mut().next().unwrap();
+        rule["Targets"][0]["InputPath"] = json!("$.detail");
+        let is_stream = |it: &&mut Value| it["EventSourceArn"] == STREAM;
+        let mapping = state.mappings.values_mut().find(is_stream).unwrap();
+        mapping["MaximumRetryAttempts"] = json!(0);
+        mapping["ParallelizationFactor"] = json!(10);
+        state.asynchronous["DestinationConfig"] = json!({"OnSuccess": {"Destination": QUEUE}});
+    }
+    let expected = [
+        "schedules/nightly/other",
+        "eventRules/on-order/other",
+        &format!("eventSources/{STREAM}/other"),
+        "other",
+    ];
+    assert_eq!(world.compare(&spec).await, expected);
+    world.ensure_searching(&target(&spec, Some(&spec)), Some(&[])).await.unwrap();
+    let writes = world.aws.writes();
+    let expected = [
+        "PutFunctionEventInvokeConfig",
+        "UpdateSchedule",
+        "PutTargets",
+        "UpdateEventSourceMapping",
+    ];
+    assert_eq!(writes, expected);
+    assert_eq!(world.compare(&spec).await, [""; 0]);
+    // AWS's own way to spell it.
+    {
+        let mut state = world.aws.state();
+        let tries = json!({"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400});
+        state.schedules.values_mut().next().unwrap()["Target"]["RetryPolicy"] = tries;
+        state.schedules.values_mut().next().unwrap()["ActionAfterCompletion"] = json!("NONE");
+        for mapping in state.mappings.values_mut() {
+            mapping["MaximumRetryAttempts"] = json!(-1);
+            mapping["ParallelizationFactor"] = json!(1);
+            mapping["BisectBatchOnFunctionError"] = json!(false);
+        }
+    }
+    assert_eq!(world.compare(&spec).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_rule_that_lost_its_tags_is_drift_and_no_reason_to_wait() {
+    let mut spec = testing::spec();
+    spec.triggers.event_rules = vec![rule()];
+    let world = World::with(&spec).await;
+    world.aws.state().rules.values_mut().for_each(|it| it["Tags"] = json!([]));
+    assert_eq!(world.compare(&spec).await, ["eventRules/on-order/owner"]);
+    // Nor is one that was found under a name like ours.
+    world.ensure_searching(&target(&testing::spec(), None), Some(&[])).await.unwrap();
+    world.remove(&testing::spec(), delete(&spec.function_name)).await.unwrap();
+    assert_eq!(world.left(), 1);
+}
+
+#[tokio::test]
+async fn what_somebody_has_taken_does_not_keep_the_rest_from_going_back() {
+    let mut spec = testing::spec();
+    spec.triggers.event_rules = vec![rule()];
+    spec.triggers.event_sources = vec![source(QUEUE)];
+    let world = World::with(&spec).await;
+    age(&world);
+    let mut other = spec.clone();
+    other.triggers.event_rules[0].input = Some(Input("{}".into()));
+    other.triggers.event_sources[0].batch_size = 5;
+    let theirs = json!([{"Key": "team", "Value": "theirs"}]);
+    world.aws.state().rules.values_mut().for_each(|it| it["Tags"] = theirs.clone());
+    world.aws.state().mappings.get_mut("uuid-1").unwrap()["Tags"] = json!({"team": "theirs"});
+    let back = Target { restores: true, ..target(&spec, Some(&other)) };
+    world.ensure(&back).await.unwrap();
+    assert_eq!(world.aws.writes(), [""; 0]);
 }
 
 #[tokio::test]

@@ -28,7 +28,12 @@ pub(super) async fn ensure(
     let ensured = async || {
         let mut found = find(scope).await?;
         if found.is_none() {
-            match create(scope, wanted).await {
+            let mut new = wanted.clone();
+            if scope.only_adds {
+                // A statement of somebody else would open it.
+                new.auth_type = AuthType::AwsIam;
+            }
+            match create(scope, &new).await {
                 Ok(url) => return Ok(Some(url)),
                 // Another try of this step has made it, or somebody else.
                 Err(error) if name_is_taken(&error) => found = find(scope).await?,
