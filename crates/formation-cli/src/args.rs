@@ -129,6 +129,13 @@ pub enum Command {
         -d @event.json --async\n  jq .detail event.json | formation invoke hello -d -"
     )]
     Invoke(Invoke),
+    /// Serves a web page on this machine that shows functions and what happens to them
+    #[command(
+        after_help = "It is served on 127.0.0.1 to one browser, signs with your own credentials, and ends with ^C. On AWS it only\n\
+                      shows; --write lets it change functions and invoke them.\n\nExamples:\n  formation ui --local\n  \
+                      formation ui --profile prod\n  formation ui --stack shop --write\n  formation ui --no-open --port 8420"
+    )]
+    Ui(Ui),
     /// Tells what is in the way of AWS and the stack, and what to do about it; changes nothing
     #[command(
         after_help = "The first check that FAILED decides the exit code: 77 credentials, clock or IAM, 64 no Region, 4 no stack,\n\
@@ -397,6 +404,20 @@ pub struct Invoke {
     /// Do not wait for the function, and have Lambda try again where it fails
     #[arg(long = "async")]
     pub asynchronous: bool,
+}
+
+/// `formation ui`
+#[derive(Args, Debug)]
+pub struct Ui {
+    /// Let the page change functions and invoke them; on local AWS it may without
+    #[arg(long)]
+    pub write: bool,
+    /// The port [default: one that is free]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Open no browser, and tell the link that lets one in, once
+    #[arg(long)]
+    pub no_open: bool,
 }
 
 /// `formation completions`

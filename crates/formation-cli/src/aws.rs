@@ -236,11 +236,20 @@ impl Service {
     pub async fn json(&self, target: &str, document: &Value) -> Result<Value, AwsError> {
         repeated(async || {
             let request = self.client.request(Method::POST, "/");
-            let request = request.header("content-type", "application/x-amz-json-1.1");
+            let request = request.header("content-type", json_type(self.name));
             let request = request.header("x-amz-target", target).body(document.to_string());
             read(self.name, &request.send().await?)
         })
         .await
+    }
+}
+
+/// What a service calls its JSON protocol.
+/// Source: <https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html>.
+fn json_type(service: &str) -> &'static str {
+    match service {
+        "monitoring" => "application/x-amz-json-1.0",
+        _ => "application/x-amz-json-1.1",
     }
 }
 

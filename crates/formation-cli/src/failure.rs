@@ -115,7 +115,7 @@ impl fmt::Display for Failure {
 }
 
 /// What the API, or what stands before it, says.
-fn of_api(error: &ClientError, profile: Option<&str>) -> String {
+pub(crate) fn of_api(error: &ClientError, profile: Option<&str>) -> String {
     match error {
         ClientError::Problem { problem, .. } => of_problem(problem),
         ClientError::Gateway { status, .. } if *status == StatusCode::NOT_FOUND => {

@@ -173,7 +173,20 @@ fn at_work(operation: &Operation) -> Option<(String, String)> {
     Some((format!("{marks}{space}{}", now.name), more))
 }
 
-fn failed(step: &OperationStep) -> bool {
+/// What a failed operation has left, in a few words.
+pub fn left(operation: &Operation) -> String {
+    match operation.rollback.known() {
+        Some(Rollback::Complete) => "everything is as it was before".to_owned(),
+        Some(Rollback::NotNeeded) => "nothing had been changed".to_owned(),
+        _ => {
+            let leftovers = operation.leftovers.iter().map(ToString::to_string);
+            format!("left over: {}", leftovers.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+/// Whether a step has failed for good.
+pub fn failed(step: &OperationStep) -> bool {
     step.status == formation_model::operation::StepStatus::Failed
 }
 
@@ -212,13 +225,8 @@ pub fn outcome(operation: &Operation) -> String {
     let aws = [&error.aws_error_code, &error.aws_request_id].into_iter().flatten();
     let aws: String = aws.map(|it| format!(", {it}")).collect();
     let after = match operation.rollback.known() {
-        Some(Rollback::Complete) => "everything is as it was before".to_owned(),
-        Some(Rollback::NotNeeded) => "nothing had been changed".to_owned(),
-        _ => {
-            let leftovers = operation.leftovers.iter().map(ToString::to_string);
-            let leftovers = leftovers.collect::<Vec<_>>().join(", ");
-            format!("left over: {leftovers}; `formation repair {function_name}` tries again")
-        }
+        Some(Rollback::Complete | Rollback::NotNeeded) => left(operation),
+        _ => format!("{}; `formation repair {function_name}` tries again", left(operation)),
     };
     format!(
         "{function_name}: {kind} {failed} in {took}: {}\n  at {} ({}{aws}); {after}\n  {link}",

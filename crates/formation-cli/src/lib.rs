@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod aws;
+pub mod changing;
 pub mod commands;
 pub mod connect;
 pub mod deploy;
@@ -13,11 +14,14 @@ pub mod failure;
 pub mod folder;
 pub mod follow;
 pub mod interrupt;
+pub mod invoking;
 pub mod logs;
 pub mod manifest;
 pub mod outcome;
 pub mod output;
 pub mod remedy;
+pub mod shown;
 pub mod since;
 #[cfg(test)]
 mod testing;
+pub mod ui;

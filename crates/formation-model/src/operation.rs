@@ -30,6 +30,13 @@ impl OperationId {
     pub fn generate() -> Self {
         Self(Ulid::generate())
     }
+
+    /// When the operation was accepted, to the millisecond: the first part of its id.
+    pub fn accepted_at(self) -> Timestamp {
+        // 48 bits are milliseconds for 8,900 years.
+        let milliseconds = i64::try_from(self.0.timestamp_ms()).unwrap_or_default();
+        Timestamp::from_millisecond(milliseconds).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for OperationId {
@@ -249,6 +256,8 @@ mod tests {
         let first = OperationId::generate();
         assert_eq!(first.to_string().parse::<OperationId>().unwrap(), first);
         assert_eq!(first.to_string().len(), 26);
+        let accepted = "01JDJ3M6Q5X8Z7W2V4T9R0N1KB".parse::<OperationId>().unwrap().accepted_at();
+        assert_eq!(accepted.as_millisecond(), 1_732_553_349_861);
         assert!("not-a-ulid".parse::<OperationId>().is_err());
     }
 

@@ -9,10 +9,11 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::became::{Became, shown, worst};
-use super::change::{self, Kind};
+use super::change;
 use super::plan::{Prepared, names, prepare, summarise};
 use super::{TRIES, busy_with, confirm, others_in_the_way};
 use crate::args::{Apply, Connection};
+use crate::changing::Kind;
 use crate::deploy::conflict::theirs;
 use crate::deploy::planned::{Planned, accepted, ask, document};
 use crate::deploy::show::{Sum, outcomes as outcomes_of, text};

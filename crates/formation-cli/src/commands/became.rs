@@ -79,7 +79,7 @@ impl Became {
     /// As programs have it: the operation, or why there is none; nothing where nothing was to be done.
     fn entry(&self) -> Option<Result<Value, Failure>> {
         match &self.operation {
-            Some(operation) => Some(super::document(operation)),
+            Some(operation) => Some(crate::shown::document(operation)),
             None if self.outcome == Outcome::Done => None,
             None => Some(Ok(entry(&self.name, self.word, &self.told))),
         }

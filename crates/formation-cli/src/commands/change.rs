@@ -1,11 +1,12 @@
 //! `formation repair`, `formation rollback` and `formation delete`: what is done to functions that are there.
 
-use formation_client::{Changed, Client, ETag};
+use formation_client::Changed;
 use formation_model::{FunctionName, ProblemCode};
 
 use super::became::{Became, shown};
 use super::{TRIES, busy_with, confirm};
 use crate::args::{Change, Patience, Rollback};
+use crate::changing::{Kind, Target};
 use crate::connect::Connected;
 use crate::deploy::show::part_lines;
 use crate::failure::Failure;
@@ -13,47 +14,6 @@ use crate::follow::{Followed, Follower};
 use crate::interrupt::Interrupt;
 use crate::outcome::Outcome;
 use crate::output::Output;
-
-/// What is done.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Kind {
-    Repair,
-    /// To a revision.
-    Rollback(u64),
-    Delete,
-}
-
-impl Kind {
-    fn question(self, names: &[FunctionName]) -> String {
-        let names = names.iter().map(FunctionName::as_str).collect::<Vec<_>>().join(", ");
-        match self {
-            Self::Repair => format!("Bring {names} back to what is recorded?"),
-            Self::Rollback(to) => format!("Take {names} back to revision {to}?"),
-            Self::Delete => format!("Delete {names}, with code, role and logs?"),
-        }
-    }
-
-    fn ask(self, client: &Client, Target { name, etag }: &Target) -> formation_client::Change {
-        let change = match &self {
-            Self::Repair => client.repair(name),
-            Self::Rollback(to) => client.roll_back(name, Some(*to)),
-            Self::Delete => client.delete(name),
-        };
-        match etag {
-            Some(etag) => change.if_match(etag),
-            None => change,
-        }
-    }
-}
-
-/// A function to which something is done.
-#[derive(Clone, Debug)]
-pub(super) struct Target {
-    /// Its name.
-    pub name: FunctionName,
-    /// What it must be: nothing is done to what somebody has changed since.
-    pub etag: Option<ETag>,
-}
 
 /// One after the other: each is told as it goes, and what a person has stopped goes no further.
 pub(super) async fn run(

@@ -39,7 +39,7 @@ pub(super) async fn run(
                     differing.push(report.function_name.to_string());
                 }
                 rows.push(row(&report));
-                entries.push(super::document(&report)?);
+                entries.push(crate::shown::document(&report)?);
             }
             // It was deleted after it was listed.
             Err(error) if asked.all && error.code() == Some(ProblemCode::FunctionNotFound) => {}

@@ -3,13 +3,14 @@
 use formation_model::Function;
 use serde_json::Value;
 
-use super::{drift, masked};
+use super::drift;
 use crate::args::Get;
 use crate::connect::Connected;
 use crate::failure::Failure;
 use crate::outcome::Outcome;
 use crate::output::Output;
 use crate::output::table::{at, pairs};
+use crate::shown::masked;
 
 /// What of a function's document the table shows otherwise, or in another place.
 const APART: [&str; 9] = [

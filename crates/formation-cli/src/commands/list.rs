@@ -6,13 +6,13 @@ use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::masked;
 use crate::args::List;
 use crate::connect::Connected;
 use crate::failure::Failure;
 use crate::outcome::Outcome;
 use crate::output::Output;
 use crate::output::table::{ago, table};
+use crate::shown::masked;
 
 pub(super) async fn run(
     connected: &Connected,

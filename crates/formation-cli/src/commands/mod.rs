@@ -16,6 +16,7 @@ mod operations;
 mod plan;
 mod revisions;
 mod schema;
+mod ui;
 mod wait;
 
 use std::ffi::OsString;
@@ -24,11 +25,10 @@ use std::io::{self, BufRead, Write};
 use clap::error::ErrorKind;
 use clap::{Parser, ValueEnum};
 use formation_client::ClientError;
-use formation_model::{Function, FunctionName, OperationId, ProblemCode};
-use serde::Serialize;
-use serde_json::Value;
+use formation_model::{FunctionName, OperationId, ProblemCode};
 
 use crate::args::{Cli, Command};
+use crate::changing::Kind;
 use crate::connect::Connected;
 use crate::failure::Failure;
 use crate::follow::{self, Followed};
@@ -89,13 +89,16 @@ async fn dispatch(cli: Cli, output: &Output) -> Result<Outcome, Failure> {
         Command::Wait(asked) => wait::run(&connected().await?, asked, output).await,
         Command::Cancel(asked) => cancel::run(&connected().await?, asked, output).await,
         Command::Repair(asked) => {
-            change::run(&connected().await?, change::Kind::Repair, asked, output).await
+            change::run(&connected().await?, Kind::Repair, asked, output).await
         }
         Command::Rollback(asked) => change::roll_back(&connected().await?, asked, output).await,
         Command::Delete(asked) => {
-            change::run(&connected().await?, change::Kind::Delete, asked, output).await
+            change::run(&connected().await?, Kind::Delete, asked, output).await
         }
         Command::Drift(asked) => drift::run(&connected().await?, asked, output).await,
+        Command::Ui(asked) => {
+            ui::run(&connected().await?, cli.connection.local, asked, output).await
+        }
         Command::Doctor => doctor::run(&cli.connection, output).await,
         Command::Schema => schema::run(output),
         Command::Logs(asked) => logs::run(&connected().await?, asked, output).await,
@@ -137,35 +140,6 @@ async fn confirm(
         output::interrupted();
     }
     Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
-}
-
-/// A function in JSON, the values of its environment variables masked: they may be secrets, and what
-/// is shown is kept by terminals and by CI.
-fn masked(function: &Function) -> Result<Value, Failure> {
-    let mut value = document(function)?;
-    mask(&mut value);
-    Ok(value)
-}
-
-/// What is shown, in JSON.
-fn document(shown: &impl Serialize) -> Result<Value, Failure> {
-    serde_json::to_value(shown).map_err(|error| Failure::other("it cannot be shown", &error))
-}
-
-/// Masks what may be secret in a function's document: the values of environment variables, and what schedules and
-/// rules hand to it.
-fn mask(function: &mut Value) {
-    let variables = function["environment"].as_object_mut();
-    let mut secrets: Vec<_> = variables.into_iter().flat_map(|it| it.values_mut()).collect();
-    secrets.iter_mut().for_each(|value| **value = Value::from("****"));
-    for field in ["schedules", "eventRules"] {
-        let triggers = function.get_mut(field).and_then(Value::as_array_mut);
-        for trigger in triggers.into_iter().flatten() {
-            if let Some(input) = trigger.get_mut("input") {
-                *input = Value::from("****");
-            }
-        }
-    }
 }
 
 /// Shows an operation that was followed, and tells how it ended, or why no more is seen of it.

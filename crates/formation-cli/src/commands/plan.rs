@@ -11,9 +11,9 @@ use formation_model::{FunctionName, OperationKind, ProblemCode};
 use futures_util::TryStreamExt;
 use futures_util::future::ready;
 
-use super::change::Target;
 use super::{TRIES, current};
 use crate::args::{Connection, FromManifest, Plan};
+use crate::changing::Target;
 use crate::connect::Connected;
 use crate::deploy::planned::{Planned, accepted, ask, is_busy, mark, refuse_others};
 use crate::deploy::show::{Sum, markdown, text};

@@ -4,13 +4,14 @@ use formation_model::Revision;
 use futures_util::TryStreamExt;
 use serde_json::Value;
 
-use super::{document, get, mask};
+use super::get;
 use crate::args::Revisions;
 use crate::connect::Connected;
 use crate::failure::Failure;
 use crate::outcome::Outcome;
 use crate::output::Output;
 use crate::output::table::{at, table};
+use crate::shown::{document, mask};
 
 pub(super) async fn run(
     connected: &Connected,

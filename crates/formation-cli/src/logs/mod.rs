@@ -2,6 +2,7 @@
 
 mod reading;
 pub mod record;
+mod refused;
 mod seen;
 mod show;
 mod tail;
@@ -12,6 +13,7 @@ use std::collections::HashMap;
 
 use formation_model::FunctionName;
 
+pub use refused::refused;
 pub use show::{Shown, lines_of_tail};
 pub use tail::{Filter, Heard, Source, Tail};
 

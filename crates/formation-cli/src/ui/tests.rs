@@ -1,0 +1,476 @@
+//! The server as every program on the machine can reach it: by a socket of its port.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Ready;
+use crate::testing::{Asked, Fate, Stub, answer, function};
+
+const ID: &str = "01JDJ3M6Q5X8Z7W2V4T9R0N1KB";
+/// What does something where it is not escaped.
+const MARKUP: &str = "</td><script>alert(1)</script><img src=x onerror=alert(1)>'\"&{{7*7}}";
+
+/// A page that is served, of a stack that a test stands for.
+struct Served {
+    host: String,
+    token: String,
+    cookie: String,
+}
+
+/// An answer as it came.
+#[derive(Debug)]
+struct Came {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Came {
+    fn header(&self, name: &str) -> Option<&str> {
+        let begins = format!("{name}: ");
+        self.head.lines().find_map(|line| {
+            line.to_ascii_lowercase().starts_with(&begins).then(|| &line[begins.len()..])
+        })
+    }
+
+    /// The token of a form in it.
+    fn csrf(&self) -> String {
+        let after = self.body.split("name=\"csrf\" value=\"").nth(1).expect("there is a form");
+        after.split('"').next().unwrap().to_owned()
+    }
+}
+
+impl Served {
+    /// Serves, and lets one browser in.
+    async fn start(stub: &Stub, writable: bool) -> Self {
+        let ready = Ready::at(0, stub.connected(), true, writable).await.unwrap();
+        let token = ready.link().split("token=").nth(1).unwrap().to_owned();
+        let host = ready.app.host().to_owned();
+        std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let listener = ready.listener.into_std().unwrap();
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                Ready { listener, ..ready }.serve().await
+            })
+        });
+        let mut served = Self { host, token, cookie: String::new() };
+        let entered = served.ask(&format!("GET /enter?token={} HTTP/1.1", served.token), "", "");
+        assert_eq!(
+            (entered.status, entered.header("location")),
+            (303, Some("/start")),
+            "{entered:?}"
+        );
+        let cookie = entered.header("set-cookie").unwrap();
+        assert!(cookie.contains("; HttpOnly; SameSite=Strict"), "{cookie}");
+        served.cookie = cookie.split(';').next().unwrap().to_owned();
+        served
+    }
+
+    /// Sends exactly this, but for a Host where none is said.
+    fn ask(&self, line: &str, headers: &str, body: &str) -> Came {
+        let mut stream = TcpStream::connect(&self.host).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let host = match headers.to_ascii_lowercase().contains("host:") {
+            true => String::new(),
+            false => format!("Host: {}\r\n", self.host),
+        };
+        let length = match body.is_empty() {
+            true => String::new(),
+            false => format!("Content-Length: {}\r\n", body.len()),
+        };
+        let request = format!("{line}\r\n{host}{headers}{length}Connection: close\r\n\r\n{body}");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Came { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
+    fn get(&self, path: &str) -> Came {
+        self.ask(&format!("GET {path} HTTP/1.1"), &self.with_cookie(), "")
+    }
+
+    fn with_cookie(&self) -> String {
+        format!("Cookie: {}\r\nSec-Fetch-Site: same-origin\r\n", self.cookie)
+    }
+
+    fn post(&self, path: &str, headers: &str, form: &str) -> Came {
+        let headers = format!("{headers}Content-Type: application/x-www-form-urlencoded\r\n");
+        self.ask(&format!("POST {path} HTTP/1.1"), &headers, form)
+    }
+}
+
+/// What the API answers to each request for a function that is called hello.
+fn usual(asked: &Asked) -> Fate {
+    let path = asked.line.split(' ').nth(1).unwrap().split('?').next().unwrap().to_owned();
+    let etag = vec![("etag", "\"1-x\"".to_owned())];
+    let found =
+        |document: Value| Fate::Answered((200, etag.clone(), document.to_string().into_bytes()));
+    match path.as_str() {
+        "/v1/functions" => answer(200, &json!({"functions": [named("hello")]})),
+        "/v1/functions/hello" if asked.line.starts_with("GET") => found(named("hello")),
+        "/v1/functions/hello/drift" => {
+            let drift = json!({"functionName": "hello", "revision": 1, "status": "DRIFTED", "differences": [{
+                "part": "FUNCTION", "facet": "CONFIGURATION", "property": MARKUP, "expected": MARKUP, "actual": MARKUP,
+            }], "checkedAt": "2026-11-25T17:00:00Z"});
+            answer(200, &drift)
+        }
+        "/v1/functions/hello/operations" => {
+            answer(200, &json!({"operations": [operation("FAILED")]}))
+        }
+        "/v1/functions/hello/revisions" => answer(200, &json!({"revisions": []})),
+        path if path.starts_with("/v1/functions/hello/operations/") => {
+            answer(200, &operation("FAILED"))
+        }
+        _ if asked.line.contains("dryRun") => {
+            let part = json!({"part": "ROLE", "action": "CHANGE", "differences": [{
+                "part": "ROLE", "facet": "ROLE", "property": MARKUP, "expected": MARKUP, "actual": MARKUP,
+            }]});
+            let plan = json!({"functionName": "hello", "kind": "REPAIR", "parts": [part], "warnings": [
+                {"pointer": "/x", "code": "X", "detail": MARKUP},
+            ]});
+            answer(200, &plan)
+        }
+        _ if asked.line.starts_with("POST /v1/functions/hello/repair") => {
+            answer(202, &operation("RUNNING"))
+        }
+        _ => answer(
+            404,
+            &json!({
+                "type": "about:blank", "title": "T", "status": 404, "detail": MARKUP, "code": "FUNCTION_NOT_FOUND",
+            }),
+        ),
+    }
+}
+
+fn named(name: &str) -> Value {
+    let mut function = function(name);
+    function["description"] = MARKUP.into();
+    function["tags"] = json!({MARKUP: MARKUP});
+    function["environment"] = json!({"SECRET": "s3cr3t"});
+    function["createdBy"] = MARKUP.into();
+    function["resources"]["liveArn"] = "arn:live".into();
+    function["resources"]["invokeArn"] = MARKUP.into();
+    function
+}
+
+fn operation(status: &str) -> Value {
+    let error = json!({
+        "code": MARKUP, "message": MARKUP, "step": MARKUP, "awsErrorCode": MARKUP, "awsRequestId": MARKUP,
+    });
+    json!({
+        "operationId": ID, "kind": "CREATE", "functionName": "hello", "status": status,
+        "rollback": "INCOMPLETE", "startedAt": "2026-11-25T17:00:00Z", "endedAt": "2026-11-25T17:00:01Z",
+        "leftovers": [MARKUP], "error": error, "requestedBy": MARKUP, "executionArn": MARKUP,
+        "consoleUrl": "javascript:alert(1)", "warnings": [{"pointer": "/x", "code": "X", "detail": MARKUP}],
+        "steps": [{
+            "name": MARKUP, "status": "WAITING", "attempts": 2, "startedAt": "2026-11-25T17:00:00Z",
+            "waitingFor": MARKUP, "lastError": error,
+        }],
+    })
+}
+
+fn stub() -> Stub {
+    Stub::start_with(|_, asked| usual(asked))
+}
+
+#[tokio::test]
+async fn a_page_has_what_keeps_it_safe() {
+    let stub = stub();
+    let served = Served::start(&stub, true).await;
+    let page = served.get("/");
+    assert_eq!(page.status, 200, "{page:?}");
+    let policy = page.header("content-security-policy").unwrap();
+    for part in [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "connect-src 'self'",
+        "img-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ] {
+        assert!(policy.contains(part), "{policy}");
+    }
+    for (name, value) in [
+        ("referrer-policy", "no-referrer"),
+        ("x-content-type-options", "nosniff"),
+        ("cache-control", "no-store"),
+    ] {
+        assert_eq!(page.header(name), Some(value));
+    }
+    // Those of what is refused, too.
+    let refused = served.ask("GET / HTTP/1.1", "", "");
+    assert_eq!(refused.status, 401);
+    assert!(refused.header("content-security-policy").is_some());
+}
+
+#[tokio::test]
+async fn a_name_that_was_made_to_lead_here_is_refused() {
+    let stub = stub();
+    let served = Served::start(&stub, true).await;
+    let port = served.host.split(':').nth(1).unwrap();
+    let cookie = served.with_cookie();
+    for host in [
+        format!("Host: evil.example:{port}\r\n"),
+        format!("Host: localhost:{port}\r\n"),
+        "Host: 127.0.0.1\r\n".to_owned(),
+        format!("Host: 127.0.0.1:{port}.evil.example\r\n"),
+        format!("Host: {0}\r\nHost: {0}\r\n", served.host),
+        "Host:\r\n".to_owned(),
+    ] {
+        for path in ["/", "/start", "/enter?token=x", "/assets/x/ui.css"] {
+            let came = served.ask(&format!("GET {path} HTTP/1.1"), &format!("{host}{cookie}"), "");
+            assert!([400, 403].contains(&came.status), "{host:?} {path}: {came:?}");
+        }
+    }
+    let came = served.ask(&format!("GET http://{}/ HTTP/1.1", served.host), &cookie, "");
+    assert_eq!(came.status, 403, "{came:?}");
+    assert!(stub.asked().is_empty());
+}
+
+#[tokio::test]
+async fn what_another_site_sends_does_nothing() {
+    let stub = stub();
+    let served = Served::start(&stub, true).await;
+    let plan = served.get("/functions/hello/change/repair");
+    let form = format!("csrf={}&etag=%221-x%22", plan.csrf());
+    let before = stub.asked().len();
+    let cookie = format!("Cookie: {}\r\n", served.cookie);
+    let path = "/functions/hello/change/repair";
+    for headers in [
+        "Sec-Fetch-Site: cross-site\r\nOrigin: http://evil.example\r\n".to_owned(),
+        "Sec-Fetch-Site: same-site\r\nOrigin: http://127.0.0.1:1\r\n".to_owned(),
+        "Sec-Fetch-Site: cross-site\r\nOrigin: null\r\n".to_owned(),
+        "Origin: null\r\n".to_owned(),
+        "Origin: http://evil.example\r\n".to_owned(),
+        // An old browser that tells nothing.
+        String::new(),
+    ] {
+        let came = served.post(path, &format!("{cookie}{headers}"), &form);
+        assert_eq!(came.status, 403, "{headers:?}: {came:?}");
+    }
+    // From the page, but without what only it knows.
+    let own = format!("{cookie}Sec-Fetch-Site: same-origin\r\nOrigin: null\r\n");
+    for form in [
+        "etag=%221-x%22".to_owned(),
+        form.replace("csrf=", "csrf=0"),
+        form.replace("csrf", "other"),
+    ] {
+        let came = served.post(path, &own, &form);
+        assert_eq!(came.status, 403, "{form}: {came:?}");
+    }
+    for method in ["PUT", "DELETE", "PATCH"] {
+        let came = served.ask(&format!("{method} {path} HTTP/1.1"), &own, "");
+        assert!([403, 405].contains(&came.status), "{came:?}");
+    }
+    // Reading from elsewhere is refused, too: what is shown is the user's.
+    let came = served.ask("GET / HTTP/1.1", &format!("{cookie}Sec-Fetch-Site: cross-site\r\n"), "");
+    assert_eq!(came.status, 403);
+    assert_eq!(stub.asked().len(), before, "nothing was asked for");
+    let came = served.post(path, &own, &form);
+    assert_eq!(
+        (came.status, came.header("location")),
+        (303, Some(format!("/functions/hello/operations/{ID}").as_str()))
+    );
+    let asked = stub.asked();
+    let asked = asked.last().unwrap();
+    assert!(
+        asked.line.starts_with("POST /v1/functions/hello/repair")
+            && asked.head.contains("if-match: \"1-x\""),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_session_is_of_one_port_and_one_browser() {
+    let stub = stub();
+    let (one, other) = (Served::start(&stub, true).await, Served::start(&stub, true).await);
+    let theirs = format!("Cookie: {}\r\n", other.cookie);
+    assert_eq!(one.ask("GET / HTTP/1.1", &theirs, "").status, 401);
+    let renamed = other.cookie.split('=').nth(1).unwrap();
+    let name = one.cookie.split('=').next().unwrap();
+    let renamed = format!("Cookie: {name}={renamed}\r\n");
+    assert_eq!(one.ask("GET / HTTP/1.1", &renamed, "").status, 401);
+    // Both at once are what a browser sends.
+    let both = format!("Cookie: {}; {}\r\n", other.cookie, one.cookie);
+    assert_eq!(one.ask("GET / HTTP/1.1", &both, "").status, 200);
+    // Whoever has seen the link comes too late.
+    let stolen = one.ask(&format!("GET /enter?token={} HTTP/1.1", one.token), "", "");
+    assert_eq!((stolen.status, stolen.header("set-cookie")), (403, None), "{stolen:?}");
+    assert!(stolen.body.contains("This link has been used"));
+}
+
+#[tokio::test]
+async fn what_functions_say_is_text_on_every_page() {
+    let stub = stub();
+    let served = Served::start(&stub, true).await;
+    for path in [
+        "/",
+        "/stream",
+        "/functions/hello",
+        "/functions/hello/parts",
+        "/functions/hello/settings",
+        "/functions/hello/settings/description",
+        "/functions/hello/revisions",
+        "/functions/hello/operations",
+        &format!("/functions/hello/operations/{ID}"),
+        &format!("/functions/hello/operations/{ID}/stream"),
+        "/functions/hello/logs?grep=%3Cscript%3Ealert(1)%3C/script%3E",
+        "/functions/hello/invoke",
+        "/functions/hello/change/repair",
+        "/functions/none",
+        "/?prefix=%3Cscript%3Ealert(1)%3C/script%3E",
+    ] {
+        let came = match path {
+            "/stream" => continue,
+            path => served.get(path),
+        };
+        assert!([200, 404].contains(&came.status), "{path}: {came:?}");
+        for wrong in ["<script>", "<img src=x", "javascript:", "s3cr3t", "{{7", "style=\""] {
+            let body = came.body.replace("&#123;", "");
+            assert!(!(body.contains(wrong) && wrong != "{{7"), "{path}: {wrong} in {}", came.body);
+        }
+        assert!(came.body.len() < 100_000, "{path}: {} bytes", came.body.len());
+    }
+    let page = served.get("/functions/hello/operations");
+    assert!(
+        page.body.contains("&#60;script&#62;alert(1)")
+            || page.body.contains("&lt;script&gt;alert(1)"),
+        "{}",
+        page.body
+    );
+}
+
+#[tokio::test]
+async fn a_page_that_only_reads_changes_nothing() {
+    let stub = stub();
+    let served = Served::start(&stub, false).await;
+    let page = served.get("/functions/hello");
+    assert!(page.body.contains("Read only") && !page.body.contains("/change/"), "{}", page.body);
+    let page = served.get("/functions/hello/invoke");
+    assert!(!page.body.contains("<form") && page.body.contains("--write"), "{}", page.body);
+    let before = stub.asked().len();
+    for path in ["/functions/hello/change/repair", "/functions/hello/change/delete"] {
+        assert_eq!(served.get(path).status, 403);
+        let own = format!("{}Origin: null\r\n", served.with_cookie());
+        assert_eq!(served.post(path, &own, "csrf=x&etag=%221-x%22").status, 403);
+    }
+    assert_eq!(stub.asked().len(), before);
+}
+
+/// Reads a stream for so long.
+fn listen(served: &Served, path: &str, time: Duration) -> std::thread::JoinHandle<String> {
+    let (host, cookie, path) = (served.host.clone(), served.with_cookie(), path.to_owned());
+    std::thread::spawn(move || {
+        let mut stream = TcpStream::connect(&host).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{cookie}\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let (began, mut all, mut some) = (std::time::Instant::now(), Vec::new(), [0; 65536]);
+        while began.elapsed() < time {
+            match stream.read(&mut some) {
+                Ok(0) => break,
+                Ok(read) => all.extend_from_slice(&some[..read]),
+                Err(_) => {}
+            }
+        }
+        String::from_utf8_lossy(&all).into_owned()
+    })
+}
+
+#[tokio::test]
+async fn eight_tabs_cost_one_request_a_second_and_none_once_it_has_ended() {
+    let ended = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let is_over = Arc::clone(&ended);
+    let stub = Stub::start_with(move |_, asked| {
+        if !asked.line.contains("/operations/") {
+            return usual(asked);
+        }
+        let mut operation = operation("RUNNING");
+        if is_over.load(std::sync::atomic::Ordering::SeqCst) {
+            operation["status"] = "SUCCEEDED".into();
+        } else {
+            operation.as_object_mut().unwrap().remove("endedAt");
+        }
+        answer(200, &operation)
+    });
+    let served = Served::start(&stub, true).await;
+    let path = format!("/functions/hello/operations/{ID}");
+    let tabs = || {
+        let pages = (0..8).map(|_| served.get(&path).status).collect::<Vec<_>>();
+        assert_eq!(pages, [200; 8]);
+        let streams =
+            (0..8).map(|_| listen(&served, &format!("{path}/stream"), Duration::from_millis(3500)));
+        streams.collect::<Vec<_>>()
+    };
+    let streams = tabs();
+    let seen: Vec<_> = streams.into_iter().map(|stream| stream.join().unwrap()).collect();
+    let asked = stub.asked().len();
+    assert!((3..=6).contains(&asked), "{asked} requests in 3.5 s");
+    for seen in &seen {
+        assert!(
+            seen.contains("content-type: text/event-stream")
+                && seen.matches("data: <div class=\"title\">").count() >= 3,
+            "{seen}"
+        );
+    }
+    ended.store(true, std::sync::atomic::Ordering::SeqCst);
+    for stream in tabs() {
+        let seen = stream.join().unwrap();
+        assert!(seen.contains("event: ended\ndata:\n\n"), "{seen}");
+    }
+    let asked = stub.asked().len();
+    let page = served.get(&path);
+    assert!(
+        page.body.contains("Succeeded") && !page.body.contains("hx-sse:connect"),
+        "{}",
+        page.body
+    );
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(stub.asked().len(), asked, "nothing is asked once it has ended");
+}
+
+#[test]
+fn no_template_leaves_anything_unescaped_or_inline() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/ui/templates");
+    let mut count = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for wrong in [
+            "|safe",
+            "| safe",
+            "|escape",
+            "autoescape",
+            "style=",
+            "<style",
+            "hx-on",
+            "onclick",
+            "javascript:",
+            "hx-vals=\"js",
+            "http://",
+            "https://",
+        ] {
+            assert!(!text.contains(wrong), "{}: {wrong}", path.display());
+        }
+        // The only scripts are files of this server.
+        assert_eq!(
+            text.matches("<script").count(),
+            text.matches("<script defer src=\"/assets/").count(),
+            "{}",
+            path.display()
+        );
+        count += 1;
+    }
+    assert!(count > 20);
+}
