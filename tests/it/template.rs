@@ -674,7 +674,27 @@ pub async fn nothing_that_was_asked_for_by_event_is_lost(world: &World) {
     assert!(resources["IncompleteRollbacksAlarm"].is_object());
     let body = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"].as_str().unwrap();
     let body: Value = serde_json::from_str(body).unwrap();
-    assert!(body["widgets"].as_array().unwrap().len() >= 6);
+    let widgets = body["widgets"].as_array().unwrap();
+    // What an operator asks first is charted, and what is charted has a source.
+    for (title, metric, groups) in [
+        ("Seconds from a request to AVAILABLE", "SecondsToAvailable", 1),
+        ("Throttled calls", "Throttled", 8),
+        ("Incomplete rollbacks", "IncompleteRollbacks", 1),
+        ("Drift found", "Drift", 1),
+    ] {
+        let widget = widgets.iter().find(|it| it["properties"]["title"] == title).unwrap();
+        let name = format!("${{AWS::StackName}}-{metric}");
+        assert_eq!(widget["properties"]["metrics"][0][1], name.as_str(), "{title}");
+        let filters = of_type(world, "AWS::Logs::MetricFilter").into_iter();
+        let filters = filters.map(|(_, filter)| filter).filter(|filter| {
+            filter["Properties"]["MetricTransformations"][0]["MetricName"]["Fn::Sub"]
+                == name.as_str()
+        });
+        let sources: BTreeSet<_> =
+            filters.map(|it| it["Properties"]["LogGroupName"]["Ref"].to_string()).collect();
+        assert_eq!(sources.len(), groups, "{title}: {sources:?}");
+    }
+    assert!(widgets.iter().any(|it| it["properties"]["title"] == "Operations by outcome"));
 }
 
 pub async fn logs_and_records_are_kept_as_designed(world: &World) {

@@ -189,7 +189,19 @@ async fn commit(
         // An alarm of the template counts these lines.
         tracing::error!(rollback = "INCOMPLETE", leftovers = ?ended.leftovers, "something is left");
     }
+    if let Some(seconds) = seconds_to_available(&ended) {
+        // A metric of the template is made of these.
+        tracing::info!(kind = %ended.kind.as_str(), secondsToAvailable = seconds, "it is as asked");
+    }
     announce(bundles, &ended).await
+}
+
+/// How long it took from the request until the function was as asked; nothing of one that is not, or is gone.
+fn seconds_to_available(ended: &OperationRecord) -> Option<f64> {
+    if ended.status != OperationStatus::Succeeded || ended.kind == OperationKind::Delete {
+        return None;
+    }
+    Some(ended.ended_at?.duration_since(ended.started_at).as_secs_f64())
 }
 
 /// What is to be announced of an operation that has ended, once the code that it released is marked

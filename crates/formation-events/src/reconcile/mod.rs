@@ -267,6 +267,10 @@ impl Reconciler {
             reaction: reaction.into(),
             operation_id: None,
         };
+        if !drift.is_quiet() {
+            // A metric of the template counts these lines.
+            tracing::warn!(functionName = %announcement.function_name, drift = %drift.status, "AWS has something else");
+        }
         // Told before it is recorded, or a crash in between would leave it untold.
         if news && reaction != DriftReaction::Repair {
             self.announcer.announce(DRIFT_STATUS_CHANGE, &announcement).await?;
