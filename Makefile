@@ -69,6 +69,20 @@ test-throttled: build ## Runs a hundred operations at once within AWS's rates
 test-api: build .venv/generator ## Tests the API against its own OpenAPI document, with schemathesis and a generated client
 	cargo test --locked --workspace --test properties
 
+.PHONY: test-ui
+test-ui: build browser infra/node_modules ## Runs those tests of the pages of `formation ui`, in a real browser, whose name contains FILTER
+	@! command -v chromedriver > /dev/null || cargo test --locked --workspace --test ui -- $(FILTER)
+
+.PHONY: ui-pictures
+ui-pictures: export FORMATION_PICTURES := $(CARGO_TARGET_DIR)/pictures
+ui-pictures: test-ui ## Writes pictures of the pages of `formation ui`, and renews those of docs/pictures
+	@for picture in docs/pictures/*.png; do cp "$$FORMATION_PICTURES/$${picture##*/}" "$$picture"; done
+	@echo "wrote $$FORMATION_PICTURES"
+
+.PHONY: browser
+browser: ## Installs Chromium and its driver from Debian, where they are missing
+	@infra/browser.sh
+
 .PHONY: bench
 bench: build ## Measures: pure parts with criterion, the command, then signed requests against local AWS
 	cargo bench --locked --package formation-model

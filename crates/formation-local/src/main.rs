@@ -74,6 +74,9 @@ async fn run() -> Result<(), LocalError> {
     if let Some(folder) = command.parent() {
         println!("Go on by yourself; anywhere below this folder `--local` finds it:");
         println!("  export PATH=\"{}:$PATH\"", folder.display());
+        println!(
+            "  formation ui --local    # a web page that shows functions, and what happens to them"
+        );
     }
     Ok(())
 }

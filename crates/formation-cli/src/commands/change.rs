@@ -1,7 +1,7 @@
 //! `formation repair`, `formation rollback` and `formation delete`: what is done to functions that are there.
 
 use formation_client::Changed;
-use formation_model::{FunctionName, ProblemCode};
+use formation_model::ProblemCode;
 
 use super::became::{Became, shown};
 use super::{TRIES, busy_with, confirm};

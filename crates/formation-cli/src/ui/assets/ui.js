@@ -26,4 +26,8 @@
     if (follows) log.scrollTop = log.scrollHeight;
   });
   state = document.querySelector("#live .chips")?.textContent;
+
+  // Where the whole picture has no room, its middle is the usual way.
+  const picture = document.querySelector(".machine .scroll");
+  if (picture) picture.scrollLeft = (picture.scrollWidth - picture.clientWidth) / 2;
 })();

@@ -128,8 +128,17 @@ fn lanes(states: &[State], start: usize) -> Vec<Lane> {
     lanes
 }
 
+/// Whether a lane is of what is done about a failure.
+fn is_right(lanes: &[Lane], at: usize) -> bool {
+    at == 1 || (at > 1 && lanes[at].beside == 1)
+}
+
 /// How many states come before each on the longest way forward, of those that stand in a lane.
 fn rows(states: &[State], start: usize, lanes: &[Lane]) -> Vec<i32> {
+    let right = |at: usize| {
+        let lane = lanes.iter().position(|lane| lane.states.contains(&at));
+        lane.is_some_and(|lane| is_right(lanes, lane))
+    };
     let standing: BTreeSet<_> = lanes.iter().flat_map(|lane| lane.states.iter().copied()).collect();
     let mut rows = vec![0; states.len()];
     // The beginning of what is done about a failure has a row of its own, too.
@@ -142,6 +151,10 @@ fn rows(states: &[State], start: usize, lanes: &[Lane]) -> Vec<i32> {
         for (at, state) in states.iter().enumerate().filter(|(at, _)| standing.contains(at)) {
             for &next in &state.forward {
                 let below = rows[at] + 1;
+                // What is done about a failure leads back to the usual way, and not on.
+                if right(at) && !right(next) {
+                    continue;
+                }
                 if next != start && below < i32::try_from(states.len()).unwrap_or(i32::MAX) {
                     rows[next] = rows[next].max(below);
                 }
@@ -163,7 +176,6 @@ fn places(states: &[State], lanes: &[Lane], rows: &[i32]) -> Vec<Option<Place>> 
         let end = states[last].usual().map_or(rows[last], |next| (rows[next] - 1).max(rows[last]));
         (first, end)
     };
-    let side = |lane: &Lane| if lane.beside == 1 { 1 } else { -1 };
     let mut order: Vec<_> = (0..lanes.len()).collect();
     order.sort_by_key(|at| {
         let (first, end) = span(&lanes[*at]);
@@ -179,7 +191,8 @@ fn places(states: &[State], lanes: &[Lane], rows: &[i32]) -> Vec<Option<Place>> 
             0 => 0,
             1 => 1,
             _ => {
-                let nearest = (1..).map(|away| away * side(lane));
+                let side = if is_right(lanes, at) { 1 } else { -1 };
+                let nearest = (1..).map(|away| away * side);
                 nearest.into_iter().find(|column| is_free(*column)).unwrap_or_default()
             }
         };

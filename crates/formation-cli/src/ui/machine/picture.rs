@@ -6,6 +6,7 @@ use formation_model::Operation;
 use formation_model::operation::{OperationStep, StepStatus};
 
 use super::layout::{Machine, Place};
+use crate::follow::failed;
 use crate::output::table::took;
 
 /// Sizes, in the units of the picture.
@@ -78,7 +79,8 @@ impl Machine {
             self.states.iter().zip(&self.places).enumerate().filter_map(|(at, (_, place))| {
                 Some(self.mark(at, ground.at((*place)?), steps, &taken))
             });
-        let mut lines = self.lines(ground, &taken);
+        let failing = steps.iter().filter(|step| failed(step)).map(|step| step.name.as_str());
+        let mut lines = self.lines(ground, &taken, &failing.collect());
         lines.sort_by_key(|line| line.class.contains("taken"));
         Drawn {
             width: (right - left) * ACROSS + WIDTH + 2 * MARGIN,
@@ -130,22 +132,29 @@ impl Machine {
         }
     }
 
-    fn lines(&self, ground: Ground<'_>, taken: &BTreeSet<(usize, usize)>) -> Vec<Line> {
+    fn lines(
+        &self,
+        ground: Ground<'_>,
+        taken: &BTreeSet<(usize, usize)>,
+        failing: &BTreeSet<&str>,
+    ) -> Vec<Line> {
         let mut lines = Vec::new();
         for (from, state) in self.states.iter().enumerate() {
             let Some(place) = self.places[from] else { continue };
             for &to in &state.forward {
                 let Some(target) = self.places[to] else { continue };
                 // What leads back up would cross what leads down; the states themselves tell that it was taken.
-                if target.row <= place.row {
+                let is_taken = taken.contains(&(from, to));
+                let leads_back = place.column > 0 && target.column <= 0;
+                if target.row <= place.row || (leads_back && !is_taken) {
                     continue;
                 }
-                let class = if taken.contains(&(from, to)) { "way taken" } else { "way" };
+                let class = if is_taken { "way taken" } else { "way" };
                 lines.push(Line { path: ground.down(place, target), class });
             }
             for &to in &state.caught {
                 let Some(target) = self.places[to] else { continue };
-                let is_taken = taken.contains(&(from, to));
+                let is_taken = taken.contains(&(from, to)) && failing.contains(state.name.as_str());
                 // From the usual way each has a stub; from elsewhere only the one that was taken has an arrow.
                 let path = match (place.column, target.column) {
                     (0, 1) => ground.across(place, target),

@@ -1,0 +1,76 @@
+//! The command that serves the page, and a browser that it has let in.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use formation_tests::World;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use super::browser::Browser;
+
+/// A page with its browser.
+pub struct Served {
+    pub browser: Browser,
+    pub host: String,
+    _command: Child,
+}
+
+/// The command that was built beside the tests.
+pub fn binary() -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    tests.parent().unwrap().parent().unwrap().join("formation")
+}
+
+/// `formation ui`, as somebody who uses the local AWS as if it were AWS.
+pub fn command(world: &World, arguments: &[&str]) -> Command {
+    let stack = &world.stack;
+    let mut command = Command::new(binary());
+    command.arg("ui").args(arguments).env_clear().current_dir("/").kill_on_drop(true);
+    command.envs([
+        ("AWS_REGION", stack.region.as_str()),
+        ("AWS_ACCESS_KEY_ID", stack.access_key_id.as_str()),
+        ("AWS_SECRET_ACCESS_KEY", stack.secret_access_key.as_str()),
+        ("AWS_ENDPOINT_URL", stack.endpoint_url.as_str()),
+        ("FORMATION_API_URL", stack.api_url.as_str()),
+        ("FORMATION_STACK", stack.stack_name.as_str()),
+        ("AWS_CONFIG_FILE", "/dev/null"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+    ]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+impl Served {
+    /// Serves a page that may change functions, and lets a browser in.
+    pub async fn start(world: &World) -> Self {
+        let mut command = command(world, &["--no-open", "--write"]).spawn().unwrap();
+        let mut lines = BufReader::new(command.stdout.take().unwrap()).lines();
+        let link = lines.next_line().await.unwrap().expect("the command tells its link");
+        let host = link.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
+        let browser = Browser::start().await;
+        browser.open(&link).await;
+        browser.until("h1", "Functions").await;
+        Self { browser, host, _command: command }
+    }
+
+    /// Opens one of its pages.
+    pub async fn open(&self, path: &str) {
+        self.browser.open(&format!("http://{}{path}", self.host)).await;
+    }
+
+    /// Keeps what the page looks like, where pictures are asked for.
+    pub async fn picture(&self, name: &str) {
+        let Some(folder) = std::env::var_os("FORMATION_PICTURES") else { return };
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = PathBuf::from(folder).join(format!("{name}.png"));
+        std::fs::write(path, self.browser.picture().await).unwrap();
+    }
+
+    /// Ends it, once it has shown no error.
+    pub async fn close(self) {
+        let errors = self.browser.errors().await;
+        assert!(errors.is_empty(), "{errors:#?}");
+        self.browser.close().await;
+    }
+}

@@ -1,0 +1,127 @@
+//! Watching an operation.
+
+use formation_tests::{Fault, Rule, World};
+use serde_json::json;
+
+use super::served::Served;
+
+/// Asks for a function, and answers the path of the page of the operation that makes it.
+async fn create(world: &World, name: &str) -> String {
+    let accepted = world.ask_for(name, json!({})).await;
+    let accepted = accepted.json();
+    let id = accepted["operationId"].as_str().unwrap_or_else(|| panic!("{accepted}"));
+    format!("/functions/{name}/operations/{id}")
+}
+
+pub async fn a_create_that_takes_long_says_why_and_lights_up_as_it_goes(world: &World) {
+    let name = world.name("slow");
+    let refusal = Fault::Refuse(
+        400,
+        "InvalidParameterValueException",
+        "The role defined for the function cannot be assumed by Lambda.",
+    );
+    world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 10_000, refusal));
+    let served = Served::start(world).await;
+    let browser = &served.browser;
+    served.open(&create(world, &name).await).await;
+    browser.until("g.succeeded", "Ensure role").await;
+    let text = browser.until(".story", "Waits for").await;
+    assert!(text.contains("Ensure function"), "{text}");
+    let text = browser.until(".story", "within seconds to a minute").await;
+    assert!(text.contains("tells nobody when it has"), "{text}");
+    browser.until("g.waiting", "Ensure function").await;
+    served.picture("operation-waits").await;
+    world.proxy.release(&name);
+    let text = browser.until(".story", "was created in").await;
+    assert!(text.contains("Took longest\nEnsure function"), "{text}");
+    assert!(text.contains("within seconds to a minute"), "{text}");
+    let lit = browser.text("svg g.succeeded:last-of-type").await;
+    assert!(!lit.is_empty());
+    assert_eq!(browser.text(".title .badge").await, "Succeeded");
+    assert_eq!(browser.count("g.running, g.waiting, g.failed").await, 0);
+    // Nothing is asked for any more: what follows would be seen as a stream.
+    served.picture("operation-succeeded").await;
+    served.close().await;
+}
+
+pub async fn a_create_that_fails_says_why_and_is_seen_to_leave_nothing(world: &World) {
+    let name = world.name("broken");
+    let refusal = Fault::Refuse(
+        400,
+        "InvalidParameterValueException",
+        "Unzipped size must be smaller than 262144000 bytes",
+    );
+    world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 1, refusal));
+    let served = Served::start(world).await;
+    let browser = &served.browser;
+    served.open(&create(world, &name).await).await;
+    browser.until("g.failed", "Ensure function").await;
+    let text = browser.until(".story", "did not work, and is taken back").await;
+    assert!(text.contains("must be smaller than 262144000"), "{text}");
+    served.picture("operation-undone").await;
+    let text = browser.until(".story", "What is left").await;
+    for expected in [
+        "failed after",
+        "Ensure function, with REJECTED",
+        "InvalidParameterValueException, request injected",
+        "Nothing: all that was made has been removed again, and the name is free.",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    for state in ["Undo function", "Undo role", "Undo log group"] {
+        let script = format!(
+            "return [...document.querySelectorAll('g.succeeded text')].some(it => it.textContent === {})",
+            json!(state)
+        );
+        assert_eq!(browser.run(&script).await, json!(true), "{state}");
+    }
+    served.picture("operation-failed").await;
+    assert!(world.live(&name).await.parts().is_empty());
+    assert!(!world.is_known(&name).await);
+    served.close().await;
+}
+
+pub async fn what_a_failed_undo_leaves_is_said_until_it_is_gone(world: &World) {
+    let name = world.name("left");
+    let refuse = Fault::Refuse(403, "AccessDeniedException", "explicit deny");
+    world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 1, refuse));
+    let refuse = Fault::Refuse(400, "UnmodifiableEntity", "told");
+    world.proxy.inject(Rule::new("iam:DeleteRole", &name, 1, refuse));
+    let served = Served::start(world).await;
+    let browser = &served.browser;
+    served.open(&create(world, &name).await).await;
+    let text = browser.until(".story", "What is left").await;
+    assert!(text.contains("Left over: ROLE, LOG_GROUP."), "{text}");
+    assert!(text.contains("tries again by itself"), "{text}");
+    served.picture("operation-left").await;
+    served.open(&format!("/functions/{name}")).await;
+    browser.until("#live", "An operation failed and left something.").await;
+    browser.click(".button.danger").await;
+    browser.fill("input[name=name]", &name).await;
+    browser.click("form.ask button").await;
+    browser.until(".story", "was deleted in").await;
+    assert!(world.live(&name).await.parts().is_empty());
+    served.close().await;
+}
+
+pub async fn eight_tabs_are_all_shown_what_happens(world: &World) {
+    let name = world.name("tabs");
+    let busy = Fault::Refuse(429, "TooManyRequestsException", "Rate exceeded");
+    world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 10_000, busy));
+    let served = Served::start(world).await;
+    let browser = &served.browser;
+    let path = create(world, &name).await;
+    let mut tabs = Vec::new();
+    for _ in 0..8 {
+        tabs.push(browser.tab().await);
+        served.open(&path).await;
+        browser.until("h1", &name).await;
+    }
+    world.proxy.release(&name);
+    for tab in &tabs {
+        browser.to(tab).await;
+        browser.until(".story", "was created in").await;
+    }
+    assert_eq!(world.function(&name).await.revision, 1);
+    served.close().await;
+}
