@@ -71,7 +71,7 @@ impl Browser {
 
     async fn try_ask(&self, method: Method, path: &str, body: &Value) -> Option<(u16, Value)> {
         let uri = format!("{}{path}", self.url);
-        let body = if method == Method::GET { String::new() } else { body.to_string() };
+        let body = if body.is_null() { String::new() } else { body.to_string() };
         let request = Request::builder().method(method).uri(uri);
         let request = request.header("content-type", "application/json; charset=utf-8");
         let request = request.body(Full::from(body)).unwrap();
@@ -118,6 +118,27 @@ impl Browser {
     pub async fn text(&self, css: &str) -> String {
         let script = format!("return document.querySelector({})?.innerText ?? ''", json!(css));
         self.run(&script).await.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The states of the state machine's picture that are of a class, in the order of the definition.
+    pub async fn lit(&self, class: &str) -> Vec<String> {
+        let all = format!("document.querySelectorAll('g.{class} text:first-of-type')");
+        let lit = self.run(&format!("return [...{all}].map(it => it.textContent)")).await;
+        serde_json::from_value(lit).unwrap()
+    }
+
+    /// Waits until a state is lit so.
+    pub async fn until_lit(&self, class: &str, state: &str) {
+        let began = Instant::now();
+        while !self.lit(class).await.iter().any(|lit| lit == state) {
+            let text = self.text("body").await;
+            assert!(
+                began.elapsed() < LIMIT,
+                "{state} is not {class} at {}: {text}",
+                self.url().await
+            );
+            sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// How many elements there are.

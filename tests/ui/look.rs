@@ -192,13 +192,16 @@ pub async fn a_thousand_functions_are_listed_and_filtered_without_a_pause(world:
         assert_eq!(answer.json()["functions"].as_array().unwrap().len(), 100);
         began.elapsed()
     };
-    let page = async || {
+    let page = async |number: usize| {
+        // Spaces are no part of a name: each is a list of its own to the server, which has not been asked for.
         let script = format!(
-            "const done = arguments[arguments.length - 1]; const began = performance.now(); fetch('/?prefix={prefix}&tag=none:' + \
-             began).then(it => it.text()).then(text => done([performance.now() - began, text.length]))"
+            "const done = arguments[arguments.length - 1]; const began = performance.now(); \
+             fetch('/?prefix={prefix}' + encodeURIComponent(' '.repeat({number}))).then(it => it.text())\
+             .then(text => done([performance.now() - began, text.split('<tr id=').length - 1]))"
         );
         let told = browser.run_later(&script).await;
-        (Duration::from_secs_f64(told[0].as_f64().unwrap() / 1000.0), told[1].as_u64().unwrap())
+        assert_eq!(told[1], json!(100));
+        Duration::from_secs_f64(told[0].as_f64().unwrap() / 1000.0)
     };
     let script = format!(
         "const done = arguments[arguments.length - 1]; \
@@ -207,8 +210,8 @@ pub async fn a_thousand_functions_are_listed_and_filtered_without_a_pause(world:
     let bytes = browser.run_later(&script).await.as_u64().unwrap();
     assert!(bytes < 100_000, "{bytes} bytes");
     let mut times = Vec::new();
-    for _ in 0..5 {
-        times.push((api().await, page().await.0));
+    for number in 1..=5 {
+        times.push((api().await, page(number).await));
     }
     times.sort_by_key(|(api, page)| page.saturating_sub(*api));
     let (api, page) = times[2];
