@@ -1,7 +1,7 @@
 //! `formation ui` in a real browser, on the real state machine and Lambdas of a local AWS. `make ui-pictures` runs
 //! the same, and keeps what it has looked like.
 
-#![expect(clippy::unwrap_used, reason = "these are tests")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "these are tests")]
 
 mod act;
 mod browser;

@@ -18,8 +18,11 @@ pub type Seen<T> = Result<Arc<T>, Arc<ClientError>>;
 /// What will be.
 pub type Sight<T> = watch::Receiver<Option<Seen<T>>>;
 
+/// What tells all that want to know of one thing, by its name.
+type Tellers<T> = HashMap<String, watch::Sender<Option<Seen<T>>>>;
+
 /// What is looked at, each by its name.
-pub struct Watchers<T>(Arc<Mutex<HashMap<String, watch::Sender<Option<Seen<T>>>>>>);
+pub struct Watchers<T>(Arc<Mutex<Tellers<T>>>);
 
 impl<T> Default for Watchers<T> {
     fn default() -> Self {
