@@ -13,6 +13,7 @@ use hyper::body::Bytes;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -247,17 +248,18 @@ impl Browser {
     }
 
     /// Ends it.
-    pub async fn close(mut self) {
+    pub async fn close(self) {
         self.ask(Method::DELETE, &self.session, &Value::Null).await;
-        self.driver.kill().unwrap();
-        self.driver.wait().unwrap();
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // After a test that has failed, too: with it end the browsers that it has started.
-        let _ = self.driver.kill();
+        // After a test that has failed, too. Asked to end, the driver ends the browsers that it has started.
+        let id = i32::try_from(self.driver.id()).ok().and_then(Pid::from_raw);
+        if let Some(id) = id {
+            let _ = kill_process(id, Signal::TERM);
+        }
         let _ = self.driver.wait();
     }
 }

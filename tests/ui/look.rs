@@ -113,12 +113,13 @@ pub async fn the_pages_can_be_used_by_keyboard(world: &World) {
 }
 
 pub async fn a_file_leads_the_browser_in_once(world: &World) {
-    let mut served = command(world, &[]).spawn().unwrap();
+    // Nothing that opens a browser is found there.
+    let mut served = command(world, &[]).env("PATH", "/nowhere").spawn().unwrap();
     let mut lines = BufReader::new(served.stderr.take().unwrap()).lines();
     let mut said = Vec::new();
     let file = loop {
         let line = lines.next_line().await.unwrap().unwrap_or_else(|| panic!("{said:?}"));
-        // Nothing can be opened here, so that it says what to open.
+        // So it says what to open.
         if let Some(file) = line.strip_prefix("no browser could be opened: open ") {
             break file.strip_suffix(", once").unwrap().to_owned();
         }
