@@ -212,9 +212,10 @@ impl Browser {
         handle
     }
 
-    /// Goes to a tab.
+    /// Goes to a tab, which is seen then.
     pub async fn to(&self, handle: &str) {
         self.post("/window", json!({"handle": handle})).await;
+        self.command("Page.bringToFront", json!({})).await;
     }
 
     async fn command(&self, command: &str, parameters: Value) -> Value {

@@ -118,6 +118,9 @@ pub async fn eight_tabs_are_all_shown_what_happens(world: &World) {
         served.open(&path).await;
         browser.until("h1", &name).await;
     }
+    // What nobody sees asks for nothing: only the last of them is seen.
+    let hidden = browser.run("return document.hidden").await;
+    assert_eq!(hidden, json!(false));
     world.proxy.release(&name);
     for tab in &tabs {
         browser.to(tab).await;

@@ -210,9 +210,12 @@ fn longest(steps: &[OperationStep]) -> Option<(&OperationStep, f64)> {
 
 /// A text as a sentence.
 fn sentence(text: &str) -> String {
-    let mut characters = text.trim().chars();
+    let text = text.trim();
+    // The name of a call stays as it is.
+    let is_name = text.split(' ').next().is_some_and(|word| word.contains(':'));
+    let mut characters = text.chars();
     let first = characters.next().map(|it| it.to_uppercase().to_string()).unwrap_or_default();
-    let text = first + characters.as_str();
+    let text = if is_name { text.to_owned() } else { first + characters.as_str() };
     if text.ends_with(['.', '!', '?']) { text } else { text + "." }
 }
 
