@@ -50,6 +50,12 @@ impl Machine {
         Some(&found.comment)
     }
 
+    /// The states in which an execution ends.
+    pub fn ends(&self) -> Vec<String> {
+        let ends = self.states.iter().filter(|state| state.forward.is_empty());
+        ends.map(|state| state.name.clone()).collect()
+    }
+
     pub(super) fn number(&self, name: &str) -> Option<usize> {
         self.states.iter().position(|state| state.name == name)
     }

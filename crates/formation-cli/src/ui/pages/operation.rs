@@ -10,6 +10,7 @@ use formation_client::Look;
 use formation_model::operation::OperationStep;
 use formation_model::{FunctionName, Operation, OperationId};
 use jiff::Timestamp;
+use tokio::time::sleep;
 
 use super::{Badge, Frame, html, path_of, see, text};
 use crate::output::table::took;
@@ -23,6 +24,11 @@ use crate::ui::watch::{self, Sight};
 
 /// How often an operation is looked at while it runs.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How often it is looked at for its last steps once it has ended.
+const LAST_LOOKS: usize = 3;
+/// After how many seconds they are there, or will never be.
+const LATE: i64 = 10;
 
 #[derive(Template)]
 #[template(path = "operation.html")]
@@ -118,15 +124,34 @@ impl Progress {
 
 /// What is, and will be, seen of an operation, with its steps: once a second while it runs, whoever looks.
 pub fn sight(app: &App, name: &FunctionName, id: OperationId) -> Sight<Operation> {
-    let (client, of) = (app.connected.client.clone(), name.clone());
+    let (client, of, ends) = (app.connected.client.clone(), name.clone(), app.machine.ends());
     let look = move || {
-        let (client, name) = (client.clone(), of.clone());
+        let (client, name, ends) = (client.clone(), of.clone(), ends.clone());
         async move {
-            client.describe_operation(&name, id, Look { steps: true, ..Look::default() }).await
+            let look = Look { steps: true, ..Look::default() };
+            let mut seen = client.describe_operation(&name, id, look).await?;
+            // Its outcome is recorded by one of its last steps: those behind it follow within moments.
+            for _ in 0..LAST_LOOKS {
+                if !seen.has_ended() || is_whole(&seen, &ends, Timestamp::now()) {
+                    break;
+                }
+                sleep(PAUSE).await;
+                seen = client.describe_operation(&name, id, look).await?;
+            }
+            Ok(seen)
         }
     };
     let pause = |operation: &Operation| (!operation.has_ended()).then_some(PAUSE);
     app.operations.follow(format!("{name}/{id}"), look, pause)
+}
+
+/// Whether no more steps will come of an operation that has ended: the last was one of the `ends`, or should have
+/// been for long.
+fn is_whole(operation: &Operation, ends: &[String], now: Timestamp) -> bool {
+    let last = operation.steps.iter().flatten().next_back();
+    let is_end = last.is_some_and(|it| it.ended_at.is_some() && ends.contains(&it.name));
+    let ended = operation.ended_at.unwrap_or_default();
+    is_end || now.duration_since(ended).as_secs() >= LATE
 }
 
 /// `GET /functions/{name}/operations/{operation}`
@@ -194,6 +219,33 @@ pub async fn cancel(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_steps_of_what_has_ended_are_waited_for_but_not_for_long() {
+        let seen = |last: &str, ended: bool| {
+            let mut step = serde_json::json!({
+                "name": last, "status": "SUCCEEDED", "attempts": 1, "startedAt": "2026-11-25T17:00:00Z",
+            });
+            if ended {
+                step["endedAt"] = "2026-11-25T17:00:01Z".into();
+            }
+            let operation = serde_json::json!({
+                "operationId": "01JDJ3M6Q5X8Z7W2V4T9R0N1KB", "kind": "CREATE", "functionName": "hello",
+                "status": "SUCCEEDED", "rollback": "NOT_NEEDED", "startedAt": "2026-11-25T17:00:00Z",
+                "endedAt": "2026-11-25T17:00:01Z", "requestedBy": "ann", "executionArn": "arn:e",
+                "consoleUrl": "https://c", "steps": [step],
+            });
+            serde_json::from_value::<Operation>(operation).unwrap()
+        };
+        let ends = crate::ui::machine::Machine::read().ends();
+        let (soon, late) =
+            ("2026-11-25T17:00:03Z".parse().unwrap(), "2026-11-25T17:01:00Z".parse().unwrap());
+        assert!(is_whole(&seen("Announce success", true), &ends, soon));
+        for (last, ended) in [("Announce success", false), ("Record success", true)] {
+            assert!(!is_whole(&seen(last, ended), &ends, soon), "{last}");
+            assert!(is_whole(&seen(last, ended), &ends, late), "{last}");
+        }
+    }
 
     #[test]
     fn only_awss_console_is_linked_to() {
