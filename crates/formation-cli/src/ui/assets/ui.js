@@ -1,17 +1,17 @@
 // Formation's own part of its pages: streams begin when a page is seen, and logs stay short and at their end.
 (() => {
   const begun = new WeakSet();
+  document.addEventListener("htmx:before:request", (event) => begun.add(event.detail?.ctx?.sourceElement ?? event.target));
   const seen = () => {
     if (document.hidden) return;
-    for (const element of document.querySelectorAll("[data-live]")) {
-      if (begun.has(element)) continue;
-      begun.add(element);
-      htmx.trigger(element, "visible");
-    }
+    const live = [...document.querySelectorAll("[data-live]")].filter((element) => !begun.has(element));
+    for (const element of live) htmx.trigger(element, "visible");
+    // One that htmx has not seen yet hears nothing: it is told again.
+    if (live.length > 0) setTimeout(seen, 150);
   };
   document.addEventListener("visibilitychange", seen);
-  document.addEventListener("htmx:after:process", () => setTimeout(seen));
-  setTimeout(seen, 100);
+  document.addEventListener("htmx:after:swap", () => setTimeout(seen));
+  setTimeout(seen);
 
   // A function that has changed is compared anew.
   let state;
