@@ -98,6 +98,15 @@ pub async fn a_function_is_invoked_and_its_log_followed(world: &World) {
     world.invoke(&name, &json!({"name": "Bea"})).await.unwrap();
     browser.until("#log", "said</b> Bea").await;
     served.picture("logs").await;
+    // Who looks elsewhere for a while, and comes back, is shown what came, and nothing twice.
+    let here = browser.here().await;
+    browser.tab().await;
+    world.invoke(&name, &json!({"name": "Cid"})).await.unwrap();
+    browser.to(&here).await;
+    let log = browser.until("#log", "said</b> Cid").await;
+    for said in ["Ann", "Bea", "Cid"] {
+        assert_eq!(log.matches(&format!("<b>said</b> {said}")).count(), 1, "{log}");
+    }
     browser.fill("input[name=grep]", "Bea").await;
     browser.click("form.filter button").await;
     browser.until("#log", "said</b> Bea").await;

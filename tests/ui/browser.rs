@@ -148,6 +148,16 @@ impl Browser {
         self.run(&script).await.as_u64().unwrap()
     }
 
+    /// Waits until an expression of the page's is true.
+    pub async fn until_true(&self, expression: &str) {
+        let began = Instant::now();
+        while self.run(&format!("return Boolean({expression})")).await != json!(true) {
+            let text = self.text("body").await;
+            assert!(began.elapsed() < LIMIT, "{expression} at {}: {text}", self.url().await);
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// Waits until an element says this.
     pub async fn until(&self, css: &str, text: &str) -> String {
         let began = Instant::now();
@@ -210,6 +220,12 @@ impl Browser {
         let handle = tab["handle"].as_str().unwrap().to_owned();
         self.to(&handle).await;
         handle
+    }
+
+    /// Which tab it is at.
+    pub async fn here(&self) -> String {
+        let here = self.ask(Method::GET, &format!("{}/window", self.session), &Value::Null).await;
+        here.as_str().unwrap().to_owned()
     }
 
     /// Goes to a tab, which is seen then.

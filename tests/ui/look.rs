@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use formation_local::Project;
 use formation_tests::World;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -114,14 +115,17 @@ pub async fn the_pages_can_be_used_by_keyboard(world: &World) {
 
 pub async fn a_file_leads_the_browser_in_once(world: &World) {
     // Nothing that opens a browser is found there.
-    let mut served = command(world, &[]).env("PATH", "/nowhere").spawn().unwrap();
+    let runtime = tempfile::tempdir().unwrap();
+    let mut command = command(world, &[]);
+    command.env("PATH", "/nowhere").env("XDG_RUNTIME_DIR", runtime.path());
+    let mut served = command.spawn().unwrap();
     let mut lines = BufReader::new(served.stderr.take().unwrap()).lines();
     let mut said = Vec::new();
     let file = loop {
         let line = lines.next_line().await.unwrap().unwrap_or_else(|| panic!("{said:?}"));
-        // So it says what to open.
-        if let Some(file) = line.strip_prefix("no browser could be opened: open ") {
-            break file.strip_suffix(", once").unwrap().to_owned();
+        // So it says what to open, whether a browser could be opened or not.
+        if let Some(file) = line.strip_prefix("this file leads one browser in, once: ") {
+            break file.to_owned();
         }
         said.push(line);
     };
@@ -132,10 +136,20 @@ pub async fn a_file_leads_the_browser_in_once(world: &World) {
     browser.until("h1", "Functions").await;
     assert!(!browser.url().await.contains("token"));
     assert!(browser.text(".where").await.contains("Read only"));
-    assert!(!std::path::Path::new(&file).exists(), "it leads nobody else in");
+    let is_empty = || std::fs::read_dir(runtime.path()).unwrap().next().is_none();
+    assert!(is_empty(), "it leads nobody else in");
     let cookies = browser.run("return document.cookie").await;
     assert_eq!(cookies, Value::from(""), "no script can read it");
     browser.close().await;
+    // Where the terminal goes before anybody was in, nothing is left either.
+    let mut served = command.spawn().unwrap();
+    let mut lines = BufReader::new(served.stderr.take().unwrap()).lines();
+    while !lines.next_line().await.unwrap().unwrap().contains("this file leads") {}
+    assert!(!is_empty());
+    let id = served.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    kill_process(id.unwrap(), Signal::HUP).unwrap();
+    assert!(served.wait().await.unwrap().success());
+    assert!(is_empty());
 }
 
 /// Records other functions as one that is recorded: making so many would take minutes.
@@ -193,11 +207,12 @@ pub async fn a_thousand_functions_are_listed_and_filtered_without_a_pause(world:
         assert_eq!(answer.json()["functions"].as_array().unwrap().len(), 100);
         began.elapsed()
     };
+    let base = &served.base;
     let page = async |number: usize| {
         // Spaces are no part of a name: each is a list of its own to the server, which has not been asked for.
         let script = format!(
             "const done = arguments[arguments.length - 1]; const began = performance.now(); \
-             fetch('/?prefix={prefix}' + encodeURIComponent(' '.repeat({number}))).then(it => it.text())\
+             fetch('{base}/?prefix={prefix}' + encodeURIComponent(' '.repeat({number}))).then(it => it.text())\
              .then(text => done([performance.now() - began, text.split('<tr id=').length - 1]))"
         );
         let told = browser.run_later(&script).await;
@@ -206,7 +221,7 @@ pub async fn a_thousand_functions_are_listed_and_filtered_without_a_pause(world:
     };
     let script = format!(
         "const done = arguments[arguments.length - 1]; \
-         fetch('/?prefix={prefix}').then(it => it.text()).then(text => done(text.length))"
+         fetch('{base}/?prefix={prefix}').then(it => it.text()).then(text => done(text.length))"
     );
     let bytes = browser.run_later(&script).await.as_u64().unwrap();
     assert!(bytes < 100_000, "{bytes} bytes");

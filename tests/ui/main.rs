@@ -32,6 +32,7 @@ fn main() -> ExitCode {
             watch::a_create_that_fails_says_why_and_is_seen_to_leave_nothing,
             watch::what_a_failed_undo_leaves_is_said_until_it_is_gone,
             watch::eight_tabs_are_all_shown_what_happens,
+            watch::a_page_that_is_not_kept_up_to_date_says_so,
             act::a_setting_is_changed_rolled_back_and_a_drift_repaired_each_with_its_plan,
             act::a_function_is_invoked_and_its_log_followed,
             look::every_page_is_accessible_light_and_dark_wide_and_narrow,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use formation_tests::World;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -12,8 +13,9 @@ use super::browser::Browser;
 /// A page with its browser.
 pub struct Served {
     pub browser: Browser,
-    pub host: String,
-    _command: Child,
+    /// Where its pages are: the host, and a path that nobody else knows.
+    pub base: String,
+    command: Child,
 }
 
 /// The command that was built beside the tests.
@@ -47,16 +49,24 @@ impl Served {
         let mut command = command(world, &["--no-open", "--write"]).spawn().unwrap();
         let mut lines = BufReader::new(command.stdout.take().unwrap()).lines();
         let link = lines.next_line().await.unwrap().expect("the command tells its link");
-        let host = link.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
         let browser = Browser::start().await;
         browser.open(&link).await;
         browser.until("h1", "Functions").await;
-        Self { browser, host, _command: command }
+        let url = browser.url().await;
+        let base = url.strip_suffix('/').unwrap_or_else(|| panic!("{url}")).to_owned();
+        Self { browser, base, command }
     }
 
     /// Opens one of its pages.
     pub async fn open(&self, path: &str) {
-        self.browser.open(&format!("http://{}{path}", self.host)).await;
+        self.browser.open(&format!("{}{path}", self.base)).await;
+    }
+
+    /// Ends the command, as ^C does, while the browser goes on.
+    pub async fn interrupt(&mut self) {
+        let id = self.command.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        kill_process(id.unwrap(), Signal::INT).unwrap();
+        assert!(self.command.wait().await.unwrap().success());
     }
 
     /// Keeps what the page looks like, where pictures are asked for.

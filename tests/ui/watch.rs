@@ -129,3 +129,22 @@ pub async fn eight_tabs_are_all_shown_what_happens(world: &World) {
     assert_eq!(world.function(&name).await.revision, 1);
     served.close().await;
 }
+
+pub async fn a_page_that_is_not_kept_up_to_date_says_so(world: &World) {
+    let name = world.name("lost");
+    world.create(&name, json!({})).await;
+    let mut served = Served::start(world).await;
+    for path in ["/".to_owned(), format!("/functions/{name}")] {
+        served.open(&path).await;
+        served.browser.until("#main", &name).await;
+        // It is live by now: the server has a stream for it.
+        served.browser.until_true("document.querySelector('[data-live]')._htmx?.sse != null").await;
+        assert_eq!(served.browser.text("#lost").await, "");
+    }
+    served.interrupt().await;
+    let told = served.browser.until("#lost", "gets no answer").await;
+    assert!(told.contains("as it was at"), "{told}");
+    // What was seen is still there.
+    assert!(served.browser.text("#live").await.contains("Available"));
+    served.browser.close().await;
+}

@@ -21,6 +21,7 @@ pub(crate) async fn describe_stack(app: &App) -> Result<Answered, ApiError> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         stack_name: app.stack_name.clone(),
         region: control.stack().region.clone(),
+        state_machine_arn: Some(control.state_machine_arn().to_owned()),
         layer_arns: control.defaults().layer_arns.clone(),
         function_boundary_arn: boundary.arn,
         boundary_actions: boundary.actions,

@@ -14,6 +14,10 @@ pub struct About {
     pub stack_name: String,
     /// Its Region.
     pub region: String,
+    /// The ARN of its state machine, whose executions are the operations; null where the stack is of an older
+    /// release.
+    #[serde(default)]
+    pub state_machine_arn: Option<String>,
     /// Patterns (with `*` and `?`) of the ARNs of layers that functions may have.
     pub layer_arns: Vec<String>,
     /// The managed policy that bounds the roles of functions, which the platform team keeps; null where

@@ -9,6 +9,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use sha2::{Digest, Sha256};
 
+use super::App;
 use super::trouble::Trouble;
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
@@ -22,8 +23,13 @@ const ALL: [(&str, &str, &[u8]); 5] = [
     ("icon.svg", "image/svg+xml", include_bytes!("assets/icon.svg")),
 ];
 
+/// Where they are: a path without its last slash.
+pub fn folder(app: &App) -> String {
+    format!("{}/assets/{}", app.base(), version())
+}
+
 /// Part of every asset's path, and another whenever one of them is: so browsers may keep them.
-pub fn version() -> &'static str {
+fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
         let mut digest = Sha256::new();
         for (_, _, content) in ALL {
@@ -37,7 +43,8 @@ pub fn version() -> &'static str {
 pub(super) async fn asset(Path((found, name)): Path<(String, String)>) -> Response {
     let asset = ALL.into_iter().find(|(known, ..)| found == version() && *known == name);
     let Some((_, kind, content)) = asset else { return Trouble::not_found().into_response() };
-    let kept = "public, max-age=31536000, immutable";
+    // Below a path that is another each time the command starts: no other server of this port has put it there.
+    let kept = "private, max-age=31536000, immutable";
     ([(CONTENT_TYPE, kind), (CACHE_CONTROL, kept)], content).into_response()
 }
 

@@ -5,43 +5,53 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::session::Secret;
 use crate::failure::Failure;
 
-/// A file that leads to the page, which only the user can read. It is removed with this.
+/// A file that leads to the page, which only the user can read, in a folder of its own that only the user can
+/// look into. Both are removed with this.
 #[derive(Debug)]
-pub struct Redirect(PathBuf);
+pub struct Redirect {
+    folder: PathBuf,
+    file: PathBuf,
+}
 
 impl Redirect {
-    /// Writes it.
+    /// Writes it, under a name that nobody can have taken before.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn write(url: &str, name: &str) -> Result<Self, Failure> {
-        let path = folder().join(format!("formation-ui-{name}.html"));
+    pub fn write(url: &str) -> Result<Self, Failure> {
+        let name = Secret::generate::<16>()
+            .map_err(|error| Failure::other("the system has no random numbers", &error))?;
+        let folder = folder().join(format!("formation-ui-{}", name.as_str()));
         let unwritten =
-            |error| Failure::other(format!("{} cannot be written", path.display()), &error);
+            |error| Failure::other(format!("{} cannot be written", folder.display()), &error);
         // The URL is this server's own: nothing in it needs to be escaped.
         let page = format!(
             "<!doctype html><meta charset=utf-8><meta name=referrer content=no-referrer>\
              <meta http-equiv=refresh content=\"0;url={url}\"><title>Formation</title>\
              <a href=\"{url}\">Open Formation</a>\n"
         );
-        let mut file = options().open(&path).map_err(unwritten)?;
-        let redirect = Self(path.clone());
+        own_folder().create(&folder).map_err(unwritten)?;
+        // From here on it is removed, whatever happens.
+        let redirect = Self { file: folder.join("open.html"), folder: folder.clone() };
+        let mut file = options().open(&redirect.file).map_err(unwritten)?;
         file.write_all(page.as_bytes()).map_err(unwritten)?;
         Ok(redirect)
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.file
     }
 }
 
 impl Drop for Redirect {
     fn drop(&mut self) {
         // It leads nowhere any more, whoever has removed it.
-        let _ = fs::remove_file(&self.0);
+        let _ = fs::remove_file(&self.file);
+        let _ = fs::remove_dir(&self.folder);
     }
 }
 
@@ -49,6 +59,15 @@ impl Drop for Redirect {
 fn folder() -> PathBuf {
     let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     own.filter(|folder| folder.is_absolute() && folder.is_dir()).unwrap_or_else(std::env::temp_dir)
+}
+
+/// A new folder of the user's own.
+fn own_folder() -> fs::DirBuilder {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "there is no mode to set"))]
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
 }
 
 /// A new file, and nobody else's: whatever is there under its name is not followed.
@@ -90,14 +109,16 @@ mod tests {
 
     #[test]
     fn only_the_user_can_read_the_way_in_and_it_does_not_stay() {
-        let name = format!("test-{}", std::process::id());
-        let redirect = Redirect::write("http://127.0.0.1:1/enter?token=t0ken", &name).unwrap();
+        let redirect = Redirect::write("http://127.0.0.1:1/enter?token=t0ken").unwrap();
         let path = redirect.path().to_owned();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let folder = path.parent().unwrap().to_owned();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(&folder)), (0o600, 0o700));
         assert!(fs::read_to_string(&path).unwrap().contains("url=http://127.0.0.1:1/enter"));
-        // What somebody has put there is not written to.
-        assert!(Redirect::write("http://127.0.0.1:1/", &name).is_err());
+        // One that an earlier command has left is in nobody's way.
+        let other = Redirect::write("http://127.0.0.1:1/").unwrap();
+        assert_ne!(other.path(), path);
         drop(redirect);
-        assert!(!path.exists());
+        assert!(!path.exists() && !folder.exists());
     }
 }

@@ -12,6 +12,7 @@ use http::header::CONTENT_TYPE;
 use tokio::time::timeout;
 
 use super::App;
+use super::waiting::Reader;
 use super::watch::{Seen, Sight};
 
 /// How often a stream says that it is there, so that it is known which are gone.
@@ -29,16 +30,37 @@ pub enum Next {
     Last(String),
 }
 
+/// A piece of HTML, and after which place a page goes on that has lost its stream there.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Piece {
+    /// The piece.
+    pub html: String,
+    /// What a browser sends as `Last-Event-ID` when it comes back.
+    pub place: Option<i64>,
+}
+
 /// An event that shows a piece of HTML.
 /// Source: <https://html.spec.whatwg.org/multipage/server-sent-events.html>.
-fn event(html: &str) -> String {
+fn event(piece: &Piece) -> String {
+    let html = piece.html.trim_matches(['\n', '\r']);
+    if html.is_empty() {
+        return NOTHING.to_owned();
+    }
     let mut event = String::with_capacity(html.len() + 64);
-    for line in html.split(['\n', '\r']).filter(|line| !line.is_empty()) {
+    // What a line is, is the standard's word: no line of what is shown can become a field of its own.
+    for line in html.replace("\r\n", "\n").split(['\n', '\r']) {
         event += "data: ";
         event += line;
         event.push('\n');
     }
-    if event.is_empty() { NOTHING.to_owned() } else { event + "\n" }
+    if let Some(place) = piece.place {
+        event += &format!("id: {place}\n");
+    }
+    event + "\n"
+}
+
+fn shown(html: &str) -> String {
+    event(&Piece { html: html.to_owned(), place: None })
 }
 
 /// Answers what `show` makes of what is seen, at once and each time that it has changed.
@@ -48,28 +70,27 @@ pub fn changes<T: Send + Sync + 'static>(
     show: impl Fn(&App, &Seen<T>) -> Next + Send + Sync + 'static,
 ) -> Response {
     // What is there is shown at once.
-    sight.mark_changed();
+    sight.anew();
     let show = Arc::new(show);
     let stream = unfold(Some((sight, String::new())), move |state| {
         let (app, show) = (Arc::clone(&app), Arc::clone(&show));
         async move {
-            let (mut sight, shown) = state?;
+            let (mut sight, before) = state?;
             loop {
                 if !app.session.is_alive() {
                     return None;
                 }
-                match timeout(BEAT, sight.changed()).await {
-                    Err(_) => return Some((NOTHING.to_owned(), Some((sight, shown)))),
-                    Ok(Err(_)) => return Some((ENDED.to_owned(), None)),
-                    Ok(Ok(())) => {}
-                }
-                let seen = sight.borrow_and_update().clone();
-                let Some(seen) = seen else { continue };
+                let seen = match timeout(BEAT, sight.next()).await {
+                    Err(_) => return Some((NOTHING.to_owned(), Some((sight, before)))),
+                    // Nobody looks any more, and nothing has ended: whoever comes back is told more.
+                    Ok(None) => return None,
+                    Ok(Some(seen)) => seen,
+                };
                 match show(&app, &seen) {
-                    Next::Shown(html) if html != shown => {
-                        return Some((event(&html), Some((sight, html))));
+                    Next::Shown(html) if html != before => {
+                        return Some((shown(&html), Some((sight, html))));
                     }
-                    Next::Last(html) => return Some((event(&html) + ENDED, None)),
+                    Next::Last(html) => return Some((shown(&html) + ENDED, None)),
                     Next::Shown(_) => {}
                 }
             }
@@ -78,18 +99,18 @@ pub fn changes<T: Send + Sync + 'static>(
     answer(stream)
 }
 
-/// Answers the events that another task sends, until it ends.
-pub fn sent(app: Arc<App>, events: tokio::sync::mpsc::Receiver<String>) -> Response {
-    let stream = unfold(Some(events), move |events| {
+/// Answers the pieces that another task hands over, until it ends.
+pub fn sent(app: Arc<App>, pieces: Reader) -> Response {
+    let stream = unfold(Some(pieces), move |pieces| {
         let app = Arc::clone(&app);
         async move {
-            let mut events = events?;
+            let mut pieces = pieces?;
             if !app.session.is_alive() {
                 return None;
             }
-            match timeout(BEAT, events.recv()).await {
-                Err(_) => Some((NOTHING.to_owned(), Some(events))),
-                Ok(Some(html)) => Some((event(&html), Some(events))),
+            match timeout(BEAT, pieces.next()).await {
+                Err(_) => Some((NOTHING.to_owned(), Some(pieces))),
+                Ok(Some(piece)) => Some((event(&piece), Some(pieces))),
                 Ok(None) => Some((ENDED.to_owned(), None)),
             }
         }
@@ -110,9 +131,12 @@ mod tests {
 
     #[test]
     fn an_event_is_lines_of_data_whatever_is_shown() {
-        assert_eq!(event("<p>a</p>\n<p>b</p>\n"), "data: <p>a</p>\ndata: <p>b</p>\n\n");
-        // No line of what is shown can become a field of its own.
-        assert_eq!(event("a\r\nevent: x\rid: 1"), "data: a\ndata: event: x\ndata: id: 1\n\n");
-        assert_eq!(event(""), ":\n\n");
+        assert_eq!(shown("<p>a</p>\n<p>b</p>\n"), "data: <p>a</p>\ndata: <p>b</p>\n\n");
+        // No line of what is shown can become a field of its own, and none is lost.
+        let told = "data: a\ndata: \ndata: event: x\ndata: id: 1\n\n";
+        assert_eq!(shown("a\r\n\nevent: x\rid: 1"), told);
+        assert_eq!(shown(""), ":\n\n");
+        let piece = Piece { html: "a".to_owned(), place: Some(7) };
+        assert_eq!(event(&piece), "data: a\nid: 7\n\n");
     }
 }

@@ -16,24 +16,27 @@ mod story;
 mod tests;
 mod trouble;
 mod values;
+mod waiting;
 mod watch;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use formation_model::{Function, Operation, Page};
-use http::StatusCode;
+use formation_model::Operation;
 use http::header::{LOCATION, SET_COOKIE};
+use http::{HeaderName, StatusCode};
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::task::{LocalSet, spawn_local};
+use tokio::time::sleep;
 
 use crate::args::Ui;
 use crate::aws::AwsError;
@@ -62,8 +65,8 @@ pub(crate) struct App {
     /// Leads a browser here until it has been.
     redirect: Mutex<Option<Redirect>>,
     operations: Watchers<Operation>,
-    functions: Watchers<Function>,
-    lists: Watchers<Page<Function>>,
+    functions: Watchers<pages::Known>,
+    lists: Watchers<pages::Listed>,
     jobs: UnboundedSender<Job>,
 }
 
@@ -74,6 +77,11 @@ impl App {
     /// What a request must name.
     fn host(&self) -> &str {
         &self.host
+    }
+
+    /// The path below which all pages are, without a slash at its end.
+    fn base(&self) -> &str {
+        self.session.base()
     }
 
     /// Does something beside all requests.
@@ -164,6 +172,9 @@ impl Ready {
     }
 }
 
+/// After how long it is said again how to get in, where nobody has.
+const REMINDERS: [Duration; 2] = [Duration::from_secs(15), Duration::from_secs(60)];
+
 /// Serves the page until it is interrupted.
 pub(crate) async fn run(
     connected: &Connected,
@@ -176,30 +187,75 @@ pub(crate) async fn run(
     let ready = Ready::at(port, connected.clone(), local, writable).await?;
     let mode = if writable { "" } else { ", which only reads: --write lets it change functions" };
     let interrupt = Interrupt::listen();
+    let mut hangup = Hangup::listen();
     let (link, app) = (ready.link(), Arc::clone(&ready.app));
-    if asked.no_open {
+    let reminder = if asked.no_open {
         output.progress(&format!("this link lets one browser in, once{mode}; ^C ends it"));
         output.line(&link)?;
+        "nobody has used the link yet".to_owned()
     } else {
-        let redirect = Redirect::write(&link, &app.host.replace([':', '.'], "-"))?;
+        let redirect = Redirect::write(&link)?;
         let file = redirect.path().to_owned();
         let opened = browser::open(&file);
         *app.redirect.lock().unwrap_or_else(PoisonError::into_inner) = Some(redirect);
-        output.progress(&format!("the page is at http://{}{mode}; ^C ends it", app.host));
-        if !opened {
-            let text = format!("no browser could be opened: open {}, once", file.display());
-            output.progress(&text);
+        let file = file.display();
+        output.progress(&match opened {
+            true => format!("the page opens in your browser{mode}; ^C ends it"),
+            false => format!("no browser could be opened{mode}; ^C ends it"),
+        });
+        output.progress(&format!("this file leads one browser in, once: {file}"));
+        format!("nobody is in yet: open {file} in a browser, or use --no-open, which prints a link")
+    };
+    let remind = async {
+        for pause in REMINDERS {
+            sleep(pause).await;
+            if app.session.is_alive() {
+                break;
+            }
+            output.progress(&reminder);
         }
-    }
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
         served = ready.serve() => {
             served.map_err(|error| Failure::other("the page cannot be served", &error))?;
         }
         () = interrupt.pressed() => {}
+        // The terminal is gone: nobody else would remove the file.
+        () = hangup.heard() => {}
+        () = remind => {}
     }
     // Streams and what they ask end with the process.
     drop(app.redirect.lock().unwrap_or_else(PoisonError::into_inner).take());
     Ok(Outcome::Done)
+}
+
+/// That the terminal has gone.
+struct Hangup(#[cfg(unix)] Option<tokio::signal::unix::Signal>);
+
+impl Hangup {
+    #[cfg(unix)]
+    fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        // Without a handler it ends the process.
+        Self(signal(SignalKind::hangup()).ok())
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> Self {
+        Self()
+    }
+
+    async fn heard(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.0
+            && signal.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending::<()>().await;
+    }
 }
 
 /// All that is served.
@@ -207,12 +263,16 @@ fn router(app: Arc<App>) -> Router {
     use axum::middleware::from_fn_with_state;
 
     let shared = Arc::clone(&app);
-    pages::router()
+    let within = pages::router()
         .fallback(async || Trouble::not_found())
         .layer(from_fn_with_state(Arc::clone(&app), safety::within))
-        // What a browser may ask for that is not in yet: the link leads here from a file, as from another site.
-        .merge(Router::new().route("/enter", get(enter)).route("/start", get(start)))
-        .merge(Router::new().route("/assets/{version}/{name}", get(assets::asset)))
+        // What a browser asks for that has its cookie, but may not send it yet.
+        .route("/start", get(start))
+        .route("/assets/{version}/{name}", get(assets::asset));
+    Router::new()
+        .nest(&format!("{}/", app.base()), within)
+        .route("/enter", get(enter))
+        .fallback(async || Trouble::not_found())
         .layer(from_fn_with_state(app, safety::guard))
         .with_state(shared)
 }
@@ -223,28 +283,36 @@ struct Entry {
     token: String,
 }
 
+/// What another server of this port may have left in the browser: what it has kept, and workers that would stand
+/// between the page and this server.
+const FORGET: (HeaderName, &str) =
+    (HeaderName::from_static("clear-site-data"), "\"cache\", \"storage\"");
+
 /// Exchanges the link's token for the session's cookie.
 async fn enter(State(app): State<Arc<App>>, Query(Entry { token }): Query<Entry>) -> Response {
     let Some(cookie) = app.session.enter(&token) else {
         return Trouble::forbidden(
             "This link has been used, or is none",
-            "It lets one browser in, once. `formation ui` makes another.".to_owned(),
+            "It lets one browser in, once. `formation ui` makes another.",
         )
         .into_response();
     };
     // The file has led a browser here, and leads no second one.
     drop(app.redirect.lock().unwrap_or_else(PoisonError::into_inner).take());
-    (StatusCode::SEE_OTHER, [(LOCATION, "/start".to_owned()), (SET_COOKIE, cookie)]).into_response()
+    let (name, forget) = FORGET;
+    let start = format!("{}/start", app.base());
+    let headers = [(LOCATION, start), (SET_COOKIE, cookie), (name, forget.to_owned())];
+    (StatusCode::SEE_OTHER, headers).into_response()
 }
 
 /// Leads on to the page. A browser that was led here by a file, which counts as another site, sends no cookie
 /// with what it is redirected to; with what this page leads to it does.
-async fn start() -> Html<String> {
+async fn start(State(app): State<Arc<App>>) -> Html<String> {
+    let (base, assets) = (app.base(), assets::folder(&app));
     // Without an icon a browser asks for one, where there is none.
     Html(format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Formation</title>\
-         <link rel=\"icon\" href=\"/assets/{}/icon.svg\"><meta http-equiv=\"refresh\" content=\"0;url=/\">\
-         <p><a href=\"/\">Formation</a></p></html>",
-        assets::version()
+         <link rel=\"icon\" href=\"{assets}/icon.svg\"><meta http-equiv=\"refresh\" content=\"0;url={base}/\">\
+         <p><a href=\"{base}/\">Formation</a></p></html>"
     ))
 }

@@ -18,7 +18,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::App;
-use super::trouble::Trouble;
+use super::trouble::{Asker, Trouble};
 
 /// The largest form: a payload of 6 MB, each byte of which may be three characters.
 const LARGEST_FORM: usize = 19 * 1024 * 1024;
@@ -27,12 +27,17 @@ pub const CSRF: &str = "csrf";
 /// The browser's own word on where a request comes from.
 /// Source: <https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header>.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// Whether somebody has gone to a page.
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+/// What htmx sends with each request of its own.
+pub const HX_REQUEST: HeaderName = HeaderName::from_static("hx-request");
 /// Nothing but what this server has: no inline script or style, no frame around it, no other base.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Refuses what does not name this server, and tells browsers what they may do with an answer.
 pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let asker = asker(&request, app.base());
     let mut answer = match is_meant(&request, app.host()) {
         true => next.run(request).await,
         false => Trouble::forbidden(
@@ -41,6 +46,13 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
         )
         .into_response(),
     };
+    let status = answer.status();
+    if let Some(trouble) = answer.extensions_mut().remove::<Trouble>() {
+        answer = trouble.shown(&app, asker);
+    } else if status.is_client_error() {
+        // What could not be read of a path or of a query.
+        answer = Trouble::new(status, "This cannot be asked for", "").shown(&app, asker);
+    }
     let headers = answer.headers_mut();
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, POLICY),
@@ -54,6 +66,18 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
     // What is shown of functions is nobody's to keep.
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     answer
+}
+
+/// Who has sent a request, as it says: only how it is answered depends on it.
+fn asker(request: &Request, base: &str) -> Asker {
+    let path = request.uri().path();
+    let is_within = path.strip_prefix(base).is_some_and(|rest| rest.starts_with('/'));
+    match (is_within, request.headers().contains_key(HX_REQUEST)) {
+        (false, _) => Asker::Stranger,
+        (true, false) => Asker::Browser,
+        (true, true) if path.ends_with("/stream") => Asker::Stream,
+        (true, true) => Asker::Page,
+    }
 }
 
 /// Lets a request through that comes from this server's pages, in the session.
@@ -70,7 +94,7 @@ async fn admitted(app: &App, request: Request) -> Result<Request, Trouble> {
     if !is_same_site(headers, app.host(), changes) {
         return Err(Trouble::forbidden(
             "Another site has asked for this",
-            "Nothing was done. Open the page by its own link.".to_owned(),
+            "Nothing was done. Open the page by its own link.",
         ));
     }
     let cookies = headers.get_all(COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
@@ -79,12 +103,11 @@ async fn admitted(app: &App, request: Request) -> Result<Request, Trouble> {
             StatusCode::UNAUTHORIZED,
             "This browser has no session here",
             "Its link lets one browser in, once, and the session ends after 8 hours without use: run `formation ui` \
-             again."
-                .to_owned(),
+             again.",
         ));
     }
     // A page that is left open asks by itself.
-    if !request.uri().path().ends_with("/stream") {
+    if changes || is_visit(headers) {
         app.session.touch();
     }
     if !changes {
@@ -92,23 +115,31 @@ async fn admitted(app: &App, request: Request) -> Result<Request, Trouble> {
     }
     let (head, body) = request.into_parts();
     let body = to_bytes(body, LARGEST_FORM).await.map_err(|_| {
-        let told = "The form could not be read, or is larger than any.".to_owned();
+        let told = "The form could not be read, or is larger than any.";
         Trouble::new(StatusCode::PAYLOAD_TOO_LARGE, "This is too much", told)
     })?;
     let sent = form_urlencoded::parse(&body).find(|(name, _)| name == CSRF);
     if !sent.is_some_and(|(_, csrf)| app.session.has_sent(&csrf)) {
         return Err(Trouble::forbidden(
             "This form is not of this session",
-            "Nothing was done. Reload the page and try again.".to_owned(),
+            "Nothing was done. Reload the page and try again.",
         ));
     }
     if !app.writable {
         return Err(Trouble::forbidden(
             "This page only reads",
-            "Nothing was done. `formation ui --write` may change functions.".to_owned(),
+            "Nothing was done. `formation ui --write` may change functions.",
         ));
     }
     Ok(Request::from_parts(head, Body::from(body)))
+}
+
+/// Whether a person has gone to a page, and not the page itself has asked for more.
+fn is_visit(headers: &HeaderMap) -> bool {
+    match headers.get(SEC_FETCH_MODE) {
+        Some(mode) => mode == "navigate",
+        None => !headers.contains_key(HX_REQUEST),
+    }
 }
 
 /// Whether a request names this server, once, and as no proxy is asked.
@@ -137,6 +168,28 @@ fn is_same_site(headers: &HeaderMap, host: &str, changes: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_that_asks_by_itself_is_no_visit() {
+        for (mode, htmx, expected) in [
+            (Some("navigate"), false, true),
+            (Some("cors"), false, false),
+            (Some("cors"), true, false),
+            (Some("same-origin"), true, false),
+            (Some("no-cors"), false, false),
+            (None, true, false),
+            (None, false, true),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(mode) = mode {
+                headers.insert(SEC_FETCH_MODE, HeaderValue::from_static(mode));
+            }
+            if htmx {
+                headers.insert(HX_REQUEST, HeaderValue::from_static("true"));
+            }
+            assert_eq!(is_visit(&headers), expected, "{mode:?} {htmx}");
+        }
+    }
 
     #[test]
     fn what_comes_from_elsewhere_is_known_by_either_header() {

@@ -9,15 +9,19 @@ use tokio::time::Instant;
 /// How long a session lasts that nobody uses.
 const IDLE: Duration = Duration::from_secs(8 * 60 * 60);
 
-/// A text that nobody can guess: 256 bits from the system, as hexadecimal digits.
+/// A text that nobody can guess: bits from the system, as hexadecimal digits.
 #[derive(Clone)]
 pub struct Secret(String);
 
 impl Secret {
-    fn generate() -> std::io::Result<Self> {
-        let mut bytes = [0; 32];
+    /// One of so many bytes.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub fn generate<const BYTES: usize>() -> std::io::Result<Self> {
+        let mut bytes = [0; BYTES];
         getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
-        let mut text = String::with_capacity(64);
+        let mut text = String::with_capacity(2 * BYTES);
         for byte in bytes {
             // Writing to a String cannot fail.
             let _ = write!(text, "{byte:02x}");
@@ -43,6 +47,9 @@ impl Secret {
 pub struct Session {
     /// Each server's own: browsers send cookies to every port of a host.
     cookie: String,
+    /// Where all pages are. Browsers send a cookie to every port of a host, but only with what is below its path,
+    /// which no other server of this machine knows.
+    base: String,
     link: Mutex<Option<Secret>>,
     id: Secret,
     csrf: Secret,
@@ -55,15 +62,21 @@ impl Session {
     /// # Errors
     /// The system has no random numbers.
     pub fn new(port: u16) -> std::io::Result<(Self, Secret)> {
-        let token = Secret::generate()?;
+        let token = Secret::generate::<32>()?;
         let session = Self {
             cookie: format!("formation-{port}"),
+            base: format!("/{}", Secret::generate::<16>()?.as_str()),
             link: Mutex::new(Some(token.clone())),
-            id: Secret::generate()?,
-            csrf: Secret::generate()?,
+            id: Secret::generate::<32>()?,
+            csrf: Secret::generate::<32>()?,
             used: Mutex::new(None),
         };
         Ok((session, token))
+    }
+
+    /// The path below which all pages are: `/` and 32 digits.
+    pub fn base(&self) -> &str {
+        &self.base
     }
 
     /// Takes the link's token, once, and answers the cookie that stands for the session.
@@ -71,8 +84,8 @@ impl Session {
         let mut link = lock(&self.link);
         link.take_if(|expected| expected.is(token))?;
         *lock(&self.used) = Some(Instant::now());
-        let Self { cookie, id, .. } = self;
-        Some(format!("{cookie}={}; Path=/; HttpOnly; SameSite=Strict", id.as_str()))
+        let Self { cookie, base, id, .. } = self;
+        Some(format!("{cookie}={}; Path={base}/; HttpOnly; SameSite=Strict", id.as_str()))
     }
 
     /// Whether these cookies are the session's, and it has not ended.
@@ -126,7 +139,8 @@ mod tests {
         }
         let set = session.enter(token.as_str()).unwrap();
         assert!(set.starts_with("formation-8420="), "{set}");
-        assert!(set.ends_with("; Path=/; HttpOnly; SameSite=Strict"), "{set}");
+        let path = format!("; Path={}/; HttpOnly; SameSite=Strict", session.base());
+        assert!(session.base().len() == 33 && set.ends_with(&path), "{set}");
         assert!(session.enter(token.as_str()).is_none());
     }
 

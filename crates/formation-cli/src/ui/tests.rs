@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -17,6 +18,8 @@ const MARKUP: &str = "</td><script>alert(1)</script><img src=x onerror=alert(1)>
 /// A page that is served, of a stack that a test stands for.
 struct Served {
     host: String,
+    /// The path of its pages, which nobody else knows.
+    base: String,
     token: String,
     cookie: String,
 }
@@ -49,7 +52,7 @@ impl Served {
     async fn start(stub: &Stub, writable: bool) -> Self {
         let ready = Ready::at(0, stub.connected(), true, writable).await.unwrap();
         let token = ready.link().split("token=").nth(1).unwrap().to_owned();
-        let host = ready.app.host().to_owned();
+        let (host, base) = (ready.app.host().to_owned(), ready.app.base().to_owned());
         std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -59,15 +62,15 @@ impl Served {
                 Ready { listener, ..ready }.serve().await
             })
         });
-        let mut served = Self { host, token, cookie: String::new() };
+        let mut served = Self { host, base, token, cookie: String::new() };
         let entered = served.ask(&format!("GET /enter?token={} HTTP/1.1", served.token), "", "");
-        assert_eq!(
-            (entered.status, entered.header("location")),
-            (303, Some("/start")),
-            "{entered:?}"
-        );
+        let start = format!("{}/start", served.base);
+        assert_eq!((entered.status, entered.header("location")), (303, Some(start.as_str())));
+        let forgotten = Some("\"cache\", \"storage\"");
+        assert_eq!(entered.header("clear-site-data"), forgotten, "{entered:?}");
         let cookie = entered.header("set-cookie").unwrap();
-        assert!(cookie.contains("; HttpOnly; SameSite=Strict"), "{cookie}");
+        let rest = format!("; Path={}/; HttpOnly; SameSite=Strict", served.base);
+        assert!(cookie.ends_with(&rest), "{cookie}");
         served.cookie = cookie.split(';').next().unwrap().to_owned();
         served
     }
@@ -94,8 +97,14 @@ impl Served {
         Came { status, head: head.to_owned(), body: body.to_owned() }
     }
 
+    /// A page, by its path below that of all pages.
     fn get(&self, path: &str) -> Came {
-        self.ask(&format!("GET {path} HTTP/1.1"), &self.with_cookie(), "")
+        self.get_with(path, "")
+    }
+
+    fn get_with(&self, path: &str, headers: &str) -> Came {
+        let headers = format!("{}{headers}", self.with_cookie());
+        self.ask(&format!("GET {}{path} HTTP/1.1", self.base), &headers, "")
     }
 
     fn with_cookie(&self) -> String {
@@ -104,7 +113,7 @@ impl Served {
 
     fn post(&self, path: &str, headers: &str, form: &str) -> Came {
         let headers = format!("{headers}Content-Type: application/x-www-form-urlencoded\r\n");
-        self.ask(&format!("POST {path} HTTP/1.1"), &headers, form)
+        self.ask(&format!("POST {}{path} HTTP/1.1", self.base), &headers, form)
     }
 }
 
@@ -209,9 +218,11 @@ async fn a_page_has_what_keeps_it_safe() {
         assert_eq!(page.header(name), Some(value));
     }
     // Those of what is refused, too.
-    let refused = served.ask("GET / HTTP/1.1", "", "");
-    assert_eq!(refused.status, 401);
-    assert!(refused.header("content-security-policy").is_some());
+    for (path, status) in [(served.base.clone() + "/", 401), ("/".to_owned(), 404)] {
+        let refused = served.ask(&format!("GET {path} HTTP/1.1"), "", "");
+        assert_eq!(refused.status, status);
+        assert!(refused.header("content-security-policy").is_some());
+    }
 }
 
 #[tokio::test]
@@ -228,12 +239,16 @@ async fn a_name_that_was_made_to_lead_here_is_refused() {
         format!("Host: {0}\r\nHost: {0}\r\n", served.host),
         "Host:\r\n".to_owned(),
     ] {
-        for path in ["/", "/start", "/enter?token=x", "/assets/x/ui.css"] {
-            let came = served.ask(&format!("GET {path} HTTP/1.1"), &format!("{host}{cookie}"), "");
+        for path in ["/", "/start", "/assets/x/ui.css"] {
+            let line = format!("GET {}{path} HTTP/1.1", served.base);
+            let came = served.ask(&line, &format!("{host}{cookie}"), "");
             assert!([400, 403].contains(&came.status), "{host:?} {path}: {came:?}");
         }
+        let came = served.ask("GET /enter?token=x HTTP/1.1", &host, "");
+        assert!([400, 403].contains(&came.status), "{host:?}: {came:?}");
     }
-    let came = served.ask(&format!("GET http://{}/ HTTP/1.1", served.host), &cookie, "");
+    let line = format!("GET http://{}{}/ HTTP/1.1", served.host, served.base);
+    let came = served.ask(&line, &cookie, "");
     assert_eq!(came.status, 403, "{came:?}");
     assert!(stub.asked().is_empty());
 }
@@ -270,17 +285,18 @@ async fn what_another_site_sends_does_nothing() {
         assert_eq!(came.status, 403, "{form}: {came:?}");
     }
     for method in ["PUT", "DELETE", "PATCH"] {
-        let came = served.ask(&format!("{method} {path} HTTP/1.1"), &own, "");
+        let came = served.ask(&format!("{method} {}{path} HTTP/1.1", served.base), &own, "");
         assert!([403, 405].contains(&came.status), "{came:?}");
     }
     // Reading from elsewhere is refused, too: what is shown is the user's.
-    let came = served.ask("GET / HTTP/1.1", &format!("{cookie}Sec-Fetch-Site: cross-site\r\n"), "");
+    let elsewhere = format!("{cookie}Sec-Fetch-Site: cross-site\r\n");
+    let came = served.ask(&format!("GET {}/ HTTP/1.1", served.base), &elsewhere, "");
     assert_eq!(came.status, 403);
     assert_eq!(stub.asked().len(), before, "nothing was asked for");
     let came = served.post(path, &own, &form);
     assert_eq!(
         (came.status, came.header("location")),
-        (303, Some(format!("/functions/hello/operations/{ID}").as_str()))
+        (303, Some(format!("{}/functions/hello/operations/{ID}", served.base).as_str()))
     );
     let asked = stub.asked();
     let asked = asked.last().unwrap();
@@ -295,15 +311,17 @@ async fn what_another_site_sends_does_nothing() {
 async fn a_session_is_of_one_port_and_one_browser() {
     let stub = stub();
     let (one, other) = (Served::start(&stub, true).await, Served::start(&stub, true).await);
+    let home = |served: &Served| format!("GET {}/ HTTP/1.1", served.base);
+    assert_ne!(one.base, other.base);
     let theirs = format!("Cookie: {}\r\n", other.cookie);
-    assert_eq!(one.ask("GET / HTTP/1.1", &theirs, "").status, 401);
+    assert_eq!(one.ask(&home(&one), &theirs, "").status, 401);
     let renamed = other.cookie.split('=').nth(1).unwrap();
     let name = one.cookie.split('=').next().unwrap();
     let renamed = format!("Cookie: {name}={renamed}\r\n");
-    assert_eq!(one.ask("GET / HTTP/1.1", &renamed, "").status, 401);
-    // Both at once are what a browser sends.
+    assert_eq!(one.ask(&home(&one), &renamed, "").status, 401);
+    // Both at once, as if they had one path.
     let both = format!("Cookie: {}; {}\r\n", other.cookie, one.cookie);
-    assert_eq!(one.ask("GET / HTTP/1.1", &both, "").status, 200);
+    assert_eq!(one.ask(&home(&one), &both, "").status, 200);
     // Whoever has seen the link comes too late.
     let stolen = one.ask(&format!("GET /enter?token={} HTTP/1.1", one.token), "", "");
     assert_eq!((stolen.status, stolen.header("set-cookie")), (403, None), "{stolen:?}");
@@ -311,44 +329,235 @@ async fn a_session_is_of_one_port_and_one_browser() {
 }
 
 #[tokio::test]
+async fn who_does_not_know_the_path_of_the_pages_is_not_told_it() {
+    let stub = stub();
+    let served = Served::start(&stub, true).await;
+    let secret = &served.base[1..];
+    let cookie = served.with_cookie();
+    for path in
+        ["/", "/start", "/functions/hello", "/stream", "/assets/x/ui.css", "/enter", "/0000"]
+    {
+        let came = served.ask(&format!("GET {path} HTTP/1.1"), &cookie, "");
+        assert!([403, 404].contains(&came.status), "{path}: {came:?}");
+        assert!(!format!("{came:?}").contains(secret), "{path}: {came:?}");
+    }
+    // Nor who knows a part of it.
+    let part = &served.base[..20];
+    let came = served.ask(&format!("GET {part}/ HTTP/1.1"), &cookie, "");
+    assert!(came.status == 404 && !came.body.contains(secret), "{came:?}");
+    assert!(stub.asked().is_empty());
+}
+
+#[tokio::test]
 async fn what_functions_say_is_text_on_every_page() {
     let stub = stub();
     let served = Served::start(&stub, true).await;
-    for path in [
-        "/",
-        "/stream",
-        "/functions/hello",
-        "/functions/hello/parts",
-        "/functions/hello/settings",
-        "/functions/hello/settings/description",
-        "/functions/hello/revisions",
-        "/functions/hello/operations",
-        &format!("/functions/hello/operations/{ID}"),
-        &format!("/functions/hello/operations/{ID}/stream"),
-        "/functions/hello/logs?grep=%3Cscript%3Ealert(1)%3C/script%3E",
-        "/functions/hello/invoke",
-        "/functions/hello/change/repair",
-        "/functions/none",
-        "/?prefix=%3Cscript%3Ealert(1)%3C/script%3E",
+    let operation = format!("/functions/hello/operations/{ID}");
+    let of_operation = format!("{operation}/stream");
+    // Whether the page has something of a function to show.
+    for (path, shows) in [
+        ("/", true),
+        ("/functions/hello", true),
+        ("/functions/hello/parts", true),
+        ("/functions/hello/settings", true),
+        ("/functions/hello/settings/description", true),
+        ("/functions/hello/revisions", true),
+        ("/functions/hello/operations", true),
+        (operation.as_str(), true),
+        (of_operation.as_str(), true),
+        ("/functions/hello/logs?grep=%3Cscript%3Ealert(1)%3C/script%3E", true),
+        ("/functions/hello/invoke", true),
+        ("/functions/hello/change/repair", true),
+        ("/functions/none", true),
+        ("/activity/now", false),
+        ("/?prefix=%3Cscript%3Ealert(1)%3C/script%3E", true),
+        ("/nothing/%3Cscript%3Ealert(1)%3C/script%3E", false),
+        ("/functions/%3Cscript%3Ealert(1)%3C%2Fscript%3E", false),
     ] {
-        let came = match path {
-            "/stream" => continue,
-            path => served.get(path),
-        };
-        assert!([200, 404].contains(&came.status), "{path}: {came:?}");
-        for wrong in ["<script>", "<img src=x", "javascript:", "s3cr3t", "{{7", "style=\""] {
-            let body = came.body.replace("&#123;", "");
-            assert!(!(body.contains(wrong) && wrong != "{{7"), "{path}: {wrong} in {}", came.body);
+        for headers in ["", "HX-Request: true\r\n"] {
+            let came = served.get_with(path, headers);
+            assert!([200, 400, 404].contains(&came.status), "{path}: {came:?}");
+            for wrong in ["<script>", "<img src=x", "\"javascript:", "s3cr3t", "style=\""] {
+                assert!(!came.body.contains(wrong), "{path}: {wrong} in {}", came.body);
+            }
+            let is_shown = came.body.contains("script&#62;alert(1)");
+            assert!(is_shown || !shows, "{path}: {}", came.body);
+            assert!(came.body.len() < 100_000, "{path}: {} bytes", came.body.len());
         }
-        assert!(came.body.len() < 100_000, "{path}: {} bytes", came.body.len());
     }
-    let page = served.get("/functions/hello/operations");
-    assert!(
-        page.body.contains("&#60;script&#62;alert(1)")
-            || page.body.contains("&lt;script&gt;alert(1)"),
-        "{}",
-        page.body
-    );
+}
+
+#[tokio::test]
+async fn what_a_line_of_a_log_says_is_text_and_no_event_of_its_own() {
+    let evil = format!("{MARKUP}\nevent: ended\ndata: x\r\rid: 9\n\n<script>alert(2)</script>");
+    let stub = Stub::start_with(move |_, asked| {
+        if !asked.head.contains("FilterLogEvents") {
+            return usual(asked);
+        }
+        let event = json!({
+            "timestamp": 1_764_090_000_000_i64, "logStreamName": "s", "eventId": "e\"><script>", "message": evil,
+        });
+        answer(200, &json!({"events": [event]}))
+    });
+    let served = Served::start(&stub, true).await;
+    let seen = listen(&served, "/functions/hello/logs/stream", Duration::from_secs(2));
+    let seen = seen.join().unwrap();
+    assert!(seen.contains("&#60;script&#62;alert(2)"), "{seen}");
+    assert!(seen.contains("id: 1764090000000\n"), "{seen}");
+    for wrong in ["<script>", "<img", "\nevent:", "\nid: 9", "\nevent: ended"] {
+        assert!(!seen.contains(wrong), "{wrong}: {seen}");
+    }
+    // Who comes back goes on from there.
+    let headers = "Last-Event-ID: 1764090000000\r\n";
+    let again =
+        listen_with(&served, "/functions/hello/logs/stream", headers, Duration::from_secs(1));
+    again.join().unwrap();
+    let asked = stub.asked();
+    let last = asked.iter().rfind(|it| it.head.contains("FilterLogEvents")).unwrap().json();
+    let start = last["startTime"].as_i64().unwrap();
+    assert!((1_764_089_900_000..=1_764_090_000_000).contains(&start), "{last}");
+}
+
+#[tokio::test]
+async fn a_part_of_a_page_gets_a_part_in_place_of_a_page() {
+    let stub = stub();
+    let served = Served::start(&stub, true).await;
+    let whole = served.get("/functions/none");
+    assert!(whole.status == 404 && whole.body.starts_with("<!doctype html>"), "{whole:?}");
+    for path in ["/functions/none/parts", "/functions/none/logs/stream", "/nothing"] {
+        let came = served.get_with(path, "HX-Request: true\r\n");
+        assert_eq!(came.status, 404, "{path}: {came:?}");
+        assert!(came.body.starts_with("<div class=\"note bad\" role=\"alert\">"), "{came:?}");
+        // What a stream is asked for keeps what it has.
+        let reswap = path.ends_with("/stream").then_some("none");
+        assert_eq!(came.header("hx-reswap"), reswap, "{path}");
+    }
+    // Who has no session any more, too.
+    let line = format!("GET {}/functions/hello/parts HTTP/1.1", served.base);
+    let came = served.ask(&line, "HX-Request: true\r\n", "");
+    assert!(came.status == 401 && came.body.starts_with("<div"), "{came:?}");
+}
+
+#[tokio::test]
+async fn a_page_has_a_hundred_that_fit_however_few_are_in_an_answer() {
+    let stub = Stub::start_with(|_, asked| {
+        if !asked.line.starts_with("GET /v1/functions?") {
+            return usual(asked);
+        }
+        // Of ten answers the first eight have none that fits.
+        let query = asked.line.split(['?', ' ']).nth(2).unwrap();
+        let of = |name: &str| {
+            let mut pairs = form_urlencoded::parse(query.as_bytes());
+            pairs.find_map(|(key, value)| (key == name).then(|| value.parse::<usize>().unwrap()))
+        };
+        let (token, limit) = (of("nextToken").unwrap_or_default(), of("limit").unwrap());
+        let count = if token < 8 { 0 } else { limit.min(60) };
+        let fitting = (0..count).map(|it| named(&format!("f{token}-{it:02}")));
+        let mut page = json!({"functions": fitting.collect::<Vec<_>>()});
+        if token < 20 {
+            page["nextToken"] = (token + 1).to_string().into();
+        }
+        answer(200, &page)
+    });
+    let served = Served::start(&stub, true).await;
+    let page = served.get("/?status=AVAILABLE");
+    assert_eq!(page.body.matches("<tr id=").count(), 100, "{}", page.body);
+    assert!(page.body.contains("f8-59") && page.body.contains("f9-39"), "{}", page.body);
+    assert!(page.body.contains("after=10\">Next page"), "{}", page.body);
+    let asked = stub.asked();
+    let asked: Vec<_> = asked.iter().filter(|it| it.line.contains("/v1/functions?")).collect();
+    assert_eq!(asked.len(), 10);
+    assert!(asked[9].line.contains("limit=40"), "{:?}", asked[9]);
+}
+
+#[tokio::test]
+async fn where_none_of_many_fits_the_way_on_is_shown() {
+    let stub = Stub::start_with(|number, asked| {
+        if !asked.line.starts_with("GET /v1/functions?") {
+            return usual(asked);
+        }
+        answer(200, &json!({"functions": [], "nextToken": number.to_string()}))
+    });
+    let served = Served::start(&stub, true).await;
+    let page = served.get("/?prefix=x");
+    assert!(page.body.contains("None of those that were looked through fits."), "{}", page.body);
+    assert!(page.body.contains(">Next page</a>"), "{}", page.body);
+    assert_eq!(stub.asked().len(), 30);
+}
+
+#[tokio::test]
+async fn what_is_shown_stays_while_it_cannot_be_looked_at() {
+    let is_well = Arc::new(AtomicBool::new(true));
+    let well = Arc::clone(&is_well);
+    let stub = Stub::start_with(move |_, asked| {
+        if well.load(Ordering::SeqCst) {
+            let mut busy = named("hello");
+            busy["status"] = "UPDATING".into();
+            return match asked.line.starts_with("GET /v1/functions?") {
+                true => answer(200, &json!({"functions": [busy]})),
+                false => usual(asked),
+            };
+        }
+        let expired = "The security token included in the request is expired";
+        answer(403, &json!({"message": expired}))
+    });
+    let served = Served::start(&stub, true).await;
+    assert_eq!(served.get("/").status, 200);
+    assert_eq!(served.get("/functions/hello").status, 200);
+    let streams = ["/stream", "/functions/hello/stream"];
+    let streams = streams.map(|path| listen(&served, path, Duration::from_secs(8)));
+    std::thread::sleep(Duration::from_millis(500));
+    is_well.store(false, Ordering::SeqCst);
+    for stream in streams {
+        let seen = stream.join().unwrap();
+        let told = seen.rsplit("\n\n").find(|event| event.contains("data:")).unwrap();
+        assert!(told.contains("role=\"status\">This is as it was at"), "{seen}");
+        assert!(told.contains("expired"), "{seen}");
+        // What was seen is still there, and the page goes on asking.
+        assert!(told.contains("hello"), "{told}");
+        assert!(!seen.contains("event: ended"), "{seen}");
+    }
+    let page = served.get("/");
+    assert!(page.body.contains("<tr id=") && page.body.contains("This is as it was"), "{page:?}");
+    is_well.store(true, Ordering::SeqCst);
+    let page = served.get("/");
+    assert!(page.body.contains("<tr id=") && !page.body.contains("This is as it was"), "{page:?}");
+}
+
+#[tokio::test]
+async fn what_one_source_does_not_answer_is_missing_in_its_own_place() {
+    let about = json!({
+        "version": "1", "stackName": "s", "region": "r", "layerArns": [], "codeBuckets": [],
+        "stateMachineArn": "arn:aws:states:r:1:stateMachine:m",
+        "limits": {
+            "planFunctions": 1, "zipFileBytes": 1, "uploadBytes": 1, "waitSeconds": 1, "maxReservedConcurrency": 1,
+        },
+    });
+    let refused = json!({
+        "type": "about:blank", "title": "T", "status": 503, "detail": "not now", "code": "UNAVAILABLE",
+    });
+    for (failing, lists, plots) in
+        [("/v1/functions", false, true), ("/v1", true, false), ("x", true, true)]
+    {
+        let (about, refused) = (about.clone(), refused.clone());
+        let stub = Stub::start_with(move |_, asked| {
+            let path = asked.line.split([' ', '?']).nth(1).unwrap();
+            match path {
+                path if path == failing => answer(400, &refused),
+                "/v1" => answer(200, &about),
+                "/" => answer(200, &json!({"MetricDataResults": []})),
+                _ => usual(asked),
+            }
+        });
+        let served = Served::start(&stub, true).await;
+        let page = served.get("/activity/now");
+        assert_eq!(page.status, 200, "{failing}: {page:?}");
+        assert_eq!(page.body.contains("Running now"), lists, "{failing}: {page:?}");
+        assert_eq!(page.body.contains("Time of an execution"), plots, "{failing}: {page:?}");
+        assert_eq!(page.body.contains("not now"), !(lists && plots), "{failing}: {page:?}");
+        // No operation is asked for: an old one is forgotten.
+        assert!(stub.asked().iter().all(|it| !it.line.contains("/operations/")));
+    }
 }
 
 #[tokio::test]
@@ -370,7 +579,17 @@ async fn a_page_that_only_reads_changes_nothing() {
 
 /// Reads a stream for so long.
 fn listen(served: &Served, path: &str, time: Duration) -> std::thread::JoinHandle<String> {
-    let (host, cookie, path) = (served.host.clone(), served.with_cookie(), path.to_owned());
+    listen_with(served, path, "", time)
+}
+
+fn listen_with(
+    served: &Served,
+    path: &str,
+    headers: &str,
+    time: Duration,
+) -> std::thread::JoinHandle<String> {
+    let cookie = format!("{}{headers}", served.with_cookie());
+    let (host, path) = (served.host.clone(), format!("{}{path}", served.base));
     std::thread::spawn(move || {
         let mut stream = TcpStream::connect(&host).unwrap();
         stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
@@ -390,14 +609,14 @@ fn listen(served: &Served, path: &str, time: Duration) -> std::thread::JoinHandl
 
 #[tokio::test]
 async fn eight_tabs_cost_one_request_a_second_and_none_once_it_has_ended() {
-    let ended = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let ended = Arc::new(AtomicBool::new(false));
     let is_over = Arc::clone(&ended);
     let stub = Stub::start_with(move |_, asked| {
         if !asked.line.contains("/operations/") {
             return usual(asked);
         }
         let mut operation = operation("RUNNING");
-        if is_over.load(std::sync::atomic::Ordering::SeqCst) {
+        if is_over.load(Ordering::SeqCst) {
             operation["status"] = "SUCCEEDED".into();
         } else {
             operation.as_object_mut().unwrap().remove("endedAt");
@@ -424,7 +643,7 @@ async fn eight_tabs_cost_one_request_a_second_and_none_once_it_has_ended() {
             "{seen}"
         );
     }
-    ended.store(true, std::sync::atomic::Ordering::SeqCst);
+    ended.store(true, Ordering::SeqCst);
     for stream in tabs() {
         let seen = stream.join().unwrap();
         assert!(seen.contains("event: ended\ndata:\n\n"), "{seen}");
@@ -466,7 +685,7 @@ fn no_template_leaves_anything_unescaped_or_inline() {
         // The only scripts are files of this server.
         assert_eq!(
             text.matches("<script").count(),
-            text.matches("<script defer src=\"/assets/").count(),
+            text.matches("<script defer src=\"{{ frame.assets }}/").count(),
             "{}",
             path.display()
         );

@@ -101,6 +101,11 @@ impl Control {
         }
     }
 
+    /// The state machine whose executions are the operations.
+    pub fn state_machine_arn(&self) -> &str {
+        self.executions.state_machine_arn()
+    }
+
     fn to_operation(&self, record: &OperationRecord) -> Operation {
         record.to_operation(self.executions.state_machine_arn(), &self.stack.region)
     }

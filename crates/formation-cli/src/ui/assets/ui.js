@@ -1,31 +1,76 @@
-// Formation's own part of its pages: streams begin when a page is seen, and logs stay short and at their end.
+// Formation's own part of its pages: streams begin when a page is seen and are missed when they are lost, and logs
+// stay short, without doubles, and at their end.
 (() => {
-  const begun = new WeakSet();
-  document.addEventListener("htmx:before:request", (event) => begun.add(event.detail?.ctx?.sourceElement ?? event.target));
+  const every = (css, within = document) => [...within.querySelectorAll(css)];
+
+  // A stream is asked for when its page is seen; one that could not be had is asked for again.
+  const asked = new WeakSet(), open = new WeakSet(), over = new WeakSet();
+  const source = (event) => event.detail?.ctx?.sourceElement ?? event.target;
   const seen = () => {
     if (document.hidden) return;
-    const live = [...document.querySelectorAll("[data-live]")].filter((element) => !begun.has(element));
-    for (const element of live) htmx.trigger(element, "visible");
+    const waiting = every("[data-live]").filter((it) => !asked.has(it) && !open.has(it) && !over.has(it));
+    for (const element of waiting) htmx.trigger(element, "visible");
     // One that htmx has not seen yet hears nothing: it is told again.
-    if (live.length > 0) setTimeout(seen, 150);
+    if (waiting.length > 0) setTimeout(seen, 150);
   };
+  document.addEventListener("htmx:before:request", (event) => asked.add(source(event)));
+  document.addEventListener("htmx:finally:request", (event) => {
+    const element = source(event);
+    if (!element.matches?.("[data-live]") || open.has(element) || over.has(element)) return;
+    lost();
+    setTimeout(() => { asked.delete(element); seen(); }, 3000);
+  });
   document.addEventListener("visibilitychange", seen);
   document.addEventListener("htmx:after:swap", () => setTimeout(seen));
   setTimeout(seen);
 
+  // Whoever looks is told when what is shown is not kept up to date.
+  const told = document.getElementById("lost");
+  let since = new Date();
+  const heard = () => { since = new Date(); if (told && !told.hidden) told.hidden = true; };
+  const lost = () => {
+    if (!told || document.hidden || !told.hidden) return;
+    told.querySelector("time").textContent = since.toLocaleTimeString();
+    told.hidden = false;
+  };
+  document.addEventListener("htmx:sse:after:connection", (event) => { open.add(event.target); heard(); });
+  document.addEventListener("htmx:sse:after:message", heard);
+  document.addEventListener("htmx:sse:error", lost);
+  document.addEventListener("htmx:sse:close", (event) => {
+    const { target, detail } = event;
+    open.delete(target);
+    if (detail?.reason === "message") over.add(target);
+    else { asked.delete(target); setTimeout(seen, 3000); }
+  });
+
+  // A log has each line once, however often it is sent, and stays at its end if it is there.
+  const log = document.getElementById("log");
+  const lines = new Set();
+  let follows = true;
+  document.addEventListener("htmx:before:swap", () => {
+    if (log) follows = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  });
+  const trim = () => {
+    for (const line of every("[data-id]:not([data-known])", log)) {
+      if (lines.has(line.dataset.id)) line.remove();
+      else { lines.add(line.dataset.id); line.dataset.known = ""; }
+    }
+    const most = Number(log.dataset.most);
+    while (log.children.length > most) log.firstElementChild.remove();
+    // What is so old is not sent again.
+    for (const id of lines) { if (lines.size <= 4 * most) break; lines.delete(id); }
+    if (follows) log.scrollTop = log.scrollHeight;
+  };
+
   // A function that has changed is compared anew.
-  let state;
+  const chips = () => document.querySelector("#live .chips")?.textContent;
+  let state = chips();
   document.addEventListener("htmx:after:swap", () => {
-    const now = document.querySelector("#live .chips")?.textContent;
+    const now = chips();
     if (state && now && now !== state) htmx.trigger(document, "again");
     state = now;
-    const log = document.getElementById("log");
-    if (!log) return;
-    const follows = log.scrollHeight - log.scrollTop - log.clientHeight < 120;
-    while (log.children.length > Number(log.dataset.most)) log.firstElementChild.remove();
-    if (follows) log.scrollTop = log.scrollHeight;
+    if (log) trim();
   });
-  state = document.querySelector("#live .chips")?.textContent;
 
   // Where the whole picture has no room, its middle is the usual way.
   const picture = document.querySelector(".machine .scroll");

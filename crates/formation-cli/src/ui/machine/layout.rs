@@ -50,9 +50,10 @@ impl Machine {
         Some(&found.comment)
     }
 
-    /// The states in which an execution ends.
+    /// The last states of an execution that do something: behind them it has succeeded or failed.
     pub fn ends(&self) -> Vec<String> {
-        let ends = self.states.iter().filter(|state| state.forward.is_empty());
+        let acts = self.states.iter().filter(|state| !state.is_outcome && !state.chooses);
+        let ends = acts.filter(|state| state.forward.iter().all(|it| self.states[*it].is_outcome));
         ends.map(|state| state.name.clone()).collect()
     }
 
@@ -261,6 +262,11 @@ mod tests {
         let added = place(&machine, "Ensure triggers");
         assert!(added.column == 0 && added.row > place(&machine, "Go live").row);
         assert!(added.row < place(&machine, "Record success").row);
+    }
+
+    #[test]
+    fn an_execution_ends_with_what_it_announces() {
+        assert_eq!(Machine::read().ends(), ["Announce success", "Announce failure"]);
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct State {
     pub comment: String,
     /// Whether nothing is done in it but a choice.
     pub chooses: bool,
+    /// Whether nothing is done in it but to say how the execution has ended.
+    pub is_outcome: bool,
     /// Where its way forward leads, by number: the usual way last.
     pub forward: Vec<usize>,
     /// Where it leads when it has failed for good.
@@ -49,6 +51,7 @@ fn states(definition: &Value) -> (Vec<State>, usize) {
             name: (*name).clone(),
             comment: state["Comment"].as_str().unwrap_or_default().to_owned(),
             chooses: state["Type"] == "Choice",
+            is_outcome: state["Type"] == "Fail" || state["Type"] == "Succeed",
             forward,
             caught: each(&state["Catch"]),
         }

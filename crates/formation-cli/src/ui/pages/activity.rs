@@ -5,8 +5,10 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
-use formation_client::{ClientError, FunctionFilter};
+use formation_client::FunctionFilter;
+use formation_model::about::About;
 use formation_model::{DriftStatus, Function, FunctionStatus};
+use futures_util::future::join;
 use futures_util::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -15,11 +17,13 @@ use super::{Badge, Frame, html, is_busy};
 use crate::output::table::ago;
 use crate::ui::App;
 use crate::ui::plot::{Asked, Kind, Plot, Span};
-use crate::ui::trouble::Trouble;
+use crate::ui::trouble::{Trouble, of_client};
 use crate::ui::values::at;
 
 /// How many functions are looked through at the most: 20 requests.
 const MOST: usize = 2000;
+/// How many of a list are shown.
+const SHOWN: usize = 100;
 
 #[derive(Deserialize)]
 pub struct Over {
@@ -35,21 +39,32 @@ struct Whole {
     spans: [&'static str; 4],
 }
 
-/// What is asked for once the page is there.
+/// What is asked for once the page is there. What one of its sources does not answer is missing in its own place
+/// alone.
 #[derive(Template)]
 #[template(path = "now.html")]
 struct Now {
+    base: String,
     plots: Vec<Plot>,
+    trouble: Option<String>,
+    functions: Functions,
+}
+
+/// What the functions are at.
+#[derive(Default)]
+struct Functions {
     trouble: Option<String>,
     count: usize,
     more: bool,
-    lists: [List; 3],
+    lists: Vec<List>,
 }
 
 struct List {
     title: &'static str,
     none: &'static str,
     rows: Vec<Row>,
+    /// How many there are, shown or not.
+    count: usize,
 }
 
 struct Row {
@@ -78,65 +93,64 @@ pub async fn now(
     State(app): State<Arc<App>>,
     Query(over): Query<Over>,
 ) -> Result<Response, Trouble> {
+    let (functions, (plots, trouble)) = join(functions(&app), executions(&app, &over)).await;
+    html(&Now { base: app.base().to_owned(), plots, trouble, functions })
+}
+
+async fn functions(app: &App) -> Functions {
     let filter = FunctionFilter { page_size: Some(100), ..FunctionFilter::default() };
     let all = app.connected.client.functions(filter).take(MOST + 1);
-    let mut all: Vec<Function> = all.try_collect().await?;
+    let mut all: Vec<Function> = match all.try_collect().await {
+        Ok(all) => all,
+        Err(error) => {
+            return Functions { trouble: Some(of_client(&error, app)), ..Functions::default() };
+        }
+    };
     let more = all.len() > MOST;
     all.truncate(MOST);
-    let (plots, trouble) = match state_machine(&app, all.first()).await? {
-        Some(arn) => plots(&app, &arn, span(&over.span)).await,
-        None => (Vec::new(), None),
-    };
     let now = Timestamp::now();
-    let rows = |fits: &dyn Fn(&Function) -> bool, badge: &dyn Fn(&Function) -> Badge| {
-        let fitting = all.iter().filter(|function| fits(function));
-        let rows = fitting.take(100).map(|function| {
+    let list = |title, none, badge: &dyn Fn(&Function) -> Option<Badge>| {
+        let fitting = all.iter().filter_map(|function| Some((function, badge(function)?)));
+        let fitting: Vec<_> = fitting.collect();
+        let rows = fitting.iter().take(SHOWN).map(|(function, badge)| {
             let operated = function.operation_id.accepted_at();
             Row {
                 name: function.spec.function_name.to_string(),
-                badge: badge(function),
+                badge: badge.clone(),
                 operation: function.operation_id.to_string(),
                 ago: ago(operated, now),
                 at: at(operated),
             }
         });
-        rows.collect::<Vec<_>>()
+        List { title, none, rows: rows.collect(), count: fitting.len() }
     };
     let status = |function: &Function| Badge::of(&function.status);
     let drifted = |function: &Function| {
         [DriftStatus::Drifted, DriftStatus::Deleted].iter().any(|it| function.drift.status == *it)
     };
-    let lists = [
-        List { title: "Running now", none: "Nothing runs.", rows: rows(&is_busy, &status) },
-        List {
-            title: "Left over, or undone",
-            none: "Nothing is left over.",
-            rows: rows(&|function| function.status == FunctionStatus::Failed, &status),
-        },
-        List {
-            title: "Drifted",
-            none: "AWS has what is recorded, as far as it was compared.",
-            rows: rows(&drifted, &|function| Badge::of_drift(&function.drift)),
-        },
+    let lists = vec![
+        list("Running now", "Nothing runs.", &|it| is_busy(it).then(|| status(it))),
+        list("Left over, or undone", "Nothing is left over.", &|it| {
+            (it.status == FunctionStatus::Failed).then(|| status(it))
+        }),
+        list("Drifted", "AWS has what is recorded, as far as it was compared.", &|it| {
+            drifted(it).then(|| Badge::of_drift(&it.drift))
+        }),
     ];
-    html(&Now { plots, trouble, count: all.len(), more, lists })
+    Functions { trouble: None, count: all.len(), more, lists }
 }
 
-/// The ARN of the state machine, which that of any execution tells.
-async fn state_machine(
-    app: &App,
-    function: Option<&Function>,
-) -> Result<Option<String>, ClientError> {
-    let Some(function) = function else { return Ok(None) };
-    let name = &function.spec.function_name;
-    let operation = app.connected.client.operation(name, function.operation_id).await?;
-    Ok(machine_of(&operation.execution_arn))
-}
-
-fn machine_of(execution: &str) -> Option<String> {
-    let (machine, _) = execution.rsplit_once(':')?;
-    let (place, name) = machine.split_once(":execution:")?;
-    Some(format!("{place}:stateMachine:{name}"))
+/// What CloudWatch has of the state machine's executions, or why there is nothing to show.
+async fn executions(app: &App, over: &Over) -> (Vec<Plot>, Option<String>) {
+    match app.connected.client.about().await {
+        Ok(About { state_machine_arn: Some(arn), .. }) => plots(app, &arn, span(&over.span)).await,
+        Ok(_) => {
+            let told = "The stack is of an older release, which does not say what its state machine is: \
+                        `make deploy` upgrades it.";
+            (Vec::new(), Some(told.to_owned()))
+        }
+        Err(error) => (Vec::new(), Some(of_client(&error, app))),
+    }
 }
 
 async fn plots(app: &App, arn: &str, span: &str) -> (Vec<Plot>, Option<String>) {
@@ -180,18 +194,5 @@ async fn plots(app: &App, arn: &str, span: &str) -> (Vec<Plot>, Option<String>) 
             (plots, None)
         }
         Err(error) => (Vec::new(), Some(super::metrics::denied(app, &error))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_execution_tells_of_its_state_machine() {
-        let execution = "arn:aws:states:eu-west-1:123456789012:execution:shop-X:hello-create-01-1";
-        let machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:shop-X";
-        assert_eq!(machine_of(execution).as_deref(), Some(machine));
-        assert_eq!(machine_of("arn:e"), None);
     }
 }

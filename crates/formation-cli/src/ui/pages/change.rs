@@ -171,7 +171,7 @@ pub async fn show(
     action: String,
 ) -> Result<Response, Trouble> {
     if !app.writable {
-        let told = "Nothing can be changed here: `formation ui --write` may.".to_owned();
+        let told = "Nothing can be changed here: `formation ui --write` may.";
         return Err(Trouble::forbidden("This page only reads", told));
     }
     let described = app.connected.client.describe(name).await?;
@@ -198,7 +198,7 @@ pub async fn show(
     let title = asked.title();
     html(&Whole {
         frame: Frame::of(app, format!("{title}: {name}"), "functions"),
-        head: Head::of(&described.function, ""),
+        head: Head::of(app, &described.function, ""),
         told: asked.told(),
         nothing: plan.is_none(),
         title,
@@ -237,11 +237,11 @@ pub async fn done(
     }
     let target = Target { name: name.clone(), etag: Some(ETag::from(etag)) };
     Ok(match asked.change(app, &target).await? {
-        Changed::Accepted(accepted) => see(path_of(name, accepted.operation.operation_id)),
+        Changed::Accepted(accepted) => see(app, &path_of(name, accepted.operation.operation_id)),
         Changed::Done(done) => match done.operation_id {
-            Some(operation) => see(path_of(name, operation)),
-            None => see(format!("/functions/{name}")),
+            Some(operation) => see(app, &path_of(name, operation)),
+            None => see(app, &format!("/functions/{name}")),
         },
-        Changed::Unchanged(_) | Changed::Planned(_) => see(format!("/functions/{name}")),
+        Changed::Unchanged(_) | Changed::Planned(_) => see(app, &format!("/functions/{name}")),
     })
 }

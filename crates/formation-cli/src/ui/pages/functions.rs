@@ -6,25 +6,68 @@ use std::time::Duration;
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
-use formation_client::FunctionFilter;
-use formation_model::{Function, FunctionStatus, Page};
+use formation_client::{Client, ClientError, FunctionFilter};
+use formation_model::{Function, FunctionStatus};
 use http::HeaderMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Badge, Frame, html, is_busy, quoted, text};
+use super::{Badge, Frame, html, is_busy, quoted, stale, text};
 use crate::output::table::ago;
 use crate::ui::App;
 use crate::ui::live::{self, Next};
+use crate::ui::safety::HX_REQUEST;
 use crate::ui::trouble::Trouble;
 use crate::ui::values::{at, cut, word};
-use crate::ui::watch::{self, Seen, Sight};
+use crate::ui::watch::{Seen, Sight};
 
 /// How many a page has.
 const PAGE: u32 = 100;
+/// How many requests are made for one: with a filter, an answer of the API has those of a hundred that fit.
+const MOST_LOOKS: u32 = 30;
 /// How often a list is looked at: while something runs, and while nothing does.
 const BUSY: Duration = Duration::from_secs(2);
 const QUIET: Duration = Duration::from_secs(5);
+
+/// The functions of a page.
+#[derive(Debug, Default)]
+pub struct Listed {
+    functions: Vec<Function>,
+    /// What leads to the next page, if there are more: they may fit, or not.
+    next: Option<String>,
+    /// How many requests it took.
+    looks: u32,
+}
+
+impl Listed {
+    /// As many as a page has, or all that there are.
+    async fn gather(
+        client: &Client,
+        filter: FunctionFilter,
+        after: Option<String>,
+    ) -> Result<Self, ClientError> {
+        let mut listed = Self { next: after, ..Self::default() };
+        loop {
+            let found = u32::try_from(listed.functions.len()).unwrap_or(PAGE);
+            // No more than there is room for: where the next page begins is where an answer ends.
+            let filter = FunctionFilter { page_size: Some(PAGE - found), ..filter.clone() };
+            let page = client.functions_page(&filter, listed.next.as_deref()).await?;
+            listed.looks += 1;
+            listed.functions.extend(page.items);
+            listed.next = page.next_token;
+            let is_full = listed.functions.len() >= PAGE as usize;
+            if is_full || listed.next.is_none() || listed.looks >= MOST_LOOKS {
+                return Ok(listed);
+            }
+        }
+    }
+
+    /// How long until it is looked at again: no more than about a request a second is made for it.
+    fn pause(&self) -> Duration {
+        let usual = if self.functions.iter().any(is_busy) { BUSY } else { QUIET };
+        usual.max(Duration::from_secs(u64::from(self.looks)))
+    }
+}
 
 /// Which functions are asked for.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -49,7 +92,7 @@ impl Asked {
             status: known,
             prefix: text(self.prefix.trim()),
             tags: tag.into_iter().collect(),
-            page_size: Some(PAGE),
+            page_size: None,
         }
     }
 
@@ -65,18 +108,15 @@ impl Asked {
         !(self.prefix.is_empty() && self.status.is_empty() && self.tag.is_empty())
     }
 
-    fn sight(&self, app: &App) -> Sight<Page<Function>> {
-        let (client, filter, after) =
-            (app.connected.client.clone(), self.filter(), self.after.clone());
+    fn sight(&self, app: &App) -> Sight<Listed> {
+        let client = app.connected.client.clone();
+        let (filter, after) = (self.filter(), self.after.clone());
         let look = move || {
-            let (client, filter, after) = (client.clone(), filter.clone(), after.clone());
-            async move {
-                let token = (!after.is_empty()).then_some(after.as_str());
-                client.functions_page(&filter, token).await
-            }
+            let (client, filter) = (client.clone(), filter.clone());
+            let after = Some(after.clone()).filter(|after| !after.is_empty());
+            async move { Listed::gather(&client, filter, after).await }
         };
-        let pause =
-            |page: &Page<Function>| Some(if page.items.iter().any(is_busy) { BUSY } else { QUIET });
+        let pause = |listed: &Listed| Some(listed.pause());
         app.lists.follow(self.query(&self.after), look, pause)
     }
 }
@@ -103,6 +143,7 @@ struct Changed<'a> {
 }
 
 struct List<'a> {
+    base: String,
     asked: &'a Asked,
     query: String,
     rows: Vec<Row>,
@@ -143,20 +184,17 @@ impl Row {
 }
 
 impl<'a> List<'a> {
-    fn of(asked: &'a Asked, seen: &Seen<Page<Function>>) -> Self {
-        let (now, query) = (Timestamp::now(), asked.query(&asked.after));
-        match seen {
-            Ok(page) => Self {
-                asked,
-                query,
-                rows: page.items.iter().map(|function| Row::of(function, now)).collect(),
-                trouble: None,
-                next: page.next_token.as_ref().map(|token| asked.query(token)),
-            },
-            Err(error) => {
-                let told = error.to_string();
-                Self { asked, query, rows: Vec::new(), trouble: Some(told), next: None }
-            }
+    fn of(app: &App, asked: &'a Asked, seen: &Seen<Listed>) -> Self {
+        let now = Timestamp::now();
+        let functions = seen.last.iter().flat_map(|listed| &listed.functions);
+        let next = seen.last.as_ref().and_then(|listed| listed.next.as_ref());
+        Self {
+            base: app.base().to_owned(),
+            asked,
+            query: asked.query(&asked.after),
+            rows: functions.map(|function| Row::of(function, now)).collect(),
+            trouble: stale(app, seen),
+            next: next.map(|token| asked.query(token)),
         }
     }
 }
@@ -167,9 +205,9 @@ pub async fn page(
     headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Trouble> {
-    let seen = watch::now(&mut asked.sight(&app)).await;
-    let list = List::of(&asked, &seen);
-    if headers.contains_key("hx-request") {
+    let seen = asked.sight(&app).now().await;
+    let list = List::of(&app, &asked, &seen);
+    if headers.contains_key(HX_REQUEST) {
         return html(&Filtered { list });
     }
     let statuses = FunctionStatus::ALL.into_iter().map(|it| (it.as_str(), word(it.as_str())));
@@ -180,8 +218,8 @@ pub async fn page(
 /// `GET /stream`
 pub async fn stream(State(app): State<Arc<App>>, Query(asked): Query<Asked>) -> Response {
     let sight = asked.sight(&app);
-    live::changes(app, sight, move |_, seen| {
-        let shown = text(&Changed { list: List::of(&asked, seen) });
-        shown.map_or_else(|_| Next::Shown(String::new()), Next::Shown)
+    live::changes(app, sight, move |app, seen| {
+        let shown = text(&Changed { list: List::of(app, &asked, seen) });
+        Next::Shown(shown.unwrap_or_default())
     })
 }

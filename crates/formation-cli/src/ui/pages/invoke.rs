@@ -50,7 +50,7 @@ pub async fn page(
     let function = described(&app, &name).await?;
     html(&Whole {
         frame: Frame::of(&app, format!("{name}: invoke"), "functions"),
-        head: Head::of(&function, "invoke"),
+        head: Head::of(&app, &function, "invoke"),
         payload: "{}".to_owned(),
         answered: None,
     })
@@ -64,7 +64,6 @@ pub async fn send(
 ) -> Result<Response, Trouble> {
     let function = described(&app, &name).await?;
     let payload = field(&form, "payload");
-    let profile = app.connected.aws.profile.as_deref();
     let began = Instant::now();
     let refused = |text: String| Answered {
         badge: Badge { text: "Not invoked".to_owned(), class: "bad" },
@@ -74,11 +73,11 @@ pub async fn send(
         took: String::new(),
     };
     let answered = match checked(payload.clone().into_bytes(), LARGEST) {
-        Err(failure) => refused(words(&failure, profile)),
+        Err(failure) => refused(words(&failure, &app)),
         Ok(bytes) => match sent(&app.connected, &function, Some(bytes), false).await {
-            Err(failure) => refused(words(&failure, profile)),
+            Err(failure) => refused(words(&failure, &app)),
             Ok(answer) if answer.status != StatusCode::OK => {
-                refused(words(&refusal(&app.connected, &function, &answer), profile))
+                refused(words(&refusal(&app.connected, &function, &answer), &app))
             }
             Ok(answer) => {
                 let tail = answer.header("x-amz-log-result");
@@ -101,7 +100,7 @@ pub async fn send(
     };
     html(&Whole {
         frame: Frame::of(&app, format!("{name}: invoke"), "functions"),
-        head: Head::of(&function, "invoke"),
+        head: Head::of(&app, &function, "invoke"),
         payload,
         answered: Some(answered),
     })

@@ -1,14 +1,15 @@
 //! What a function has logged, and what it logs.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use formation_model::FunctionName;
+use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
 use serde::Deserialize;
-use tokio::sync::mpsc;
 
 use super::{Frame, Head, described, html, quoted, text, wrong};
 use crate::failure::chain_of;
@@ -16,11 +17,19 @@ use crate::logs::record::Kind;
 use crate::logs::{Filter, Heard, Shown, Source, Tail};
 use crate::since::Since;
 use crate::ui::App;
-use crate::ui::live;
-use crate::ui::trouble::Trouble;
+use crate::ui::live::{self, Piece};
+use crate::ui::trouble::{Trouble, words};
+use crate::ui::waiting::{self, Writer};
 
-/// How many lines may wait to be sent: more is more than anybody reads.
-const WAITING: usize = 4096;
+/// What a browser says that has lost a stream.
+/// Source: <https://html.spec.whatwg.org/multipage/server-sent-events.html#last-event-id>.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// How much of a line is shown: the command shows the whole.
+const LONGEST: usize = 16 * 1024;
+/// How far before the last line that it has a page goes on that had lost its stream, in milliseconds: what arrived
+/// late is between. What it has already it leaves out, by each line's id.
+const LATE: i64 = 60 * 1000;
 
 #[derive(Deserialize)]
 pub struct Asked {
@@ -59,6 +68,8 @@ struct Line {
     class: &'static str,
     text: String,
     request: String,
+    /// CloudWatch's own id of it, which a page knows it by.
+    id: String,
 }
 
 impl Line {
@@ -87,16 +98,39 @@ impl Line {
             clock: moment.strftime("%H:%M:%S%.3f").to_string(),
             level,
             class,
-            text: text.trim_end().to_owned(),
+            text: cut(text.trim_end()),
             request: shown.request_id.clone().unwrap_or_default(),
+            id: shown.event.id.clone(),
         })
     }
 
     /// What is to be said of the log itself.
     fn note(text: String) -> Self {
-        let (at, clock, level, request) = Default::default();
-        Self { at, clock, level, class: "note", text, request }
+        let (at, clock, level, request, id) = Default::default();
+        Self { at, clock, level, class: "note", text, request, id }
     }
+
+    /// The line, where it stands in time.
+    fn piece(&self, place: Option<i64>) -> Piece {
+        Piece { html: text(self).unwrap_or_default(), place }
+    }
+}
+
+/// A text, without what is too much of it.
+fn cut(text: &str) -> String {
+    let end = text.floor_char_boundary(LONGEST);
+    match text.len() - end {
+        0 => text.to_owned(),
+        more => format!("{}\u{2026} (and {more} bytes)", &text[..end]),
+    }
+}
+
+/// What is said in place of lines that nobody could have read.
+fn left_out(count: usize) -> String {
+    let told = format!(
+        "{count} lines are left out here: there is more than can be shown. Filter it, or use `formation logs`."
+    );
+    Line::note(told).piece(None).html
 }
 
 /// `GET /functions/{name}/logs`
@@ -110,7 +144,7 @@ pub async fn page(
     let since = if asked.since.is_empty() { "10m" } else { &asked.since };
     html(&Whole {
         frame: Frame::of(&app, format!("{name}: logs"), "functions"),
-        head: Head::of(&function, "logs"),
+        head: Head::of(&app, &function, "logs"),
         query: format!("?since={}&grep={}", quoted(since), quoted(&asked.grep)),
         since: since.to_owned(),
         grep: asked.grep,
@@ -124,13 +158,22 @@ pub async fn page(
     })
 }
 
+/// From when on a page is shown the log: from where it was, if it comes back.
+fn begin(since: Timestamp, headers: &HeaderMap) -> Timestamp {
+    let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
+    let place = last.and_then(|id| id.parse::<i64>().ok());
+    let place = place.and_then(|it| Timestamp::from_millisecond(it.saturating_sub(LATE)).ok());
+    place.map_or(since, |place| place.min(Timestamp::now()))
+}
+
 /// `GET /functions/{name}/logs/stream`
 pub async fn stream(
     State(app): State<Arc<App>>,
     Path(name): Path<FunctionName>,
+    headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Trouble> {
-    let since = asked.since()?;
+    let since = begin(asked.since()?, &headers);
     let function = described(&app, &name).await?;
     let aws = &app.connected.aws;
     let logs = aws
@@ -138,52 +181,83 @@ pub async fn stream(
         .map_err(|error| aws.failure("CloudWatch Logs cannot be asked", &error))?;
     let source = Source { name, log_group: function.resources.log_group_name };
     let filter = Filter { text: Some(asked.grep).filter(|it| !it.is_empty()), request_id: None };
-    let (lines, events) = mpsc::channel(WAITING);
+    let (writer, reader, gone) = waiting::lines(left_out);
     let tail = Tail::new(logs, vec![source.clone()], since, filter);
     let of = Arc::clone(&app);
-    app.begin(move || follow(of, tail, source, lines));
-    Ok(live::sent(app, events))
+    app.begin(move || follow(of, tail, source, writer, gone));
+    Ok(live::sent(app, reader))
 }
 
-/// Follows the log until nobody reads it.
-async fn follow(app: Arc<App>, mut tail: Tail, source: Source, lines: mpsc::Sender<String>) {
-    let told = |line: &Line| text(line).unwrap_or_default();
-    let show = |event: Shown| -> Result<bool, ()> {
-        let Some(line) = Line::of(&event) else { return Ok(!lines.is_closed()) };
-        match lines.try_send(told(&line)) {
-            Ok(()) => Ok(true),
-            Err(mpsc::error::TrySendError::Closed(_)) => Ok(false),
-            // Whoever wants to read so much uses the command.
-            Err(mpsc::error::TrySendError::Full(_)) => Err(()),
+/// Follows the log until nobody reads it, or the function is gone.
+async fn follow(
+    app: Arc<App>,
+    mut tail: Tail,
+    source: Source,
+    writer: Writer,
+    gone: impl Future<Output = ()>,
+) {
+    // What is in the way is said once, until something else is.
+    let mut said = String::new();
+    let show = |event: Shown| {
+        if let Some(line) = Line::of(&event) {
+            writer.put(line.piece(Some(event.event.timestamp)));
         }
+        Ok::<_, Infallible>(true)
     };
     let hear = async |name: &FunctionName, heard: Heard<'_>| {
-        let (goes_on, text) = match heard {
-            Heard::Trouble(error) => {
-                (true, format!("CloudWatch Logs is tried again: {}", chain_of(error)))
-            }
+        let (goes_on, told) = match heard {
+            Heard::Trouble(error) => (true, chain_of(error)),
             Heard::Refused(error) => {
                 let group = &source.log_group;
-                let refused = crate::logs::refused(&app.connected, name, group, error).await;
-                (
-                    false,
-                    match refused {
-                        Some(failure) => crate::ui::trouble::words(&failure, None),
-                        None => format!("{name} has been deleted"),
-                    },
-                )
+                match crate::logs::refused(&app.connected, name, group, error).await {
+                    // Credentials are renewed, and policies given.
+                    Some(failure) => (true, words(&failure, &app)),
+                    None => (false, format!("{name} has been deleted")),
+                }
             }
         };
-        lines.send(told(&Line::note(text))).await.is_ok() && goes_on
+        let told = if goes_on { format!("It is tried again: {told}") } else { told };
+        if told != said {
+            writer.put(Line::note(told.clone()).piece(None));
+            said = told;
+        }
+        goes_on
     };
-    let gone = async { lines.closed().await };
-    let followed = tokio::select! {
-        followed = tail.follow(show, hear) => followed,
-        () = gone => Ok(()),
-    };
-    if followed.is_err() {
-        let text =
-            "There is more than can be shown here: filter it, or use `formation logs`.".to_owned();
-        let _ = lines.send(told(&Line::note(text))).await;
+    tokio::select! {
+        _ = tail.follow(show, hear) => {}
+        () = gone => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_too_long_is_cut_between_two_characters() {
+        assert_eq!(cut("short"), "short");
+        let long = cut(&"\u{e9}".repeat(LONGEST));
+        assert!(long.len() < LONGEST + 40 && long.ends_with("\u{2026} (and 16384 bytes)"));
+    }
+
+    #[test]
+    fn a_page_that_comes_back_goes_on_a_little_before_where_it_was() {
+        let since = Timestamp::from_millisecond(9_000_000).unwrap();
+        let begun = |last: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(last) = last {
+                headers.insert(LAST_EVENT_ID, last.parse().unwrap());
+            }
+            begin(since, &headers).as_millisecond()
+        };
+        for (last, expected) in [
+            (None, 9_000_000),
+            // However long ago that was: what came since then has not been seen.
+            (Some("5000000"), 5_000_000 - LATE),
+            (Some("-9223372036854775808"), 9_000_000),
+            (Some("none"), 9_000_000),
+        ] {
+            assert_eq!(begun(last), expected, "{last:?}");
+        }
     }
 }

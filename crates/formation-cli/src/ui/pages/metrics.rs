@@ -73,7 +73,7 @@ pub async fn page(
     };
     html(&Whole {
         frame: Frame::of(&app, format!("{name}: metrics"), "functions"),
-        head: Head::of(&function, "metrics"),
+        head: Head::of(&app, &function, "metrics"),
         span: span.to_owned(),
         spans: Span::NAMES,
         plots,
@@ -92,5 +92,5 @@ pub fn denied(app: &App, error: &crate::aws::AwsError) -> String {
     } else {
         app.connected.aws.failure("CloudWatch has no answer", error)
     };
-    words(&failure, app.connected.aws.profile.as_deref())
+    words(&failure, app)
 }

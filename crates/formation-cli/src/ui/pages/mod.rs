@@ -25,9 +25,12 @@ use http::StatusCode;
 use http::header::LOCATION;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+pub use self::function::Known;
+pub use self::functions::Listed;
 use super::App;
-use super::trouble::Trouble;
+use super::trouble::{Trouble, of_client};
 use super::values::{at, class, word};
+use super::watch::Seen;
 
 /// All pages.
 pub fn router() -> Router<Arc<App>> {
@@ -64,7 +67,10 @@ struct Frame {
     local: bool,
     writable: bool,
     csrf: String,
-    assets: &'static str,
+    /// The path below which all pages are, without a slash at its end.
+    base: String,
+    /// The folder of what pages load.
+    assets: String,
     /// Which of the main pages it belongs to.
     here: &'static str,
 }
@@ -78,7 +84,8 @@ impl Frame {
             local: app.local,
             writable: app.writable,
             csrf: app.session.csrf().to_owned(),
-            assets: super::assets::version(),
+            base: app.base().to_owned(),
+            assets: super::assets::folder(app),
             here,
         }
     }
@@ -111,6 +118,7 @@ impl Badge {
 /// What the pages of a function have above them.
 #[derive(Clone, Debug)]
 struct Head {
+    base: String,
     name: String,
     description: String,
     status: Badge,
@@ -127,10 +135,11 @@ struct Head {
 }
 
 impl Head {
-    fn of(function: &Function, tab: &'static str) -> Self {
+    fn of(app: &App, function: &Function, tab: &'static str) -> Self {
         let operation = function.operation_id.to_string();
         let failed = function.status == FunctionStatus::Failed;
         Self {
+            base: app.base().to_owned(),
             name: function.spec.function_name.to_string(),
             description: function.spec.configuration.description.clone(),
             status: Badge::of(&function.status),
@@ -156,6 +165,15 @@ async fn described(app: &App, name: &FunctionName) -> Result<Function, Trouble> 
     Ok(app.connected.client.describe(name).await?.function)
 }
 
+/// What is to be said where something could not be looked at, and is shown as it was.
+fn stale<T>(app: &App, seen: &Seen<T>) -> Option<String> {
+    let told = of_client(seen.trouble.as_ref()?, app);
+    Some(match seen.last {
+        Some(_) => format!("This is as it was at {}, and is looked at again: {told}", at(seen.at)),
+        None => told,
+    })
+}
+
 /// A page, or a part of one.
 fn html(template: &impl Template) -> Result<Response, Trouble> {
     Ok(Html(text(template)?).into_response())
@@ -172,10 +190,12 @@ fn text(template: &impl Template) -> Result<String, Trouble> {
 }
 
 /// Leads on, after something was done.
-fn see(path: String) -> Response {
+fn see(app: &App, path: &str) -> Response {
+    let path = format!("{}{path}", app.base());
     (StatusCode::SEE_OTHER, [(LOCATION, path)]).into_response()
 }
 
+/// The page of an operation, below the path of all pages.
 fn path_of(name: &FunctionName, operation: impl std::fmt::Display) -> String {
     format!("/functions/{name}/operations/{operation}")
 }
@@ -194,5 +214,5 @@ fn field(form: &Bytes, name: &str) -> String {
 
 /// What a page cannot be asked for.
 fn wrong(told: &str) -> Trouble {
-    Trouble::new(StatusCode::BAD_REQUEST, "This cannot be asked for", told.to_owned())
+    Trouble::new(StatusCode::BAD_REQUEST, "This cannot be asked for", told)
 }

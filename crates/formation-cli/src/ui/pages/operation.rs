@@ -12,7 +12,7 @@ use formation_model::{FunctionName, Operation, OperationId};
 use jiff::Timestamp;
 use tokio::time::sleep;
 
-use super::{Badge, Frame, html, path_of, see, text};
+use super::{Badge, Frame, html, path_of, see, stale, text};
 use crate::output::table::took;
 use crate::ui::App;
 use crate::ui::live::{self, Next};
@@ -20,7 +20,7 @@ use crate::ui::machine::{Drawn, class};
 use crate::ui::story::Story;
 use crate::ui::trouble::Trouble;
 use crate::ui::values::at;
-use crate::ui::watch::{self, Sight};
+use crate::ui::watch::Sight;
 
 /// How often an operation is looked at while it runs.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -51,6 +51,7 @@ struct Changed {
 
 /// What changes while it runs.
 struct Progress {
+    base: String,
     kind: String,
     name: String,
     id: String,
@@ -60,6 +61,7 @@ struct Progress {
     drawn: Drawn,
     steps: Vec<Step>,
     cancels: Option<String>,
+    trouble: Option<String>,
 }
 
 /// A step, and where it stands in the time of the whole.
@@ -103,12 +105,13 @@ impl Step {
 }
 
 impl Progress {
-    fn of(app: &App, operation: &Operation) -> Self {
+    fn of(app: &App, operation: &Operation, trouble: Option<String>) -> Self {
         let now = Timestamp::now();
         let until = operation.ended_at.unwrap_or(now);
         let steps = operation.steps.iter().flatten();
         let writable = app.writable && !operation.has_ended();
         Self {
+            base: app.base().to_owned(),
             kind: super::word(&operation.kind.to_string()),
             name: operation.function_name.to_string(),
             id: operation.operation_id.to_string(),
@@ -118,6 +121,7 @@ impl Progress {
             drawn: app.machine.draw(operation),
             steps: steps.map(|step| Step::of(step, operation.started_at, until)).collect(),
             cancels: writable.then(|| app.session.csrf().to_owned()),
+            trouble,
         }
     }
 }
@@ -159,8 +163,8 @@ pub async fn page(
     State(app): State<Arc<App>>,
     Path((name, id)): Path<(FunctionName, OperationId)>,
 ) -> Result<Response, Trouble> {
-    let operation =
-        watch::now(&mut sight(&app, &name, id)).await.map_err(|error| Trouble::of_api(&error))?;
+    let seen = sight(&app, &name, id).now().await;
+    let operation = seen.known()?;
     let console = Some(operation.console_url.clone()).filter(|_| !app.local);
     html(&Whole {
         frame: Frame::of(
@@ -177,7 +181,7 @@ pub async fn page(
         ],
         console: console.filter(|url| is_console(url)),
         has_ended: operation.has_ended(),
-        progress: Progress::of(&app, &operation),
+        progress: Progress::of(&app, &operation, stale(&app, &seen)),
     })
 }
 
@@ -196,14 +200,15 @@ pub async fn stream(
     Path((name, id)): Path<(FunctionName, OperationId)>,
 ) -> Response {
     let sight = sight(&app, &name, id);
-    live::changes(app, sight, |app, seen| match seen {
-        Ok(operation) => {
-            let shown =
-                text(&Changed { progress: Progress::of(app, operation) }).unwrap_or_default();
-            if operation.has_ended() { Next::Last(shown) } else { Next::Shown(shown) }
-        }
-        // What was seen stays; where it passes, more will be.
-        Err(_) => Next::Shown(String::new()),
+    live::changes(app, sight, |app, seen| {
+        let Some(operation) = &seen.last else {
+            // The page has what it was made with.
+            return Next::Shown(String::new());
+        };
+        let progress = Progress::of(app, operation, stale(app, seen));
+        let shown = text(&Changed { progress }).unwrap_or_default();
+        // Of what is not known any more, nothing will come.
+        if seen.is_over { Next::Last(shown) } else { Next::Shown(shown) }
     })
 }
 
@@ -213,7 +218,7 @@ pub async fn cancel(
     Path((name, id)): Path<(FunctionName, OperationId)>,
 ) -> Result<Response, Trouble> {
     app.connected.client.cancel(&name, id).await?;
-    Ok(see(path_of(&name, id)))
+    Ok(see(&app, &path_of(&name, id)))
 }
 
 #[cfg(test)]
@@ -240,7 +245,9 @@ mod tests {
         let ends = crate::ui::machine::Machine::read().ends();
         let (soon, late) =
             ("2026-11-25T17:00:03Z".parse().unwrap(), "2026-11-25T17:01:00Z".parse().unwrap());
-        assert!(is_whole(&seen("Announce success", true), &ends, soon));
+        for last in ["Announce success", "Announce failure"] {
+            assert!(is_whole(&seen(last, true), &ends, soon), "{last}");
+        }
         for (last, ended) in [("Announce success", false), ("Record success", true)] {
             assert!(!is_whole(&seen(last, ended), &ends, soon), "{last}");
             assert!(is_whole(&seen(last, ended), &ends, late), "{last}");

@@ -76,7 +76,7 @@ pub async fn page(
     let (described, page) = try_join(client.describe(&name), operations).await?;
     html(&Whole {
         frame: Frame::of(&app, format!("{name}: operations"), "functions"),
-        head: Head::of(&described.function, "operations"),
+        head: Head::of(&app, &described.function, "operations"),
         rows: page.items.iter().map(Row::of).collect(),
         next: page.next_token.as_deref().map(quoted),
         first: after.is_empty(),

@@ -18,6 +18,7 @@ use crate::ui::values::{at, shown, word};
 #[derive(Template)]
 #[template(path = "parts.html")]
 struct Parts {
+    base: String,
     name: String,
     parts: Vec<Shown>,
     compared: String,
@@ -72,6 +73,7 @@ pub async fn page(
         }
     });
     html(&Parts {
+        base: app.base().to_owned(),
         name: name.to_string(),
         parts: parts.collect(),
         compared: report.drift.checked_at.map(at).unwrap_or_default(),

@@ -74,7 +74,7 @@ pub async fn page(
     });
     html(&Whole {
         frame: Frame::of(&app, format!("{name}: revisions"), "functions"),
-        head: Head::of(&described.function, "revisions"),
+        head: Head::of(&app, &described.function, "revisions"),
         rows: rows.collect(),
         diff,
     })

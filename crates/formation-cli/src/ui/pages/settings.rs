@@ -73,7 +73,7 @@ pub async fn all(
     });
     html(&Whole {
         frame: Frame::of(&app, format!("{name}: settings"), "functions"),
-        head: Head::of(&function, "settings"),
+        head: Head::of(&app, &function, "settings"),
         rows: rows.collect(),
     })
 }
@@ -94,7 +94,7 @@ pub async fn one(
     let merged = is_merged(property);
     html(&One {
         frame: Frame::of(&app, format!("{name}: {of}"), "functions"),
-        head: Head::of(&function, "settings"),
+        head: Head::of(&app, &function, "settings"),
         name: property.name,
         about: about(property),
         // What is merged begins with nothing: only what is typed changes.
