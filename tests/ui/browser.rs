@@ -166,12 +166,16 @@ impl Browser {
             if seen.contains(text) && !seen.is_empty() {
                 return seen;
             }
-            assert!(
-                began.elapsed() < LIMIT,
-                "waited in vain until {css} says {text:?} at {}: {seen:?} of {:?}",
-                self.url().await,
-                self.text("body").await
-            );
+            if began.elapsed() > LIMIT {
+                // How far its streams are, and whether it has any while it is not seen.
+                let script = "return [document.hidden, \
+                              [...document.querySelectorAll('[data-live]')].map(it => it.dataset.live)]";
+                let (url, live) = (self.url().await, self.run(script).await);
+                let body = self.text("body").await;
+                panic!(
+                    "waited in vain until {css} says {text:?} at {url}, {live}: {seen:?} of {body:?}"
+                );
+            }
             sleep(Duration::from_millis(100)).await;
         }
     }

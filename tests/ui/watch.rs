@@ -139,10 +139,10 @@ pub async fn a_page_that_is_not_kept_up_to_date_says_so(world: &World) {
         served.browser.until("#main", &name).await;
         // It is live by now: the server has a stream for it.
         served.browser.until_true("document.querySelector('[data-live]')._htmx?.sse != null").await;
-        assert_eq!(served.browser.text("#lost").await, "");
+        assert_eq!(served.browser.count("#lost:not([hidden])").await, 0);
     }
     served.interrupt().await;
-    let told = served.browser.until("#lost", "gets no answer").await;
+    let told = served.browser.until("#lost:not([hidden])", "gets no answer").await;
     assert!(told.contains("as it was at"), "{told}");
     // What was seen is still there.
     assert!(served.browser.text("#live").await.contains("Available"));

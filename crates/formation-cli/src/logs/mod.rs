@@ -10,6 +10,7 @@ mod tail;
 mod tests;
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use formation_model::FunctionName;
 
@@ -31,6 +32,15 @@ pub struct Event {
     pub id: String,
     /// What was logged, as it is.
     pub message: String,
+}
+
+impl Event {
+    /// What tells it apart from others of its moment. The id alone does, but AWS does not promise that there is one.
+    pub fn digest(&self) -> u64 {
+        let mut digest = DefaultHasher::new();
+        (&self.id, &self.stream, &self.message).hash(&mut digest);
+        digest.finish()
+    }
 }
 
 /// How many execution environments are known by what they do: more have been in use for long.

@@ -1,7 +1,6 @@
 //! Which events have been shown already.
 
 use std::collections::BTreeSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::Event;
 
@@ -31,10 +30,7 @@ impl Seen {
 
     /// Whether the event is a new one; from now on it is none.
     pub fn is_new(&mut self, event: &Event) -> bool {
-        let mut digest = DefaultHasher::new();
-        // The id alone tells events apart, but AWS does not promise that there is one.
-        (&event.id, &event.stream, &event.message).hash(&mut digest);
-        let new = self.events.insert((event.timestamp, digest.finish()));
+        let new = self.events.insert((event.timestamp, event.digest()));
         // A moment goes as a whole, so that what is remembered of one is always all of it.
         if self.events.len() > self.most
             && let Some(&(oldest, _)) = self.events.first()

@@ -16,7 +16,7 @@ pub struct Setting {
 /// How a value is asked for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Input {
-    /// One of these.
+    /// One of these, of which the empty one stands for the default.
     Choice(Vec<String>),
     /// A whole number, at least and at most; an empty field where there may be none.
     Number(i64, i64),
@@ -35,7 +35,9 @@ impl Input {
             *types == kind || types.as_array().is_some_and(|all| all.iter().any(|it| it == kind))
         };
         if let Some(all) = schema["enum"].as_array() {
-            return Self::Choice(all.iter().map(text).collect());
+            // Nothing is a choice, too: it gives the default back, and is what some properties have by default.
+            let nothing = std::iter::once(String::new());
+            return Self::Choice(nothing.chain(all.iter().map(text)).collect());
         }
         if has("boolean") {
             return Self::Choice(vec!["true".to_owned(), "false".to_owned()]);
@@ -124,6 +126,8 @@ mod tests {
             ("description", "a <b> ", json!("a <b> ")),
             ("logRetentionDays", "14", json!(14)),
             ("logFormat", "JSON", json!("JSON")),
+            ("logFormat", "", Value::Null),
+            ("applicationLogLevel", "", Value::Null),
             ("environment", "{\"A\": null, \"B\": \"1\"}", json!({"A": null, "B": "1"})),
             ("layers", "[]", json!([])),
         ] {
@@ -132,6 +136,14 @@ mod tests {
         assert!(read("memoryMegabytes", "much").is_err());
         let told = read("environment", "{\"A\": s3cr3t}").unwrap_err();
         assert!(told.contains("line 1") && !told.contains("s3cr3t"), "{told}");
+    }
+
+    #[test]
+    fn what_has_no_value_is_not_shown_with_one() {
+        for name in ["applicationLogLevel", "systemLogLevel", "architecture", "runtime"] {
+            let Input::Choice(all) = Input::of(property(name).unwrap()) else { panic!("{name}") };
+            assert!(all.contains(&text(&Value::Null)) && all.len() > 2, "{name}: {all:?}");
+        }
     }
 
     #[test]

@@ -54,6 +54,15 @@ impl Span {
         self.until - self.seconds
     }
 
+    /// Its beginning, its middle and its end, in UTC: with the day where it is longer than one.
+    fn times(self) -> [String; 3] {
+        let form = if self.seconds > 24 * 3600 { "%m-%d %H:%M" } else { "%H:%M" };
+        [self.from(), self.until - self.seconds / 2, self.until].map(|second| {
+            let moment = Timestamp::from_second(second).unwrap_or_default();
+            moment.strftime(form).to_string()
+        })
+    }
+
     fn points(self) -> usize {
         usize::try_from(self.seconds / self.period).unwrap_or_default()
     }
@@ -121,6 +130,8 @@ pub struct Drawn {
     pub class: &'static str,
     /// Its path, as SVG has it.
     pub path: String,
+    /// Whether it is a row of bars.
+    pub has_bars: bool,
     /// What it comes to, in words.
     pub told: String,
 }
@@ -134,6 +145,8 @@ pub struct Plot {
     pub top: String,
     /// What is in it.
     pub drawn: Vec<Drawn>,
+    /// Its left edge, its middle and its right edge in time.
+    pub times: [String; 3],
     /// Whether there is nothing in it.
     pub is_empty: bool,
 }
@@ -152,6 +165,7 @@ impl Plot {
     pub fn of(
         title: &'static str,
         kind: Kind,
+        span: Span,
         all: &[(&'static str, &'static str, &Series)],
     ) -> Self {
         let values = all.iter().flat_map(|(_, _, series)| series.iter().flatten().copied());
@@ -164,12 +178,13 @@ impl Plot {
                     last.map_or_else(|| "\u{2013}".to_owned(), |it| milliseconds(*it))
                 }
             };
-            let path = if kind == Kind::Count { bars(series, top) } else { line(series, top) };
-            Drawn { name, class, path, told }
+            let has_bars = kind == Kind::Count;
+            let path = if has_bars { bars(series, top) } else { line(series, top) };
+            Drawn { name, class, path, has_bars, told }
         });
         let is_empty = all.iter().all(|(_, _, series)| series.iter().flatten().next().is_none());
         let top = if kind == Kind::Count { number(top) } else { milliseconds(top) };
-        Self { title, top, drawn: drawn.collect(), is_empty }
+        Self { title, top, drawn: drawn.collect(), times: span.times(), is_empty }
     }
 }
 
@@ -259,16 +274,18 @@ mod tests {
     #[test]
     fn a_plot_is_as_high_as_its_highest_value_and_has_gaps_where_nothing_is_known() {
         let series = vec![Some(3.0), None, Some(1.0), Some(2.0)];
-        let plot = Plot::of("T", Kind::Count, &[("sum", "a", &series)]);
+        let span = Span::named("3h", "2026-11-25T17:30:20Z".parse().unwrap());
+        let plot = Plot::of("T", Kind::Count, span, &[("sum", "a", &series)]);
+        assert_eq!(plot.times, ["14:31", "16:01", "17:31"]);
         assert_eq!((plot.top.as_str(), plot.drawn[0].told.as_str()), ("5", "6"));
         assert_eq!(plot.drawn[0].path.matches('M').count(), 3);
-        let plot = Plot::of("T", Kind::Milliseconds, &[("p50", "a", &series)]);
+        let plot = Plot::of("T", Kind::Milliseconds, span, &[("p50", "a", &series)]);
         assert_eq!((plot.top.as_str(), plot.drawn[0].told.as_str()), ("5 ms", "2 ms"));
         assert_eq!(
             (plot.drawn[0].path.matches('M').count(), plot.drawn[0].path.matches('L').count()),
             (2, 1)
         );
-        assert!(Plot::of("T", Kind::Count, &[("sum", "a", &vec![None; 3])]).is_empty);
+        assert!(Plot::of("T", Kind::Count, span, &[("sum", "a", &vec![None; 3])]).is_empty);
         for (value, expected) in
             [(0.0, 1.0), (1.0, 1.0), (1.5, 2.0), (30.0, 50.0), (99.0, 100.0), (1001.0, 2000.0)]
         {

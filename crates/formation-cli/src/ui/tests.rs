@@ -40,10 +40,14 @@ impl Came {
         })
     }
 
-    /// The token of a form in it.
-    fn csrf(&self) -> String {
-        let after = self.body.split("name=\"csrf\" value=\"").nth(1).expect("there is a form");
-        after.split('"').next().unwrap().to_owned()
+    /// The fields that a form in it sends along.
+    fn form(&self) -> String {
+        let fields = ["csrf", "etag", "key"].map(|name| {
+            let begins = format!("name=\"{name}\" value=\"");
+            let after = self.body.split(&begins).nth(1).expect("there is a form");
+            (name, after.split('"').next().unwrap().replace("&#34;", "\""))
+        });
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
     }
 }
 
@@ -258,7 +262,8 @@ async fn what_another_site_sends_does_nothing() {
     let stub = stub();
     let served = Served::start(&stub, true).await;
     let plan = served.get("/functions/hello/change/repair");
-    let form = format!("csrf={}&etag=%221-x%22", plan.csrf());
+    let form = plan.form();
+    assert!(form.contains("etag=%221-x%22"), "{form}");
     let before = stub.asked().len();
     let cookie = format!("Cookie: {}\r\n", served.cookie);
     let path = "/functions/hello/change/repair";
@@ -277,7 +282,7 @@ async fn what_another_site_sends_does_nothing() {
     // From the page, but without what only it knows.
     let own = format!("{cookie}Sec-Fetch-Site: same-origin\r\nOrigin: null\r\n");
     for form in [
-        "etag=%221-x%22".to_owned(),
+        "etag=%221-x%22&key=1".to_owned(),
         form.replace("csrf=", "csrf=0"),
         form.replace("csrf", "other"),
     ] {
@@ -293,18 +298,23 @@ async fn what_another_site_sends_does_nothing() {
     let came = served.ask(&format!("GET {}/ HTTP/1.1", served.base), &elsewhere, "");
     assert_eq!(came.status, 403);
     assert_eq!(stub.asked().len(), before, "nothing was asked for");
-    let came = served.post(path, &own, &form);
-    assert_eq!(
-        (came.status, came.header("location")),
-        (303, Some(format!("{}/functions/hello/operations/{ID}", served.base).as_str()))
-    );
+    // Who presses twice has asked once: each form has a key of its own.
+    for _ in 0..2 {
+        let came = served.post(path, &own, &form);
+        let expected = format!("{}/functions/hello/operations/{ID}", served.base);
+        assert_eq!((came.status, came.header("location")), (303, Some(expected.as_str())));
+    }
+    let other = served.get(path).form();
+    assert_eq!(served.post(path, &own, &other).status, 303);
     let asked = stub.asked();
-    let asked = asked.last().unwrap();
-    assert!(
-        asked.line.starts_with("POST /v1/functions/hello/repair")
-            && asked.head.contains("if-match: \"1-x\""),
-        "{asked:?}"
-    );
+    let asked = asked.iter().filter(|it| it.line == "POST /v1/functions/hello/repair");
+    let asked: Vec<_> = asked.collect();
+    assert!(asked.iter().all(|it| it.head.contains("if-match: \"1-x\"")), "{asked:?}");
+    let keys = asked
+        .iter()
+        .map(|it| it.head.lines().find_map(|line| line.strip_prefix("idempotency-key: ")).unwrap());
+    let keys: Vec<_> = keys.collect();
+    assert!(keys.len() == 3 && keys[0] == keys[1] && keys[1] != keys[2], "{keys:?}");
 }
 
 #[tokio::test]

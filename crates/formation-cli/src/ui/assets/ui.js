@@ -3,22 +3,30 @@
 (() => {
   const every = (css, within = document) => [...within.querySelectorAll(css)];
 
-  // A stream is asked for when its page is seen; one that could not be had is asked for again.
-  const asked = new WeakSet(), open = new WeakSet(), over = new WeakSet();
+  // A stream is asked for when its page is seen; one that could not be had is asked for again. Its element says how
+  // far it is: asked, open, or over.
   const source = (event) => event.detail?.ctx?.sourceElement ?? event.target;
+  const is = (element, ...states) => states.includes(element.dataset.live);
   const seen = () => {
     if (document.hidden) return;
-    const waiting = every("[data-live]").filter((it) => !asked.has(it) && !open.has(it) && !over.has(it));
+    const waiting = every("[data-live='']");
     for (const element of waiting) htmx.trigger(element, "visible");
     // One that htmx has not seen yet hears nothing: it is told again.
     if (waiting.length > 0) setTimeout(seen, 150);
   };
-  document.addEventListener("htmx:before:request", (event) => asked.add(source(event)));
+  const again = (element) => setTimeout(() => {
+    if (is(element, "asked")) element.dataset.live = "";
+    seen();
+  }, 3000);
+  document.addEventListener("htmx:before:request", (event) => {
+    const element = source(event);
+    if (is(element, "")) element.dataset.live = "asked";
+  });
   document.addEventListener("htmx:finally:request", (event) => {
     const element = source(event);
-    if (!element.matches?.("[data-live]") || open.has(element) || over.has(element)) return;
+    if (!is(element, "asked")) return;
     lost();
-    setTimeout(() => { asked.delete(element); seen(); }, 3000);
+    again(element);
   });
   document.addEventListener("visibilitychange", seen);
   document.addEventListener("htmx:after:swap", () => setTimeout(seen));
@@ -33,14 +41,12 @@
     told.querySelector("time").textContent = since.toLocaleTimeString();
     told.hidden = false;
   };
-  document.addEventListener("htmx:sse:after:connection", (event) => { open.add(event.target); heard(); });
+  document.addEventListener("htmx:sse:after:connection", (event) => { event.target.dataset.live = "open"; heard(); });
   document.addEventListener("htmx:sse:after:message", heard);
   document.addEventListener("htmx:sse:error", lost);
-  document.addEventListener("htmx:sse:close", (event) => {
-    const { target, detail } = event;
-    open.delete(target);
-    if (detail?.reason === "message") over.add(target);
-    else { asked.delete(target); setTimeout(seen, 3000); }
+  document.addEventListener("htmx:sse:close", ({ target, detail }) => {
+    target.dataset.live = detail?.reason === "message" ? "over" : "asked";
+    if (is(target, "asked")) again(target);
   });
 
   // A log has each line once, however often it is sent, and stays at its end if it is there.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use formation_model::Operation;
 use formation_model::operation::{OperationStep, StepStatus};
+use formation_model::{Operation, OperationStatus};
 
 use super::layout::{Machine, Place};
 use crate::follow::failed;
@@ -69,7 +69,9 @@ impl Machine {
     /// The picture, with the steps of an operation.
     pub fn draw(&self, operation: &Operation) -> Drawn {
         let steps = operation.steps.as_deref().unwrap_or_default();
-        let taken = self.taken(steps);
+        let mut taken = self.taken(steps);
+        let outcome = self.outcome(operation, steps);
+        taken.extend(outcome);
         let columns = self.places.iter().flatten().map(|place| place.column);
         let left = columns.clone().min().unwrap_or_default();
         let right = columns.max().unwrap_or_default();
@@ -77,7 +79,11 @@ impl Machine {
         let ground = Ground { left, places: &self.places };
         let marks =
             self.states.iter().zip(&self.places).enumerate().filter_map(|(at, (_, place))| {
-                Some(self.mark(at, ground.at((*place)?), steps, &taken))
+                let mark = self.mark(at, ground.at((*place)?), steps, &taken);
+                // What says how it ended is no step: it has taken no time, and done nothing.
+                let class =
+                    if outcome.is_some_and(|(_, to)| to == at) { "failed" } else { mark.class };
+                Some(Mark { class, ..mark })
             });
         let failing = steps.iter().filter(|step| failed(step)).map(|step| step.name.as_str());
         let mut lines = self.lines(ground, &taken, &failing.collect());
@@ -98,6 +104,14 @@ impl Machine {
         let ways = pairs.map(|(from, to)| self.way(from, to));
         ways.flat_map(|way| way.windows(2).map(|pair| (pair[0], pair[1])).collect::<Vec<_>>())
             .collect()
+    }
+
+    /// The way from the last step to the state that only says that the operation has failed.
+    fn outcome(&self, operation: &Operation, steps: &[OperationStep]) -> Option<(usize, usize)> {
+        let last = steps.last().filter(|step| step.status == StepStatus::Succeeded)?;
+        let from = self.number(&last.name)?;
+        let to = self.states[from].usual().filter(|to| self.states[*to].is_outcome)?;
+        (operation.status == OperationStatus::Failed).then_some((from, to))
     }
 
     fn mark(
@@ -289,6 +303,19 @@ mod tests {
         assert_eq!(lit(&drawn, "waiting"), ["Undo function"]);
         assert_eq!(lit(&drawn, "passed"), ["Choose lane", "Choose recovery"]);
         assert_eq!(drawn.lines.iter().filter(|it| it.class == "fall taken").count(), 1);
+    }
+
+    #[test]
+    fn what_has_failed_is_seen_to_end_so() {
+        let machine = Machine::read();
+        let steps = [("Record failure", "SUCCEEDED"), ("Announce failure", "SUCCEEDED")];
+        let mut failed = operation(&steps);
+        assert!(lit(&machine.draw(&failed), "failed").is_empty(), "it still runs");
+        failed.status = OperationStatus::Failed.into();
+        let drawn = machine.draw(&failed);
+        assert_eq!(lit(&drawn, "failed"), ["Operation failed"]);
+        let taken = |drawn: &Drawn| drawn.lines.iter().filter(|it| it.class == "way taken").count();
+        assert_eq!(taken(&drawn), taken(&machine.draw(&operation(&steps))) + 1);
     }
 
     #[test]

@@ -168,17 +168,19 @@ async fn plots(app: &App, arn: &str, span: &str) -> (Vec<Plot>, Option<String>) 
         of("ExecutionTime", "p50"),
         of("ExecutionTime", "p95"),
     ];
-    let found = app.metrics(all, Span::named(span, Timestamp::now())).await;
+    let over = Span::named(span, Timestamp::now());
+    let found = app.metrics(all, over).await;
     match found {
         Ok(found) => {
             let [succeeded, failed, aborted, timed_out, p50, p95] = found.as_slice() else {
                 return (Vec::new(), None);
             };
             let plots = vec![
-                Plot::of("Succeeded", Kind::Count, &[("executions", "good", succeeded)]),
+                Plot::of("Succeeded", Kind::Count, over, &[("executions", "good", succeeded)]),
                 Plot::of(
                     "Failed, stopped or out of time",
                     Kind::Count,
+                    over,
                     &[
                         ("failed", "bad", failed),
                         ("stopped", "warn", aborted),
@@ -188,6 +190,7 @@ async fn plots(app: &App, arn: &str, span: &str) -> (Vec<Plot>, Option<String>) 
                 Plot::of(
                     "Time of an execution",
                     Kind::Milliseconds,
+                    over,
                     &[("p95", "b", p95), ("p50", "a", p50)],
                 ),
             ];

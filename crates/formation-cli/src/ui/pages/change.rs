@@ -13,8 +13,10 @@ use serde::Deserialize;
 
 use super::{Badge, Frame, Head, described, field, html, path_of, see, wrong};
 use crate::changing::{Kind, Target};
+use crate::failure::Failure;
 use crate::ui::App;
 use crate::ui::changes::Setting;
+use crate::ui::session::Secret;
 use crate::ui::trouble::Trouble;
 use crate::ui::values::{shown, word};
 
@@ -28,13 +30,12 @@ pub enum Asked {
 }
 
 impl Asked {
-    /// By the name of a page.
-    fn named(kind: &str, revision: Option<u64>) -> Option<Self> {
-        Some(Self::Command(match kind {
-            "repair" => Kind::Repair,
-            "rollback" => Kind::Rollback(revision?),
-            "delete" => Kind::Delete,
-            _ => return None,
+    /// By the name of a page; nothing where it does not say to which revision.
+    fn of(path: Named, revision: Option<u64>) -> Option<Self> {
+        Some(Self::Command(match path {
+            Named::Repair => Kind::Repair,
+            Named::Rollback => Kind::Rollback(revision?),
+            Named::Delete => Kind::Delete,
         }))
     }
 
@@ -135,6 +136,25 @@ struct Whole {
     deletes: bool,
 }
 
+/// What a path says is to be done.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum Named {
+    Repair,
+    Rollback,
+    Delete,
+}
+
+impl Named {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Repair => "repair",
+            Self::Rollback => "rollback",
+            Self::Delete => "delete",
+        }
+    }
+}
+
 #[derive(Deserialize)]
 pub struct To {
     revision: Option<u64>,
@@ -143,16 +163,16 @@ pub struct To {
 /// `GET /functions/{name}/change/{kind}`
 pub async fn plan(
     State(app): State<Arc<App>>,
-    Path((name, kind)): Path<(FunctionName, String)>,
+    Path((name, kind)): Path<(FunctionName, Named)>,
     Query(To { revision }): Query<To>,
 ) -> Result<Response, Trouble> {
     // Which one the one before is, is settled before anybody is asked.
     let revision = match revision {
-        None if kind == "rollback" => Some(before(&app, &name).await?),
+        None if kind == Named::Rollback => Some(before(&app, &name).await?),
         named => named,
     };
-    let asked = Asked::named(&kind, revision).ok_or_else(Trouble::not_found)?;
-    show(&app, &name, &asked, format!("/functions/{name}/change/{kind}")).await
+    let asked = Asked::of(kind, revision).ok_or_else(Trouble::not_found)?;
+    show(&app, &name, &asked, format!("/functions/{name}/change/{}", kind.as_str())).await
 }
 
 /// The revision before the current one.
@@ -186,7 +206,10 @@ pub async fn show(
     let parts = plan.as_ref().map(|plan| planned(&plan.parts)).unwrap_or_default();
     let warnings = plan.iter().flat_map(|plan| &plan.warnings).map(|it| it.detail.clone());
     let deletes = matches!(asked, Asked::Command(Kind::Delete));
-    let mut hidden = vec![("etag", etag.to_string())];
+    let key = Secret::generate::<16>()
+        .map_err(|error| Failure::other("the system has no random numbers", &error))?;
+    // Whoever sends the form twice has asked for it once.
+    let mut hidden = vec![("etag", etag.to_string()), ("key", key.as_str().to_owned())];
     match asked {
         Asked::Command(Kind::Rollback(to)) => hidden.push(("revision", to.to_string())),
         Asked::Setting(setting) => {
@@ -213,11 +236,11 @@ pub async fn show(
 /// `POST /functions/{name}/change/{kind}`
 pub async fn ask(
     State(app): State<Arc<App>>,
-    Path((name, kind)): Path<(FunctionName, String)>,
+    Path((name, kind)): Path<(FunctionName, Named)>,
     form: Bytes,
 ) -> Result<Response, Trouble> {
     let revision = field(&form, "revision").parse().ok();
-    let asked = Asked::named(&kind, revision).ok_or_else(Trouble::not_found)?;
+    let asked = Asked::of(kind, revision).ok_or_else(Trouble::not_found)?;
     if matches!(asked, Asked::Command(Kind::Delete)) && field(&form, "name") != name.as_str() {
         return Err(wrong("To delete a function, its name has to be typed. Nothing was done."));
     }
@@ -231,12 +254,12 @@ pub async fn done(
     asked: &Asked,
     form: &Bytes,
 ) -> Result<Response, Trouble> {
-    let etag = field(form, "etag");
-    if etag.is_empty() {
+    let (etag, key) = (field(form, "etag"), field(form, "key"));
+    if etag.is_empty() || key.is_empty() {
         return Err(wrong("What is to be changed is not said. Nothing was done."));
     }
     let target = Target { name: name.clone(), etag: Some(ETag::from(etag)) };
-    Ok(match asked.change(app, &target).await? {
+    Ok(match asked.change(app, &target).idempotency_key(key).await? {
         Changed::Accepted(accepted) => see(app, &path_of(name, accepted.operation.operation_id)),
         Changed::Done(done) => match done.operation_id {
             Some(operation) => see(app, &path_of(name, operation)),

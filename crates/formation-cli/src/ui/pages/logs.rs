@@ -28,7 +28,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// How much of a line is shown: the command shows the whole.
 const LONGEST: usize = 16 * 1024;
 /// How far before the last line that it has a page goes on that had lost its stream, in milliseconds: what arrived
-/// late is between. What it has already it leaves out, by each line's id.
+/// late is between. What it has already it leaves out.
 const LATE: i64 = 60 * 1000;
 
 #[derive(Deserialize)]
@@ -68,7 +68,7 @@ struct Line {
     class: &'static str,
     text: String,
     request: String,
-    /// CloudWatch's own id of it, which a page knows it by.
+    /// What a page knows it by, should it come again.
     id: String,
 }
 
@@ -100,7 +100,7 @@ impl Line {
             class,
             text: cut(text.trim_end()),
             request: shown.request_id.clone().unwrap_or_default(),
-            id: shown.event.id.clone(),
+            id: format!("{}-{:x}", shown.event.timestamp, shown.event.digest()),
         })
     }
 

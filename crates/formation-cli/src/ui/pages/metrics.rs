@@ -52,16 +52,23 @@ pub async fn page(
         of("Duration", "p50"),
         of("Duration", "p99"),
     ];
-    let found = app.metrics(all, Span::named(span, Timestamp::now())).await;
+    let over = Span::named(span, Timestamp::now());
+    let found = app.metrics(all, over).await;
     let (plots, trouble) = match found {
         Ok(found) => match found.as_slice() {
             [invocations, errors, p50, p99] => {
                 let plots = vec![
-                    Plot::of("Invocations", Kind::Count, &[("invocations", "a", invocations)]),
-                    Plot::of("Errors", Kind::Count, &[("errors", "bad", errors)]),
+                    Plot::of(
+                        "Invocations",
+                        Kind::Count,
+                        over,
+                        &[("invocations", "a", invocations)],
+                    ),
+                    Plot::of("Errors", Kind::Count, over, &[("errors", "bad", errors)]),
                     Plot::of(
                         "Duration",
                         Kind::Milliseconds,
+                        over,
                         &[("p99", "b", p99), ("p50", "a", p50)],
                     ),
                 ];

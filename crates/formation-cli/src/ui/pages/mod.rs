@@ -20,7 +20,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use formation_model::{Drift, Function, FunctionName, FunctionStatus};
+use formation_model::{Drift, DriftStatus, Function, FunctionName, FunctionStatus};
 use http::StatusCode;
 use http::header::LOCATION;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -107,10 +107,9 @@ impl Badge {
     /// Whether AWS has what is recorded.
     fn of_drift(drift: &Drift) -> Self {
         let known = Self::of(&drift.status);
-        if known.text == "Unknown" {
-            Self { text: "Not compared".to_owned(), ..known }
-        } else {
-            known
+        match drift.status.known() {
+            Some(DriftStatus::Unknown) => Self { text: "Not compared".to_owned(), ..known },
+            _ => known,
         }
     }
 }

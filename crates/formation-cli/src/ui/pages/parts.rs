@@ -30,6 +30,10 @@ struct Shown {
     title: String,
     what: &'static str,
     badge: Badge,
+    /// Whether AWS has it, and as it is recorded.
+    is_well: bool,
+    /// Whether what has its name is somebody else's.
+    is_foreign: bool,
     id: String,
     rows: Vec<Row>,
 }
@@ -68,6 +72,8 @@ pub async fn page(
             title,
             what: what(part),
             badge: badge(&of_part),
+            is_well: of_part.is_empty(),
+            is_foreign: of_part.iter().any(|it| it.is_not_owned()),
             id: id(part),
             rows: rows(part, &recorded, &of_part),
         }
