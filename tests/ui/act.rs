@@ -6,12 +6,12 @@ use formation_tests::World;
 use http::Method;
 use serde_json::json;
 
-use super::served::Served;
+use super::served::{Served, name};
 
 pub async fn a_setting_is_changed_rolled_back_and_a_drift_repaired_each_with_its_plan(
     world: &World,
 ) {
-    let name = world.name("act");
+    let name = name(world, "act");
     world
         .create(&name, json!({"description": "Says hello.", "environment": {"KEY": "s3cr3t"}}))
         .await;
@@ -69,7 +69,7 @@ pub async fn a_setting_is_changed_rolled_back_and_a_drift_repaired_each_with_its
 }
 
 pub async fn a_function_is_invoked_and_its_log_followed(world: &World) {
-    let name = world.name("talks");
+    let name = name(world, "talks");
     let code = "export const handler = async (event) => { console.log('<b>said</b> ' + event.name); return { to: event.name }; };";
     world.create(&name, json!({"code": code})).await;
     let served = Served::start(world).await;

@@ -43,6 +43,15 @@ pub fn command(world: &World, arguments: &[&str]) -> Command {
     command
 }
 
+/// A name that no other test has. In pictures it is one that people would choose, so that they change no more than the
+/// pages do.
+pub fn name(world: &World, what: &str) -> String {
+    match std::env::var_os("FORMATION_PICTURES") {
+        Some(_) => what.to_owned(),
+        None => world.name(what),
+    }
+}
+
 impl Served {
     /// Serves a page that may change functions, and lets a browser in.
     pub async fn start(world: &World) -> Self {

@@ -3,7 +3,7 @@
 use formation_tests::{Fault, Rule, World};
 use serde_json::json;
 
-use super::served::Served;
+use super::served::{Served, name};
 
 /// Asks for a function, and answers the path of the page of the operation that makes it.
 async fn create(world: &World, name: &str) -> String {
@@ -14,7 +14,7 @@ async fn create(world: &World, name: &str) -> String {
 }
 
 pub async fn a_create_that_takes_long_says_why_and_lights_up_as_it_goes(world: &World) {
-    let name = world.name("slow");
+    let name = name(world, "slow");
     let refusal = Fault::Refuse(
         400,
         "InvalidParameterValueException",
@@ -49,7 +49,7 @@ pub async fn a_create_that_takes_long_says_why_and_lights_up_as_it_goes(world: &
 }
 
 pub async fn a_create_that_fails_says_why_and_is_seen_to_leave_nothing(world: &World) {
-    let name = world.name("broken");
+    let name = name(world, "broken");
     let refusal = Fault::Refuse(
         400,
         "InvalidParameterValueException",
@@ -83,7 +83,7 @@ pub async fn a_create_that_fails_says_why_and_is_seen_to_leave_nothing(world: &W
 }
 
 pub async fn what_a_failed_undo_leaves_is_said_until_it_is_gone(world: &World) {
-    let name = world.name("left");
+    let name = name(world, "left");
     let refuse = Fault::Refuse(403, "AccessDeniedException", "explicit deny");
     world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 1, refuse));
     let refuse = Fault::Refuse(400, "UnmodifiableEntity", "told");
@@ -106,7 +106,7 @@ pub async fn what_a_failed_undo_leaves_is_said_until_it_is_gone(world: &World) {
 }
 
 pub async fn eight_tabs_are_all_shown_what_happens(world: &World) {
-    let name = world.name("tabs");
+    let name = name(world, "tabs");
     let busy = Fault::Refuse(429, "TooManyRequestsException", "Rate exceeded");
     world.proxy.inject(Rule::new("lambda:CreateFunction", &name, 10_000, busy));
     let served = Served::start(world).await;
@@ -131,7 +131,7 @@ pub async fn eight_tabs_are_all_shown_what_happens(world: &World) {
 }
 
 pub async fn a_page_that_is_not_kept_up_to_date_says_so(world: &World) {
-    let name = world.name("lost");
+    let name = name(world, "lost");
     world.create(&name, json!({})).await;
     let mut served = Served::start(world).await;
     for path in ["/".to_owned(), format!("/functions/{name}")] {

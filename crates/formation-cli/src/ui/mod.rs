@@ -185,12 +185,11 @@ pub(crate) async fn run(
     let writable = local || asked.write;
     let port = asked.port.unwrap_or_default();
     let ready = Ready::at(port, connected.clone(), local, writable).await?;
-    let mode = if writable { "" } else { ", which only reads: --write lets it change functions" };
     let interrupt = Interrupt::listen();
     let mut hangup = Hangup::listen();
     let (link, app) = (ready.link(), Arc::clone(&ready.app));
     let reminder = if asked.no_open {
-        output.progress(&format!("this link lets one browser in, once{mode}; ^C ends it"));
+        output.progress("this link lets one browser in, once; ^C ends it");
         output.line(&link)?;
         "nobody has used the link yet".to_owned()
     } else {
@@ -199,13 +198,16 @@ pub(crate) async fn run(
         let opened = browser::open(&file);
         *app.redirect.lock().unwrap_or_else(PoisonError::into_inner) = Some(redirect);
         let file = file.display();
-        output.progress(&match opened {
-            true => format!("the page opens in your browser{mode}; ^C ends it"),
-            false => format!("no browser could be opened{mode}; ^C ends it"),
+        output.progress(match opened {
+            true => "the page opens in your browser; ^C ends it",
+            false => "no browser could be opened; ^C ends it",
         });
         output.progress(&format!("this file leads one browser in, once: {file}"));
         format!("nobody is in yet: open {file} in a browser, or use --no-open, which prints a link")
     };
+    if !writable {
+        output.progress("the page only reads: --write lets it change functions");
+    }
     let remind = async {
         for pause in REMINDERS {
             sleep(pause).await;
