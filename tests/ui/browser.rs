@@ -253,9 +253,10 @@ impl Browser {
         self.command("Emulation.setEmulatedMedia", json!({"features": features})).await;
     }
 
-    /// The whole page as a PNG.
+    /// What is seen of the page at its top as a PNG: what is below would make it large.
     pub async fn picture(&self) -> Vec<u8> {
-        let shot = json!({"format": "png", "captureBeyondViewport": true});
+        self.run("scrollTo(0, 0)").await;
+        let shot = json!({"format": "png"});
         let shot = self.command("Page.captureScreenshot", shot).await;
         BASE64_STANDARD.decode(shot["data"].as_str().unwrap()).unwrap()
     }

@@ -63,6 +63,10 @@ impl Served {
         browser.until("h1", "Functions").await;
         let url = browser.url().await;
         let base = url.strip_suffix('/').unwrap_or_else(|| panic!("{url}")).to_owned();
+        if std::env::var_os("FORMATION_PICTURES").is_some() {
+            // What is on its way from one colour to another is no picture.
+            browser.look(1280, "light").await;
+        }
         Self { browser, base, command }
     }
 
