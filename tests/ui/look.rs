@@ -116,7 +116,7 @@ pub async fn the_pages_can_be_used_by_keyboard(world: &World) {
 pub async fn a_file_leads_the_browser_in_once(world: &World) {
     // Nothing that opens a browser is found there.
     let runtime = tempfile::tempdir().unwrap();
-    let mut command = command(world, &[]);
+    let mut command = command(world, &["ui"]);
     command.env("PATH", "/nowhere").env("XDG_RUNTIME_DIR", runtime.path());
     let mut served = command.spawn().unwrap();
     let mut lines = BufReader::new(served.stderr.take().unwrap()).lines();

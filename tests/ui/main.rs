@@ -28,6 +28,7 @@ fn main() -> ExitCode {
     }
     run(WAIT_SCALE, AT_ONCE, |suite| {
         trials! { suite:
+            watch::what_the_command_does_appears_by_itself,
             watch::a_create_that_takes_long_says_why_and_lights_up_as_it_goes,
             watch::a_create_that_fails_says_why_and_is_seen_to_leave_nothing,
             watch::what_a_failed_undo_leaves_is_said_until_it_is_gone,

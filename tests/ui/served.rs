@@ -24,11 +24,11 @@ pub fn binary() -> PathBuf {
     tests.parent().unwrap().parent().unwrap().join("formation")
 }
 
-/// `formation ui`, as somebody who uses the local AWS as if it were AWS.
+/// `formation`, as somebody who uses the local AWS as if it were AWS.
 pub fn command(world: &World, arguments: &[&str]) -> Command {
     let stack = &world.stack;
     let mut command = Command::new(binary());
-    command.arg("ui").args(arguments).env_clear().current_dir("/").kill_on_drop(true);
+    command.args(arguments).env_clear().current_dir("/").kill_on_drop(true);
     command.envs([
         ("AWS_REGION", stack.region.as_str()),
         ("AWS_ACCESS_KEY_ID", stack.access_key_id.as_str()),
@@ -55,7 +55,7 @@ pub fn name(world: &World, what: &str) -> String {
 impl Served {
     /// Serves a page that may change functions, and lets a browser in.
     pub async fn start(world: &World) -> Self {
-        let mut command = command(world, &["--no-open", "--write"]).spawn().unwrap();
+        let mut command = command(world, &["ui", "--no-open", "--write"]).spawn().unwrap();
         let mut lines = BufReader::new(command.stdout.take().unwrap()).lines();
         let link = lines.next_line().await.unwrap().expect("the command tells its link");
         let browser = Browser::start().await;

@@ -3,7 +3,7 @@
 use formation_tests::{Fault, Rule, World};
 use serde_json::json;
 
-use super::served::{Served, name};
+use super::served::{Served, command, name};
 
 /// Asks for a function, and answers the path of the page of the operation that makes it.
 async fn create(world: &World, name: &str) -> String {
@@ -11,6 +11,29 @@ async fn create(world: &World, name: &str) -> String {
     let accepted = accepted.json();
     let id = accepted["operationId"].as_str().unwrap_or_else(|| panic!("{accepted}"));
     format!("/functions/{name}/operations/{id}")
+}
+
+pub async fn what_the_command_does_appears_by_itself(world: &World) {
+    let name = name(world, "hello");
+    let folder = tempfile::tempdir().unwrap();
+    let code = "export const handler = async () => \"hello\";";
+    let manifest = json!({"functions": {&name: {"code": code}}}).to_string();
+    std::fs::write(folder.path().join("formation.yaml"), manifest).unwrap();
+    let served = Served::start(world).await;
+    let browser = &served.browser;
+    served.open(&format!("/?prefix={name}")).await;
+    browser.until("#list", "No function fits.").await;
+    let mut apply = command(world, &["apply", "--yes"]);
+    let applied = apply.current_dir(folder.path()).spawn().unwrap();
+    // Nobody reloads the page.
+    browser.until("#list", &name).await;
+    browser.click(&format!("#f-{name} td a")).await;
+    browser.until_lit("succeeded", "Ensure role").await;
+    browser.until(".story", "was created in").await;
+    browser.until_lit("succeeded", "Announce success").await;
+    let applied = applied.wait_with_output().await.unwrap();
+    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+    served.close().await;
 }
 
 pub async fn a_create_that_takes_long_says_why_and_lights_up_as_it_goes(world: &World) {
