@@ -58,6 +58,7 @@ pub async fn a_create_that_takes_long_says_why_and_lights_up_as_it_goes(world: &
     let text = browser.until(".story", "was created in").await;
     assert!(text.contains("Took longest\nEnsure function"), "{text}");
     assert!(text.contains("within seconds to a minute"), "{text}");
+    browser.until_lit("succeeded", "Announce success").await;
     let lit = browser.lit("succeeded").await;
     assert!(
         ["Ensure role", "Go live", "Record success"]
@@ -95,6 +96,7 @@ pub async fn a_create_that_fails_says_why_and_is_seen_to_leave_nothing(world: &W
     ] {
         assert!(text.contains(expected), "{expected}: {text}");
     }
+    browser.until_lit("failed", "Operation failed").await;
     let lit = browser.lit("succeeded").await;
     for state in ["Undo function", "Undo role", "Undo log group"] {
         assert!(lit.iter().any(|lit| lit == state), "{state}: {lit:?}");
@@ -117,6 +119,7 @@ pub async fn what_a_failed_undo_leaves_is_said_until_it_is_gone(world: &World) {
     let text = browser.until(".story", "What is left").await;
     assert!(text.contains("Left over: ROLE, LOG_GROUP."), "{text}");
     assert!(text.contains("tries again by itself"), "{text}");
+    browser.until_lit("failed", "Operation failed").await;
     served.picture("operation-left").await;
     served.open(&format!("/functions/{name}")).await;
     browser.until("#live", "An operation failed and left something.").await;

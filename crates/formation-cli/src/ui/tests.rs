@@ -669,6 +669,28 @@ async fn eight_tabs_cost_one_request_a_second_and_none_once_it_has_ended() {
     assert_eq!(stub.asked().len(), asked, "nothing is asked once it has ended");
 }
 
+#[tokio::test]
+async fn how_an_operation_has_ended_is_told_at_once_and_its_last_steps_are_not_waited_for_in_vain()
+{
+    let stub = Stub::start_with(|_, asked| {
+        if !asked.line.contains("/operations/") {
+            return usual(asked);
+        }
+        let mut operation = operation("SUCCEEDED");
+        operation["endedAt"] = jiff::Timestamp::now().to_string().into();
+        answer(200, &operation)
+    });
+    let served = Served::start(&stub, true).await;
+    let path = format!("/functions/hello/operations/{ID}");
+    let began = std::time::Instant::now();
+    let page = served.get(&path);
+    assert!(page.body.contains("Succeeded") && page.body.contains("hx-sse:connect"), "{page:?}");
+    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
+    let seen = listen(&served, &format!("{path}/stream"), Duration::from_secs(6)).join().unwrap();
+    assert!(seen.contains("event: ended\n"), "{seen}");
+    assert_eq!(stub.asked().len(), 4);
+}
+
 #[test]
 fn no_template_leaves_anything_unescaped_or_inline() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/ui/templates");

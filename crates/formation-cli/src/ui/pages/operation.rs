@@ -1,6 +1,7 @@
 //! One operation, as it goes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use askama::Template;
@@ -10,7 +11,6 @@ use formation_client::Look;
 use formation_model::operation::OperationStep;
 use formation_model::{FunctionName, Operation, OperationId};
 use jiff::Timestamp;
-use tokio::time::sleep;
 
 use super::{Badge, Frame, html, path_of, see, stale, text};
 use crate::output::table::took;
@@ -39,7 +39,8 @@ struct Whole {
     facts: Vec<(&'static str, String)>,
     /// Where the console is allowed to be: nothing else becomes a link.
     console: Option<String>,
-    has_ended: bool,
+    /// Whether nothing will change any more.
+    is_over: bool,
     progress: Progress,
 }
 
@@ -128,24 +129,20 @@ impl Progress {
 
 /// What is, and will be, seen of an operation, with its steps: once a second while it runs, whoever looks.
 pub fn sight(app: &App, name: &FunctionName, id: OperationId) -> Sight<Operation> {
-    let (client, of, ends) = (app.connected.client.clone(), name.clone(), app.machine.ends());
+    let (client, of) = (app.connected.client.clone(), name.clone());
     let look = move || {
-        let (client, name, ends) = (client.clone(), of.clone(), ends.clone());
-        async move {
-            let look = Look { steps: true, ..Look::default() };
-            let mut seen = client.describe_operation(&name, id, look).await?;
-            // Its outcome is recorded by one of its last steps: those behind it follow within moments.
-            for _ in 0..LAST_LOOKS {
-                if !seen.has_ended() || is_whole(&seen, &ends, Timestamp::now()) {
-                    break;
-                }
-                sleep(PAUSE).await;
-                seen = client.describe_operation(&name, id, look).await?;
-            }
-            Ok(seen)
-        }
+        let (client, name) = (client.clone(), of.clone());
+        let look = Look { steps: true, ..Look::default() };
+        async move { client.describe_operation(&name, id, look).await }
     };
-    let pause = |operation: &Operation| (!operation.has_ended()).then_some(PAUSE);
+    let (ends, last_looks) = (app.machine.ends(), AtomicUsize::new(0));
+    // Its outcome is recorded by one of its last steps: those behind it follow within moments.
+    let pause = move |operation: &Operation| {
+        let is_over = operation.has_ended()
+            && (is_whole(operation, &ends, Timestamp::now())
+                || last_looks.fetch_add(1, Ordering::Relaxed) >= LAST_LOOKS);
+        (!is_over).then_some(PAUSE)
+    };
     app.operations.follow(format!("{name}/{id}"), look, pause)
 }
 
@@ -180,7 +177,7 @@ pub async fn page(
             ("By", operation.requested_by.clone()),
         ],
         console: console.filter(|url| is_console(url)),
-        has_ended: operation.has_ended(),
+        is_over: seen.is_over,
         progress: Progress::of(&app, &operation, stale(&app, &seen)),
     })
 }
@@ -207,7 +204,7 @@ pub async fn stream(
         };
         let progress = Progress::of(app, operation, stale(app, seen));
         let shown = text(&Changed { progress }).unwrap_or_default();
-        // Of what is not known any more, nothing will come.
+        // Of what has ended, or is not known any more, nothing will come.
         if seen.is_over { Next::Last(shown) } else { Next::Shown(shown) }
     })
 }
