@@ -7,6 +7,9 @@ use serde_json::json;
 use crate::requests::FUNCTIONS;
 
 pub async fn the_api_describes_itself(world: &World) {
+    let about = world.api(Method::GET, "/v1", None).await.json();
+    let machine = about["stateMachineArn"].as_str().unwrap();
+    assert!(machine.contains(":stateMachine:"), "{about}");
     let served = world.api(Method::GET, "/v1/openapi.json", None).await;
     assert_eq!(served.status, 200);
     assert_eq!(served.header("content-type"), "application/json");
