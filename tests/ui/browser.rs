@@ -1,6 +1,7 @@
 //! A real browser: Debian's Chromium, asked by WebDriver.
 //! Source: <https://www.w3.org/TR/webdriver2/>.
 
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use hyper::body::Bytes;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -39,6 +40,8 @@ impl Browser {
         let port = free_port(None).unwrap();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
+            // With the browsers that it starts: so that they end with it.
+            .process_group(0)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -277,10 +280,10 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // After a test that has failed, too. Asked to end, the driver ends the browsers that it has started.
+        // After a test that has failed, too.
         let id = i32::try_from(self.driver.id()).ok().and_then(Pid::from_raw);
         if let Some(id) = id {
-            let _ = kill_process(id, Signal::TERM);
+            let _ = kill_process_group(id, Signal::TERM);
         }
         let _ = self.driver.wait();
     }
