@@ -64,6 +64,7 @@ const CALLS: [(&str, &str); 16] = [
         "EnsureTriggers",
         "events:DeleteRule events:DescribeRule events:ListRuleNamesByTarget events:ListTagsForResource \
          events:ListTargetsByRule events:PutRule events:PutTargets events:RemoveTargets events:TagResource \
+         events:TestEventPattern kinesis:DescribeStreamSummary \
          events:UntagResource iam:PassRole lambda:AddPermission lambda:CreateEventSourceMapping \
          lambda:CreateFunctionUrlConfig lambda:DeleteEventSourceMapping lambda:DeleteFunctionEventInvokeConfig \
          lambda:DeleteFunctionUrlConfig lambda:GetEventSourceMapping lambda:GetFunction \
@@ -211,7 +212,8 @@ fn check_conditions(role: &str, action: &str, statement: &Value) {
             let (service, operation) = action.split_once(':').unwrap();
             let reads = ["Get", "List", "Describe"].iter().any(|it| operation.starts_with(it));
             // What a call announces carries no tag, and neither does a schedule.
-            let is_rule = service == "events" && operation != "PutEvents";
+            let is_rule =
+                service == "events" && !["PutEvents", "TestEventPattern"].contains(&operation);
             if (is_rule || ["iam", "logs", "lambda"].contains(&service)) && !reads {
                 assert_eq!(equals("aws:ResourceTag/formation:stack"), key, "{role}: {action}");
             }
@@ -224,6 +226,7 @@ fn check_conditions(role: &str, action: &str, statement: &Value) {
         "lambda:CreateEventSourceMapping",
         "lambda:ListEventSourceMappings",
         "events:ListRuleNamesByTarget",
+        "events:TestEventPattern",
         "scheduler:ListSchedules",
     ];
     if action.starts_with("scheduler:") && !action.starts_with("scheduler:List") {

@@ -91,7 +91,6 @@ fn calls(world: &World, name: &str, before: usize) -> Vec<String> {
 pub async fn an_address_a_message_an_event_and_a_schedule_reach_what_is_live(world: &World) {
     let name = world.name("called");
     let bus = EVENT_BUS;
-    world.events.create_event_bus().name(bus).send().await.unwrap();
     let at = Timestamp::now() + SignedDuration::from_secs(8);
     let at = at.strftime("at(%Y-%m-%dT%H:%M:%S)").to_string();
     let mut fields = world.one_of_each(&name).await;
@@ -160,7 +159,6 @@ pub async fn an_address_a_message_an_event_and_a_schedule_reach_what_is_live(wor
     assert_eq!(states.len(), 7, "{states:?}");
     assert_eq!(triggers(world, &name).await, Value::Null);
     assert!(asked(world, &url).await.0 >= 400);
-    world.events.delete_event_bus().name(bus).send().await.unwrap();
     assert_eq!(world.states_entered(&world.delete(&plain).await).await.len(), 6);
 }
 

@@ -162,6 +162,13 @@ impl World {
             .send()
             .await
             .map_err(|error| LocalError::Answer(format!("{error:?}")))?;
+        let events = aws_sdk_eventbridge::Client::new(&config);
+        events
+            .create_event_bus()
+            .name(EVENT_BUS)
+            .send()
+            .await
+            .map_err(|error| LocalError::Answer(format!("{error:?}")))?;
         // The schedule would disturb what is counted: tests that need it say when time has passed.
         let parameters = [
             &format!("CodeBuckets={CODE_BUCKET}"),

@@ -185,32 +185,3 @@ async fn asked_for(
 async fn current(connected: &Connected, name: &FunctionName) -> Result<OperationId, Failure> {
     Ok(connected.client.describe(name).await?.function.operation_id)
 }
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn what_may_be_secret_is_masked() {
-        let mut document = json!({
-            "environment": {"KEY": "s3cr3t"},
-            "schedules": [{"name": "a", "input": "s3cr3t"}, {"name": "b"}],
-            "eventRules": [{"name": "c", "input": "s3cr3t"}],
-        });
-        mask(&mut document);
-        let masked = "****";
-        assert_eq!(
-            document,
-            json!({
-                "environment": {"KEY": masked},
-                "schedules": [{"name": "a", "input": masked}, {"name": "b"}],
-                "eventRules": [{"name": "c", "input": masked}],
-            })
-        );
-        let mut none = json!({"environment": {}});
-        mask(&mut none);
-        assert_eq!(none, json!({"environment": {}}));
-    }
-}

@@ -78,8 +78,11 @@ pub(super) async fn take_away(
             continue;
         }
         let key = TriggerKey::new(TriggerKind::EventSource, source);
-        let was_ours = goes.iter().any(|it| it == source) && !scope.restores;
-        let deleted = delete_if_ours(scope, mapping, was_ours).await;
+        let deleted = if goes.iter().any(|it| it == source) {
+            delete_if_ours(scope, mapping, !scope.restores).await
+        } else {
+            delete_found(scope, mapping).await
+        };
         if deleted.map_err(scope.about(&key))? {
             going.push((key, mapping));
         }
@@ -116,6 +119,19 @@ pub(super) async fn delete_if_ours(
         Owned::Others if was_ours => Err(not_owned(&key, mapping)),
         Owned::Others | Owned::Gone => Ok(false),
     }
+}
+
+/// The same of one that was found and reads a source that nobody is known to have asked for: what its tags tell now they
+/// have told for long.
+pub(super) async fn delete_found(
+    scope: &Scope<'_>,
+    mapping: &Mapping,
+) -> Result<bool, ResourceError> {
+    let tags = calls::tags(scope, &mapping.arn).await?.unwrap_or_default();
+    if !scope.settings.stack.owns(scope.function, &tags) {
+        return Ok(false);
+    }
+    delete(scope, mapping).await.map(|()| true)
 }
 
 fn is_of(it: &Mapping, source: &str) -> bool {

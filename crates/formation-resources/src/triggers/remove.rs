@@ -99,8 +99,12 @@ async fn remove_mappings(
     for mapping in found {
         let source = mapping.source();
         let key = TriggerKey::new(TriggerKind::EventSource, source);
-        let was_ours = removal.foreign == Foreign::IsAnError && known.contains(source);
-        let deleted = mapping::delete_if_ours(scope, &mapping, was_ours).await;
+        let deleted = if known.contains(source) {
+            let was_ours = removal.foreign == Foreign::IsAnError;
+            mapping::delete_if_ours(scope, &mapping, was_ours).await
+        } else {
+            mapping::delete_found(scope, &mapping).await
+        };
         if deleted.map_err(scope.about(&key))? {
             going.push((key, mapping));
         }

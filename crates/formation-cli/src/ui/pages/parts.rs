@@ -62,10 +62,20 @@ pub async fn page(
         Part::LogGroup => resources.log_group_name.clone(),
         Part::Function => resources.function_arn.clone(),
         Part::Live => resources.live_arn.clone(),
+        Part::Triggers => resources.function_url.clone().unwrap_or_default(),
     };
-    let parts = Part::ALL.into_iter().map(|part| {
+    let differing = |part| {
         let of_part = report.drift.differences.iter().filter(|it| it.part == part);
-        let of_part: Vec<_> = of_part.collect();
+        of_part.collect::<Vec<_>>()
+    };
+    // A function that nothing calls has no such part.
+    let is_there = |part: &Part| {
+        *part != Part::Triggers
+            || !function.spec.triggers.is_empty()
+            || !differing(*part).is_empty()
+    };
+    let parts = Part::ALL.into_iter().filter(is_there).map(|part| {
+        let of_part = differing(part);
         let title = crate::shown::document(&part).ok();
         let title = title.as_ref().and_then(Value::as_str).map(word).unwrap_or_default();
         Shown {
@@ -94,6 +104,7 @@ fn what(part: Part) -> &'static str {
         Part::LogGroup => "what it has logged",
         Part::Function => "the workbench, $LATEST, on which updates are prepared",
         Part::Live => "what callers run: the alias live and its version",
+        Part::Triggers => "what calls it, each by its kind and name",
     }
 }
 
