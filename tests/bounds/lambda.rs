@@ -91,7 +91,13 @@ impl Lambda {
             let value = match name {
                 "ACCOUNT_ID" => "111122223333",
                 "CODE_BUCKETS" => CODE_BUCKET,
-                "FUNCTION_BOUNDARY_ARN" | "LAYER_ARNS" => "",
+                "FUNCTION_BOUNDARY_ARN"
+                | "LAYER_ARNS"
+                | "INVOKER_ACCOUNTS"
+                | "EVENT_BUS_NAMES"
+                | "EVENT_SOURCE_ARNS"
+                | "FAILURE_DESTINATION_ARNS" => "",
+                "ALLOW_PUBLIC_URLS" => "false",
                 "DEFAULT_ARCHITECTURE" => "arm64",
                 "QUEUE_URL" => &url,
                 _ => "1",
