@@ -273,7 +273,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/assets/{version}/{name}", get(assets::asset));
     Router::new()
         .nest(&format!("{}/", app.base()), within)
-        .route("/enter", get(enter))
+        .route("/enter", get(enter).head(peek))
         .fallback(async || Trouble::not_found())
         .layer(from_fn_with_state(app, safety::guard))
         .with_state(shared)
@@ -305,6 +305,11 @@ async fn enter(State(app): State<Arc<App>>, Query(Entry { token }): Query<Entry>
     let start = format!("{}/start", app.base());
     let headers = [(LOCATION, start), (SET_COOKIE, cookie), (name, forget.to_owned())];
     (StatusCode::SEE_OTHER, headers).into_response()
+}
+
+/// Whoever only looks where the link leads has not used it.
+async fn peek() -> StatusCode {
+    StatusCode::NO_CONTENT
 }
 
 /// Leads on to the page. A browser that was led here by a file, which counts as another site, sends no cookie

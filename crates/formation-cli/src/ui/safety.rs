@@ -153,6 +153,11 @@ fn is_meant(request: &Request, host: &str) -> bool {
 /// the origin of what changes something; where there is no referrer they tell `null`, and of which site it is
 /// besides.
 fn is_same_site(headers: &HeaderMap, host: &str, changes: bool) -> bool {
+    // No browser sends one twice, and each would say that it is the other.
+    let once = |name: HeaderName| headers.get_all(name).iter().count() <= 1;
+    if !(once(SEC_FETCH_SITE) && once(ORIGIN)) {
+        return false;
+    }
     let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let site = text(SEC_FETCH_SITE);
     if !site.is_none_or(|site| ["same-origin", "none"].contains(&site)) {

@@ -67,6 +67,9 @@ impl Served {
             })
         });
         let mut served = Self { host, base, token, cookie: String::new() };
+        // Whoever only looks where the link leads has not used it.
+        let looked = served.ask(&format!("HEAD /enter?token={} HTTP/1.1", served.token), "", "");
+        assert_eq!((looked.status, looked.header("set-cookie")), (204, None), "{looked:?}");
         let entered = served.ask(&format!("GET /enter?token={} HTTP/1.1", served.token), "", "");
         let start = format!("{}/start", served.base);
         assert_eq!((entered.status, entered.header("location")), (303, Some(start.as_str())));
@@ -273,6 +276,9 @@ async fn what_another_site_sends_does_nothing() {
         "Sec-Fetch-Site: cross-site\r\nOrigin: null\r\n".to_owned(),
         "Origin: null\r\n".to_owned(),
         "Origin: http://evil.example\r\n".to_owned(),
+        // One that says both.
+        "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Site: cross-site\r\nOrigin: null\r\n".to_owned(),
+        format!("Origin: http://{}\r\nOrigin: http://evil.example\r\n", served.host),
         // An old browser that tells nothing.
         String::new(),
     ] {
@@ -568,6 +574,63 @@ async fn what_one_source_does_not_answer_is_missing_in_its_own_place() {
         // No operation is asked for: an old one is forgotten.
         assert!(stub.asked().iter().all(|it| !it.line.contains("/operations/")));
     }
+}
+
+#[tokio::test]
+async fn a_repair_that_would_change_nothing_says_so() {
+    let stub = Stub::start_with(|_, asked| match asked.line.contains("dryRun") {
+        true => answer(
+            200,
+            &json!({"functionName": "hello", "kind": "REPAIR", "parts": [], "warnings": []}),
+        ),
+        false => usual(asked),
+    });
+    let served = Served::start(&stub, true).await;
+    let page = served.get("/functions/hello/change/repair");
+    assert!(page.body.contains("there is nothing to change"), "{}", page.body);
+    assert!(!page.body.contains("<table"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn a_plan_that_is_out_of_date_leads_to_another() {
+    let stub = Stub::start_with(|_, asked| match asked.line == "POST /v1/functions/hello/repair" {
+        true => answer(
+            412,
+            &json!({
+                "type": "about:blank", "title": "T", "status": 412, "detail": "If-Match", "code": "PRECONDITION_FAILED",
+            }),
+        ),
+        false => usual(asked),
+    });
+    let served = Served::start(&stub, true).await;
+    let path = "/functions/hello/change/repair";
+    let form = served.get(path).form();
+    let own = format!("{}Origin: null\r\n", served.with_cookie());
+    let came = served.post(path, &own, &form);
+    assert_eq!(came.status, 409, "{came:?}");
+    assert!(came.body.contains("hello has changed since this plan was made"), "{}", came.body);
+    assert!(!came.body.contains("If-Match"), "{}", came.body);
+    for way in [path, "/functions/hello"] {
+        let link = format!("href=\"{}{way}\"", served.base);
+        assert!(came.body.contains(&link), "{way}: {}", came.body);
+    }
+}
+
+#[tokio::test]
+async fn a_filter_that_cannot_be_read_lists_nothing_and_says_so() {
+    let stub = stub();
+    let served = Served::start(&stub, false).await;
+    for (query, told) in [
+        ("tag=nonsense", "A tag is asked for as key:value."),
+        ("status=NOPE", "There is no such status."),
+    ] {
+        let page = served.get(&format!("/?{query}"));
+        assert!(page.body.contains(told), "{query}: {}", page.body);
+        assert!(!page.body.contains("f-hello"), "{query}: {}", page.body);
+    }
+    // One that can be read, and that no function has.
+    let page = served.get("/?tag=a:b");
+    assert!(page.body.contains("No function fits."), "{}", page.body);
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ pub struct Trouble {
     status: StatusCode,
     what: String,
     why: Why,
+    /// Where to go on: paths of pages, and what they are called.
+    ways: Vec<(String, String)>,
 }
 
 #[derive(Clone, Debug)]
@@ -48,6 +50,7 @@ pub enum Asker {
 struct Page<'a> {
     what: &'a str,
     lines: Vec<String>,
+    ways: &'a [(String, String)],
     /// Where the pages and what they load are, for whom they are.
     places: Option<(&'a str, String)>,
 }
@@ -62,7 +65,13 @@ struct Part<'a> {
 impl Trouble {
     /// With a heading, and what there is to say besides, line by line.
     pub fn new(status: StatusCode, what: &str, told: impl Into<String>) -> Self {
-        Self { status, what: what.to_owned(), why: Why::Said(told.into()) }
+        Self { status, what: what.to_owned(), why: Why::Said(told.into()), ways: Vec::new() }
+    }
+
+    /// With a page to go on to.
+    pub fn leading_to(mut self, path: String, text: String) -> Self {
+        self.ways.push((path, text));
+        self
     }
 
     /// For whom the page is not.
@@ -77,7 +86,7 @@ impl Trouble {
 
     /// The answer to whoever has asked.
     pub fn shown(&self, app: &App, asker: Asker) -> Response {
-        let Self { status, what, why } = self;
+        let Self { status, what, why, ways } = self;
         let told = match why {
             Why::Said(told) => told.clone(),
             Why::Api(error) => of_client(error, app),
@@ -86,10 +95,10 @@ impl Trouble {
         let lines = told.lines().map(str::to_owned).collect();
         let page = match asker {
             Asker::Page | Asker::Stream => Part { what, lines }.render(),
-            Asker::Stranger => Page { what, lines, places: None }.render(),
+            Asker::Stranger => Page { what, lines, ways, places: None }.render(),
             Asker::Browser => {
                 let places = Some((app.base(), super::assets::folder(app)));
-                Page { what, lines, places }.render()
+                Page { what, lines, ways, places }.render()
             }
         };
         let mut answer = match page {
@@ -150,7 +159,7 @@ fn heading(error: &ClientError) -> (StatusCode, &'static str) {
 impl From<Arc<ClientError>> for Trouble {
     fn from(error: Arc<ClientError>) -> Self {
         let (status, what) = heading(&error);
-        Self { status, what: what.to_owned(), why: Why::Api(error) }
+        Self { status, what: what.to_owned(), why: Why::Api(error), ways: Vec::new() }
     }
 }
 
@@ -170,7 +179,8 @@ impl From<Failure> for Trouble {
             }
             Failure::Running | Failure::Other(_) => (StatusCode::BAD_GATEWAY, "AWS has no answer"),
         };
-        Self { status, what: what.to_owned(), why: Why::Failed(Arc::new(failure)) }
+        let why = Why::Failed(Arc::new(failure));
+        Self { status, what: what.to_owned(), why, ways: Vec::new() }
     }
 }
 

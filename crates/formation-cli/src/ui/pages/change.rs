@@ -6,9 +6,10 @@ use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use formation_client::{Changed, ETag};
+use formation_client::{Changed, ClientError, ETag};
 use formation_model::plan::{Action, Plan, PlannedPart};
 use formation_model::{FunctionName, Part};
+use http::StatusCode;
 use serde::Deserialize;
 
 use super::{Badge, Frame, Head, described, field, html, path_of, see, wrong};
@@ -60,6 +61,21 @@ impl Asked {
                 "Code, role, log group and function are removed, and the name is free. Nothing brings them back."
             }
             Self::Setting(_) => "Callers keep what they run until all of it is there.",
+        }
+    }
+
+    /// The page where it is asked for.
+    fn page(&self, name: &FunctionName) -> String {
+        let change = |kind: Named| format!("/functions/{name}/change/{}", kind.as_str());
+        match self {
+            Self::Command(Kind::Repair) => change(Named::Repair),
+            Self::Command(Kind::Rollback(to)) => {
+                format!("{}?revision={to}", change(Named::Rollback))
+            }
+            Self::Command(Kind::Delete) => change(Named::Delete),
+            Self::Setting(Setting { property, .. }) => {
+                format!("/functions/{name}/settings/{}", property.name)
+            }
         }
     }
 
@@ -233,6 +249,20 @@ pub async fn show(
     })
 }
 
+/// Why it was not done, and where to go on.
+fn refused(error: ClientError, name: &FunctionName, asked: &Asked) -> Trouble {
+    let changed = StatusCode::PRECONDITION_FAILED.as_u16();
+    let trouble = match &error {
+        ClientError::Problem { problem, .. } if problem.status == changed => {
+            let what = format!("{name} has changed since this plan was made");
+            Trouble::new(StatusCode::CONFLICT, &what, "Nothing was done.")
+                .leading_to(asked.page(name), "Show the plan anew".to_owned())
+        }
+        _ => error.into(),
+    };
+    trouble.leading_to(format!("/functions/{name}"), format!("Back to {name}"))
+}
+
 /// `POST /functions/{name}/change/{kind}`
 pub async fn ask(
     State(app): State<Arc<App>>,
@@ -242,7 +272,8 @@ pub async fn ask(
     let revision = field(&form, "revision").parse().ok();
     let asked = Asked::of(kind, revision).ok_or_else(Trouble::not_found)?;
     if matches!(asked, Asked::Command(Kind::Delete)) && field(&form, "name") != name.as_str() {
-        return Err(wrong("To delete a function, its name has to be typed. Nothing was done."));
+        let told = "To delete a function, its name has to be typed. Nothing was done.";
+        return Err(wrong(told).leading_to(format!("/functions/{name}"), format!("Back to {name}")));
     }
     done(&app, &name, &asked, &form).await
 }
@@ -259,7 +290,8 @@ pub async fn done(
         return Err(wrong("What is to be changed is not said. Nothing was done."));
     }
     let target = Target { name: name.clone(), etag: Some(ETag::from(etag)) };
-    Ok(match asked.change(app, &target).idempotency_key(key).await? {
+    let changed = asked.change(app, &target).idempotency_key(key).await;
+    Ok(match changed.map_err(|error| refused(error, name, asked))? {
         Changed::Accepted(accepted) => see(app, &path_of(name, accepted.operation.operation_id)),
         Changed::Done(done) => match done.operation_id {
             Some(operation) => see(app, &path_of(name, operation)),

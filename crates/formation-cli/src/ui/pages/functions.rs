@@ -96,6 +96,18 @@ impl Asked {
         }
     }
 
+    /// What cannot be asked for.
+    fn problem(&self) -> Option<&'static str> {
+        let is_known = |status: &str| FunctionStatus::ALL.iter().any(|it| it.as_str() == status);
+        if !self.tag.trim().is_empty() && !self.tag.contains(':') {
+            Some("A tag is asked for as key:value.")
+        } else if !self.status.is_empty() && !is_known(&self.status) {
+            Some("There is no such status.")
+        } else {
+            None
+        }
+    }
+
     fn query(&self, after: &str) -> String {
         let Self { prefix, status, tag, .. } = self;
         let all = [("prefix", prefix.as_str()), ("status", status), ("tag", tag), ("after", after)];
@@ -188,6 +200,16 @@ impl<'a> List<'a> {
         let now = Timestamp::now();
         let functions = seen.last.iter().flat_map(|listed| &listed.functions);
         let next = seen.last.as_ref().and_then(|listed| listed.next.as_ref());
+        if let Some(problem) = asked.problem() {
+            return Self {
+                base: app.base().to_owned(),
+                asked,
+                query: asked.query(&asked.after),
+                rows: Vec::new(),
+                trouble: Some(problem.to_owned()),
+                next: None,
+            };
+        }
         Self {
             base: app.base().to_owned(),
             asked,
