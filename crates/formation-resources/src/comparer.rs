@@ -21,6 +21,17 @@ pub struct Comparer {
     boundary: BoundaryReader,
 }
 
+/// What is recorded of a function besides its specification, where it is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Recorded<'a> {
+    /// The RoleId of its role.
+    pub role_id: Option<&'a str>,
+    /// The version that callers run.
+    pub version: Option<PublishedVersion>,
+    /// Its address.
+    pub function_url: Option<&'a str>,
+}
+
 impl Comparer {
     /// Compares functions of the stack that `settings` tell of, whose schedules act in the name of
     /// `scheduler_role_arn`.
@@ -63,8 +74,8 @@ impl Comparer {
     }
 
     /// Everything that differs from `spec`, in the order of the parts. Only what is declared is
-    /// compared, and of the tags only our own and the user's: see the parts' `compare`. `role_id` and
-    /// `version` are the recorded ones; where none is recorded it is not compared. `closely` asks whether others have
+    /// compared, and of the tags only our own and the user's: see the parts' `compare`. What of `recorded` is
+    /// none is not compared. `closely` asks whether others have
     /// a share of the calls, too, and for what calls the function: that takes some of the 15 calls a second that Lambda
     /// allows for all tools.
     ///
@@ -73,10 +84,10 @@ impl Comparer {
     pub async fn compare(
         &self,
         spec: &FunctionSpec,
-        role_id: Option<&str>,
-        version: Option<PublishedVersion>,
+        recorded: Recorded<'_>,
         closely: bool,
     ) -> Result<Vec<Difference>, ResourceError> {
+        let Recorded { role_id, version, function_url } = recorded;
         let (stack, lambda) = (&self.settings.stack, &self.clients.lambda);
         let mut differences = role::compare(&self.iam, &self.settings, spec, role_id).await?;
         differences.extend(log_group::compare(&self.logs, stack, spec).await?);
@@ -91,8 +102,8 @@ impl Comparer {
             // Its tags have just proved whose the function is.
             differences.extend(live::compare(lambda, stack, spec, version, closely).await?);
             if closely {
-                let found = triggers::compare(&self.clients, &self.triggers, spec).await?;
-                differences.extend(found);
+                let found = triggers::compare(&self.clients, &self.triggers, spec, function_url);
+                differences.extend(found.await?);
             }
         }
         Ok(differences)

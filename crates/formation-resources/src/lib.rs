@@ -25,7 +25,7 @@ mod ownership;
 mod redaction;
 mod tags;
 
-pub use comparer::Comparer;
+pub use comparer::{Comparer, Recorded};
 pub use error::ResourceError;
 
 use formation_model::{FunctionName, FunctionSpec};

@@ -1,6 +1,7 @@
 //! Comparing a function with what AWS holds.
 
 use formation_model::{Difference, Part};
+use formation_resources::Recorded;
 
 use super::Control;
 use crate::records::FunctionRecord;
@@ -40,8 +41,12 @@ impl Control {
         function: &FunctionRecord,
         closely: bool,
     ) -> Result<Vec<Difference>, Refusal> {
-        let (role_id, version) = (function.role_id.as_deref(), function.live.version);
-        let found = self.comparer.compare(&function.spec, role_id, version, closely).await?;
+        let recorded = Recorded {
+            role_id: function.role_id.as_deref(),
+            version: function.live.version,
+            function_url: function.live.function_url.as_deref(),
+        };
+        let found = self.comparer.compare(&function.spec, recorded, closely).await?;
         Ok(with_refusal(found, &function.drift.differences))
     }
 }

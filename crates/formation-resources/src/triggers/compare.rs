@@ -11,7 +11,7 @@ use crate::error::ResourceError;
 use crate::ownership::{Age, a_moment_ago};
 
 /// Compares what calls a function, which is proved ours, with `spec`, trigger by trigger. Nothing is asked of AWS where
-/// there is none, and nothing is told of what others have made.
+/// there is none, and nothing is told of what others have made. `function_url` is the recorded address.
 ///
 /// # Errors
 /// [`ResourceError::NotReady`] while AWS may not show the tags of what was just made; otherwise what AWS answered.
@@ -19,6 +19,7 @@ pub async fn compare(
     clients: &Clients,
     settings: &TriggerSettings,
     spec: &FunctionSpec,
+    function_url: Option<&str>,
 ) -> Result<Vec<Difference>, ResourceError> {
     let triggers = spec.triggers();
     if triggers.is_empty() {
@@ -54,7 +55,7 @@ pub async fn compare(
         let stated = statement::needed_by(&scope, trigger);
         let is_stated =
             stated.iter().all(|it| statements.get(&it.id).is_some_and(|found| it.is(found)));
-        match one(&scope, trigger, &key, &mappings).await {
+        match one(&scope, trigger, &key, &mappings, function_url).await {
             Ok(found) if found.is_none() => differences.extend(trigger.differences(None)),
             Ok(found) => differences.extend(found.unwrap_or_default()),
             Err(ResourceError::NotOwned { .. }) => {
@@ -81,6 +82,7 @@ async fn one(
     trigger: &Trigger,
     key: &TriggerKey,
     mappings: &[mapping_calls::Mapping],
+    function_url: Option<&str>,
 ) -> Result<Option<Vec<Difference>>, ResourceError> {
     let differs = |property: &str, expected: Value, actual: Value| {
         (expected != actual).then(|| key.difference(property, expected, actual))
@@ -88,7 +90,13 @@ async fn one(
     Ok(match trigger {
         Trigger::Invoker(_) => Some(Vec::new()),
         Trigger::FunctionUrl(wanted) => url::find(scope).await?.map(|found| {
-            trigger.differences(Some(&Trigger::FunctionUrl(url::shown(&found, wanted))))
+            let shown = Trigger::FunctionUrl(url::shown(&found, wanted));
+            let mut differences = trigger.differences(Some(&shown));
+            // One that was deleted and made anew has another.
+            let address = function_url.filter(|recorded| *recorded != found.function_url);
+            let differs = |it| key.difference("address", json!(it), json!(found.function_url));
+            differences.extend(address.map(differs));
+            differences
         }),
         Trigger::AsyncInvoke(wanted) => {
             let (found, is_plain) = asynchronous::find(scope, wanted).await?;

@@ -15,6 +15,8 @@ use crate::testing::{self, delete, stack, target, undo};
 use crate::{Foreign, Removal};
 
 const QUEUE: &str = "arn:aws:sqs:eu-west-1:111122223333:jobs";
+/// That of the function's, in its stand-in.
+const ADDRESS: &str = "https://abc.lambda-url.eu-west-1.on.aws/";
 const STREAM: &str = "arn:aws:kinesis:eu-west-1:111122223333:stream/clicks";
 
 fn settings() -> TriggerSettings {
@@ -126,7 +128,7 @@ impl World {
     }
 
     async fn compare(&self, spec: &FunctionSpec) -> Vec<String> {
-        let found = compare(&self.clients, &settings(), spec).await.unwrap();
+        let found = compare(&self.clients, &settings(), spec, Some(ADDRESS)).await.unwrap();
         found.into_iter().map(|it| it.property).collect()
     }
 
@@ -146,7 +148,7 @@ async fn a_create_makes_each_once_and_doing_it_again_writes_nothing() {
     let spec = full();
     let world = World::new();
     let ensured = world.ensure(&target(&spec, None)).await.unwrap();
-    let address = "https://abc.lambda-url.eu-west-1.on.aws/".to_owned();
+    let address = ADDRESS.to_owned();
     assert_eq!(ensured.function_url, Some(address.clone()));
     let mut writes = world.aws.writes();
     writes.sort_unstable();
@@ -899,6 +901,18 @@ async fn what_formation_does_not_name_of_a_trigger_is_awss_default() {
 }
 
 #[tokio::test]
+async fn an_address_that_was_made_anew_is_another() {
+    let mut spec = testing::spec();
+    spec.triggers.function_url = Some(url(AuthType::AwsIam));
+    let world = World::with(&spec).await;
+    world.aws.state().url["FunctionUrl"] = json!("https://def.lambda-url.eu-west-1.on.aws/");
+    assert_eq!(world.compare(&spec).await, ["functionUrl/address"]);
+    // A repair tells of it, so that it is recorded.
+    let ensured = world.ensure_searching(&target(&spec, Some(&spec)), Some(&[])).await.unwrap();
+    assert!(ensured.function_url.is_some_and(|it| it.contains("def")));
+}
+
+#[tokio::test]
 async fn a_rule_that_lost_its_tags_is_drift_and_no_reason_to_wait() {
     let mut spec = testing::spec();
     spec.triggers.event_rules = vec![rule()];
@@ -944,7 +958,7 @@ async fn each_difference_names_the_trigger() {
         state.asynchronous = Value::Null;
         state.url["AuthType"] = json!("AWS_IAM");
     }
-    let found = compare(&world.clients, &settings(), &spec).await.unwrap();
+    let found = compare(&world.clients, &settings(), &spec, None).await.unwrap();
     let properties: Vec<_> = found.iter().map(|it| it.property.as_str()).collect();
     let expected = [
         "functionUrl/authType",
