@@ -62,7 +62,7 @@ const CALLS: [(&str, &str); 16] = [
     ),
     (
         "EnsureTriggers",
-        "events:DeleteRule events:DescribeRule events:ListRuleNamesByTarget events:ListTagsForResource \
+        "dynamodb:UpdateItem events:DeleteRule events:DescribeRule events:ListRuleNamesByTarget events:ListTagsForResource \
          events:ListTargetsByRule events:PutRule events:PutTargets events:RemoveTargets events:TagResource \
          events:TestEventPattern kinesis:DescribeStreamSummary \
          events:UntagResource iam:PassRole lambda:AddPermission lambda:CreateEventSourceMapping \
