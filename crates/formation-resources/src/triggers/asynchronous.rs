@@ -8,7 +8,7 @@ use formation_model::triggers::AsyncInvoke;
 use formation_model::{FunctionSpec, Trigger, TriggerKey, TriggerKind};
 use jiff::Timestamp;
 
-use super::{Scope, Work, each, once_allowed, unless_absent, unless_busy, unless_foreign};
+use super::{Scope, Work, each, once_allowed, take_away_untagged, unless_absent};
 use crate::error::ResourceError;
 
 /// Lambda's defaults: it may show them where nothing was set.
@@ -49,21 +49,12 @@ pub(super) async fn take_away(
     removed: &[Trigger],
 ) -> Result<(), ResourceError> {
     let key = TriggerKey::new(TriggerKind::AsyncInvoke, "");
-    let is_known = scope.is_known(&key);
     let may_be_there = scope.may_be_left(&key) || each!(removed, AsyncInvoke).next().is_some();
     if !spec.triggers.async_invoke.is_default() || !may_be_there {
         return Ok(());
     }
-    let taken = async || {
-        if !is_known {
-            let Some(found) = get(scope).await? else { return Ok(()) };
-            scope.prove_made(&key, made(&found))?;
-        }
-        delete(scope).await.map_err(unless_busy)
-    };
-    let taken = taken().await;
-    let taken = if is_known { taken } else { unless_foreign(taken) };
-    taken.map_err(scope.about(&key))
+    let made = async || Ok(get(scope).await?.as_ref().map(made));
+    take_away_untagged(scope, &key, made, async || delete(scope).await).await
 }
 
 async fn delete(scope: &Scope<'_>) -> Result<(), AwsError> {

@@ -368,6 +368,27 @@ fn told(key: &TriggerKey) -> String {
     }
 }
 
+/// Takes away what has no tags, under `key`, if it is ours: without a look where it is known to be, otherwise by when it
+/// was `made`, which is none where there is none.
+async fn take_away_untagged(
+    scope: &Scope<'_>,
+    key: &TriggerKey,
+    made: impl AsyncFnOnce() -> Result<Option<Option<Timestamp>>, AwsError>,
+    delete: impl AsyncFnOnce() -> Result<(), AwsError>,
+) -> Result<(), ResourceError> {
+    let is_known = scope.is_known(key);
+    let taken = async {
+        if !is_known {
+            let Some(made) = made().await? else { return Ok(()) };
+            scope.prove_made(key, made)?;
+        }
+        delete().await.map_err(unless_busy)
+    };
+    let taken = taken.await;
+    let taken = if is_known { taken } else { unless_foreign(taken) };
+    taken.map_err(scope.about(key))
+}
+
 /// What becomes of something that proves to be somebody else's, where it perhaps never was ours: it is left as it is.
 fn unless_foreign(done: Result<(), ResourceError>) -> Result<(), ResourceError> {
     match done {

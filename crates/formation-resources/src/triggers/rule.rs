@@ -216,10 +216,10 @@ pub(super) async fn delete_found(scope: &Scope<'_>, at: At<'_>) -> Result<(), Re
     if !scope.settings.stack.owns(scope.function, &tags) {
         return Ok(());
     }
-    delete(scope, &key, at).await
+    delete_proved(scope, at).await.map_err(scope.about(&key))
 }
 
-/// Deletes a rule that is proved ours, if it is there.
+/// Proves a rule ours and deletes it, if it is there.
 pub(super) async fn delete(
     scope: &Scope<'_>,
     key: &TriggerKey,
@@ -230,13 +230,19 @@ pub(super) async fn delete(
         if prove(scope, key, &arn).await?.is_none() {
             return Ok(());
         }
-        match calls::delete(scope, at).await {
-            // Of a rule that is gone, IAM knows no tag that would allow the call.
-            Err(error) if may_be_gone(&error) && calls::tags(scope, &arn).await?.is_none() => {
-                Ok(())
-            }
-            deleted => deleted.map_err(unless_busy),
-        }
+        delete_proved(scope, at).await
     };
     deleted().await.map_err(scope.about(key))
+}
+
+async fn delete_proved(scope: &Scope<'_>, at: At<'_>) -> Result<(), ResourceError> {
+    match calls::delete(scope, at).await {
+        // Of a rule that is gone, IAM knows no tag that would allow the call.
+        Err(error)
+            if may_be_gone(&error) && calls::tags(scope, &arn_of(scope, at)).await?.is_none() =>
+        {
+            Ok(())
+        }
+        deleted => deleted.map_err(unless_busy),
+    }
 }

@@ -8,7 +8,7 @@ use formation_model::triggers::{AuthType, Cors, FunctionUrl, InvokeMode};
 use formation_model::{FunctionSpec, Trigger, TriggerKey, TriggerKind};
 use jiff::Timestamp;
 
-use super::{Scope, Work, each, unless_absent, unless_busy, unless_foreign};
+use super::{Scope, Work, each, take_away_untagged, unless_absent, unless_busy};
 use crate::error::ResourceError;
 use crate::function::errors::name_is_taken;
 
@@ -58,21 +58,12 @@ pub(super) async fn take_away(
     spec: &FunctionSpec,
     removed: &[Trigger],
 ) -> Result<(), ResourceError> {
-    let is_known = scope.is_known(&key());
     let may_be_there = scope.may_be_left(&key()) || each!(removed, FunctionUrl).next().is_some();
     if spec.triggers.function_url.is_some() || !may_be_there {
         return Ok(());
     }
-    let taken = async || {
-        if !is_known {
-            let Some(found) = find(scope).await? else { return Ok(()) };
-            scope.prove_made(&key(), made(&found))?;
-        }
-        delete(scope).await.map_err(unless_busy)
-    };
-    let taken = taken().await;
-    let taken = if is_known { taken } else { unless_foreign(taken) };
-    taken.map_err(scope.about(&key()))
+    let made = async || Ok(find(scope).await?.as_ref().map(made));
+    take_away_untagged(scope, &key(), made, async || delete(scope).await).await
 }
 
 fn key() -> TriggerKey {
